@@ -1,0 +1,1 @@
+//! HPE Slingshot (CXI) NICs in containers.
