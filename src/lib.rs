@@ -1,1 +1,29 @@
 //! HPE Slingshot (CXI) NICs in containers.
+//!
+//! ```text
+//! trigger ─> scan ─> inventory ─> health ─> snapshot ─┬─> CDI file
+//! (a hint   (host)    (pure)      (pure)    (watch)   └─> ListAndWatch, Allocate
+//!  only)
+//! ```
+//!
+//! Data flows one way. What decides is pure: [`inventory`], [`offer`], [`health`], [`cdi`], [`snapshot`] and
+//! [`allocate`] know no disk, no clock and no network (`tests/layering.rs` holds them to it). [`host`] reads and writes
+//! the node, [`kubelet`] talks to kubelet; the two meet in [`daemon`].
+
+pub mod allocate;
+pub mod cdi;
+pub mod daemon;
+pub mod environment;
+pub mod exit;
+pub mod generator;
+pub mod health;
+pub mod host;
+pub mod host_args;
+pub mod inventory;
+pub mod kubelet;
+pub mod log;
+pub mod offer;
+pub mod pci;
+pub mod preference;
+pub mod resource;
+pub mod snapshot;

@@ -1,0 +1,87 @@
+//! A spec as text, and as much of other people's specs as we need to know.
+
+use std::fmt;
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::model::Spec;
+
+/// Text format of a spec file; its suffix tells readers which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Format {
+    /// `.yaml`
+    #[default]
+    Yaml,
+    /// `.json`
+    Json,
+}
+
+impl Format {
+    /// The format that a reader of CDI directories takes a file of this name to have; it reads no other names.
+    pub fn of_file_name(name: &str) -> Option<Self> {
+        match name.rsplit_once('.')?.1 {
+            "yaml" => Some(Self::Yaml),
+            "json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+
+    /// The other of the two.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Yaml => Self::Json,
+            Self::Json => Self::Yaml,
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Yaml => "yaml",
+            Self::Json => "json",
+        })
+    }
+}
+
+/// A spec that cannot be written down.
+#[derive(Debug, Error)]
+pub enum FormatError {
+    /// By the YAML writer.
+    #[error("cannot be written as YAML")]
+    Yaml(#[from] serde_saphyr::ser::Error),
+    /// By the JSON writer.
+    #[error("cannot be written as JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+/// The text of a spec; the same spec always gives the same bytes.
+pub fn to_text(spec: &Spec, format: Format) -> Result<String, FormatError> {
+    Ok(match format {
+        Format::Yaml => serde_saphyr::to_string(spec)?,
+        Format::Json => serde_json::to_string_pretty(spec)? + "\n",
+    })
+}
+
+/// What another spec file offers.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Offer {
+    /// Vendor and class.
+    pub kind: String,
+    /// The devices' names.
+    pub devices: Vec<OfferedDevice>,
+}
+
+/// A device of another spec file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct OfferedDevice {
+    /// Unique within the kind.
+    pub name: String,
+}
+
+/// Reads what a spec file of any author offers; none when it is no spec. Readers of CDI drop such files, too.
+/// JSON is read as the YAML it is, as the CDI library does.
+pub fn read_offer(text: &str) -> Option<Offer> {
+    serde_saphyr::from_str(text).ok()
+}

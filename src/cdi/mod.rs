@@ -1,0 +1,11 @@
+//! The Container Device Interface: what our spec says, how it is written down, and who else's specs stand beside it.
+
+pub mod format;
+pub mod model;
+pub mod render;
+
+/// Vendor and class of our devices: `hpe.com/cxi`.
+pub const KIND: &str = "hpe.com/cxi";
+
+/// Name of our spec file without its suffix, by the CDI convention for static and dynamic files: vendor-class.
+pub const FILE_STEM: &str = "hpe.com-cxi";

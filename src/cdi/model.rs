@@ -1,0 +1,75 @@
+//! The parts of a CDI spec that we write, in the order of the CDI specification.
+
+use serde::{Deserialize, Serialize};
+
+/// Lowest version that carries what we write: host paths of device nodes and names that begin with a digit need 0.5.0.
+pub const CDI_VERSION: &str = "0.5.0";
+
+/// A CDI spec file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Spec {
+    /// Version of the CDI specification that a reader must know.
+    pub cdi_version: String,
+    /// Vendor and class.
+    pub kind: String,
+    /// The devices; at least one.
+    pub devices: Vec<Device>,
+    /// Made once for a container that asks for any of the devices.
+    #[serde(default, skip_serializing_if = "ContainerEdits::is_empty")]
+    pub container_edits: ContainerEdits,
+}
+
+/// A named device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Device {
+    /// Unique within the kind.
+    pub name: String,
+    /// Must not be empty, or readers refuse the spec.
+    pub container_edits: ContainerEdits,
+}
+
+/// Changes to a container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ContainerEdits {
+    /// `KEY=VALUE`; the last of one key wins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<String>,
+    /// Device nodes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub device_nodes: Vec<DeviceNode>,
+    /// Bind mounts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mounts: Vec<Mount>,
+}
+
+impl ContainerEdits {
+    /// Whether nothing is changed.
+    pub fn is_empty(&self) -> bool {
+        self.env.is_empty() && self.device_nodes.is_empty() && self.mounts.is_empty()
+    }
+}
+
+/// A device node. Without numbers: they are dynamic, and the runtime reads them when it creates the container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DeviceNode {
+    /// In the container.
+    pub path: String,
+    /// On the host.
+    pub host_path: String,
+}
+
+/// A bind mount. Without a type: runtimes take the bind from the options.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Mount {
+    /// On the host.
+    pub host_path: String,
+    /// In the container.
+    pub container_path: String,
+    /// Mount options.
+    pub options: Vec<String>,
+}

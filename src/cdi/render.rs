@@ -1,0 +1,163 @@
+//! From the inventory to the spec. Pure: the same node gives the same spec.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::KIND;
+use super::model::{CDI_VERSION, ContainerEdits, Device, DeviceNode, Mount, Spec};
+use crate::environment::EnvironmentVariable;
+use crate::inventory::{Inventory, Library, Nic};
+use crate::offer;
+
+/// How containers find the host's libraries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Expose {
+    /// Under their sonames in the directories that loaders search by themselves; no environment is touched
+    #[default]
+    LoaderPaths,
+    /// At the host's paths, with LD_LIBRARY_PATH set, which REPLACES the image's own value
+    Env,
+}
+
+/// What a site decides about the content of the spec.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// How libraries are made known.
+    pub expose: Expose,
+    /// Added to every container; wins over our own variables.
+    pub environment: Vec<EnvironmentVariable>,
+}
+
+/// The spec of a node; none when no NIC has a usable device node, since readers refuse a spec without devices.
+pub fn spec(inventory: &Inventory, policy: &Policy) -> Option<Spec> {
+    let nics: Vec<(&Nic, ContainerEdits)> = inventory
+        .nics
+        .iter()
+        .filter_map(|nic| Some((nic, device_edits(nic)?)))
+        .collect();
+    if nics.is_empty() {
+        return None;
+    }
+    let all = ContainerEdits {
+        device_nodes: nics.iter().flat_map(|(_, edits)| edits.device_nodes.clone()).collect(),
+        ..ContainerEdits::default()
+    };
+    let devices = nics
+        .into_iter()
+        .flat_map(|(nic, edits)| {
+            names(nic).into_iter().map(move |name| Device {
+                name,
+                container_edits: edits.clone(),
+            })
+        })
+        .chain([Device {
+            name: "all".to_owned(),
+            container_edits: all,
+        }])
+        .collect();
+    Some(Spec {
+        cdi_version: CDI_VERSION.to_owned(),
+        kind: KIND.to_owned(),
+        devices,
+        container_edits: common_edits(inventory, policy),
+    })
+}
+
+/// The qualified CDI name of a NIC that never moves.
+pub fn stable_name(nic: &Nic) -> String {
+    format!("{KIND}={}", nic.address)
+}
+
+/// Names of a NIC: the address, which stays, then the two that move with the kernel's numbers.
+fn names(nic: &Nic) -> Vec<String> {
+    let moving = nic.cxi.iter().flat_map(|cxi| [cxi.to_string(), cxi.0.to_string()]);
+    [nic.address.to_string()].into_iter().chain(moving).collect()
+}
+
+/// What a container gets for this NIC alone; none when the NIC is withheld or has no usable node.
+pub fn device_edits(nic: &Nic) -> Option<ContainerEdits> {
+    let (None, Ok(cxi), Ok(node)) = (offer::withheld(nic), &nic.cxi, &nic.node) else {
+        return None;
+    };
+    // libcxi opens /dev/cxiN by the number it finds in sysfs, wherever the host keeps its nodes.
+    let node = DeviceNode {
+        path: format!("/dev/{cxi}"),
+        host_path: text(&node.path)?,
+    };
+    Some(ContainerEdits {
+        device_nodes: vec![node],
+        ..ContainerEdits::default()
+    })
+}
+
+/// What every container with a NIC gets.
+pub fn common_edits(inventory: &Inventory, policy: &Policy) -> ContainerEdits {
+    let mut environment = match policy.expose {
+        Expose::LoaderPaths => Vec::new(),
+        Expose::Env => library_path(&inventory.libraries).into_iter().collect(),
+    };
+    environment.retain(|ours: &EnvironmentVariable| policy.environment.iter().all(|theirs| theirs.key() != ours.key()));
+    environment.extend(policy.environment.iter().cloned());
+    let companions = inventory.companion_nodes.iter().filter_map(|node| {
+        Some(DeviceNode {
+            path: text(&node.container_path)?,
+            host_path: text(&node.host_path)?,
+        })
+    });
+    ContainerEdits {
+        env: environment.iter().map(ToString::to_string).collect(),
+        device_nodes: companions.collect(),
+        mounts: library_mounts(&inventory.libraries, policy.expose),
+    }
+}
+
+/// Read-only binds of the libraries, each container path once: the first library of a name wins.
+fn library_mounts(libraries: &[Library], expose: Expose) -> Vec<Mount> {
+    let mut taken = BTreeSet::new();
+    libraries
+        .iter()
+        .flat_map(|library| {
+            container_paths(library, expose)
+                .into_iter()
+                .map(move |path| (library, path))
+        })
+        .filter(|(_, path)| taken.insert(path.clone()))
+        .filter_map(|(library, container_path)| {
+            let options = ["ro", "nosuid", "nodev", "rbind", "rprivate"].map(str::to_owned).into();
+            Some(Mount {
+                host_path: text(&library.file)?,
+                container_path,
+                options,
+            })
+        })
+        .collect()
+}
+
+fn container_paths(library: &Library, expose: Expose) -> Vec<String> {
+    match expose {
+        // The first is searched by loaders of the RPM family, the second by those of Debian's.
+        Expose::LoaderPaths => ["/usr/lib64".to_owned(), format!("/usr/lib/{}", library.triplet)]
+            .map(|directory| format!("{directory}/{}", library.soname))
+            .into(),
+        Expose::Env => library.paths.iter().filter_map(|path| text(path)).collect(),
+    }
+}
+
+/// LD_LIBRARY_PATH over the directories of the libraries, each once, in order.
+fn library_path(libraries: &[Library]) -> Option<EnvironmentVariable> {
+    let mut seen = BTreeSet::new();
+    let directories: Vec<String> = libraries
+        .iter()
+        .flat_map(|library| &library.paths)
+        .filter_map(|path| text(path.parent()?))
+        .filter(|directory| seen.insert(directory.clone()))
+        .collect();
+    EnvironmentVariable::new("LD_LIBRARY_PATH", &directories.join(":"))
+        .ok()
+        .filter(|_| !directories.is_empty())
+}
+
+/// CDI is text: a path that is not UTF-8 cannot be named in it.
+fn text(path: &Path) -> Option<String> {
+    path.to_str().map(str::to_owned)
+}

@@ -1,0 +1,85 @@
+//! The daemon's command line.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use crate::allocate::Strategy;
+use crate::cdi::format::Format;
+use crate::host::cdi_directory::CdiDirectory;
+use crate::host_args::HostArgs;
+use crate::resource::ResourceName;
+
+const EXAMPLES: &str = "\
+Examples:
+  cxi-device-plugin
+      Serve beta.hpe.com/cxi to kubelet and keep /var/run/cdi/hpe.com-cxi.yaml true
+  cxi-device-plugin --enable-cdi
+      Answer kubelet with CDI names; containerd 2.0 or newer, or CRI-O
+  kill -HUP $(pidof cxi-device-plugin)
+      Have it look at the node again
+
+Exit codes: 0 ended by SIGTERM or SIGINT, 1 failed, 2 wrong usage, 75 another instance is running, 78 bad configuration";
+
+/// Offers the HPE Slingshot (CXI) NICs of this node to Kubernetes and keeps their CDI spec true
+#[derive(Debug, Parser)]
+#[command(name = "cxi-device-plugin", version, after_help = EXAMPLES)]
+pub struct Args {
+    /// Name of the extended resource
+    #[arg(long, value_name = "NAME", default_value = "beta.hpe.com/cxi")]
+    pub resource_name: ResourceName,
+    /// Kubelet's directory for device plugins
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/kubelet/device-plugins")]
+    pub kubelet_dir: PathBuf,
+    /// Directory for the CDI spec
+    #[arg(long, value_name = "DIR", default_value = "/var/run/cdi")]
+    cdi_dir: PathBuf,
+    /// Directory for the daemon's own state
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "RUNTIME_DIRECTORY",
+        default_value = "/run/cxi-device-plugin"
+    )]
+    pub run_dir: PathBuf,
+    /// Answer kubelet with CDI names instead of device nodes and mounts; DIR sets --cdi-dir, too
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
+    enable_cdi: Option<Option<PathBuf>>,
+    /// Least severe messages to log
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub log_level: tracing::Level,
+    /// The host
+    #[command(flatten)]
+    pub host: HostArgs,
+}
+
+impl Args {
+    /// How containers get their NICs.
+    pub fn strategy(&self) -> Strategy {
+        if self.enable_cdi.is_some() {
+            Strategy::Cdi
+        } else {
+            Strategy::Direct
+        }
+    }
+
+    /// Where the spec goes. The Go plugin took the path of a spec file: its directory is meant.
+    pub fn cdi_directory(&self) -> CdiDirectory {
+        let path = match &self.enable_cdi {
+            Some(Some(path))
+                if path
+                    .file_name()
+                    .and_then(|name| Format::of_file_name(name.to_str()?))
+                    .is_some() =>
+            {
+                path.parent().map(PathBuf::from).unwrap_or_default()
+            }
+            Some(Some(path)) => path.clone(),
+            _ => self.cdi_dir.clone(),
+        };
+        CdiDirectory {
+            path,
+            format: Format::default(),
+        }
+    }
+}

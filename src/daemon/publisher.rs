@@ -1,0 +1,192 @@
+//! From a scan to the CDI file and to kubelet, in the order that never promises what is not there: what is lost leaves
+//! kubelet first and the file after; what is new enters the file first and kubelet after.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::allocate::Strategy;
+use crate::cdi::model::Spec;
+use crate::cdi::render::{self, Policy};
+use crate::health::{Condition, Verdict};
+use crate::host::cdi_directory::CdiDirectory;
+use crate::host::scan::Scanner;
+use crate::host::store::Outcome;
+use crate::inventory::{Inventory, Unread};
+use crate::kubelet::service::Streams;
+use crate::offer;
+use crate::pci::PciAddress;
+use crate::snapshot::Snapshot;
+
+/// How long a removal waits for kubelet to take the news before the file changes all the same.
+const DELIVERY_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Owns the state.
+#[derive(Debug)]
+pub struct Publisher {
+    scanner: Arc<Mutex<Scanner>>,
+    policy: Policy,
+    cdi: CdiDirectory,
+    strategy: Strategy,
+    streams: Arc<watch::Sender<Streams>>,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    on_disk: Option<Spec>,
+    write_error: Option<String>,
+    told: Told,
+}
+
+/// What the log has been told already, so that nothing is said twice.
+#[derive(Debug, Default)]
+struct Told {
+    nics: BTreeMap<PciAddress, String>,
+    problems: Vec<Unread>,
+}
+
+impl Publisher {
+    /// Nothing is published before the first [`refresh`](Self::refresh).
+    pub fn new(
+        scanner: Scanner,
+        policy: Policy,
+        cdi: CdiDirectory,
+        strategy: Strategy,
+        streams: Arc<watch::Sender<Streams>>,
+    ) -> Self {
+        let (scanner, snapshots) = (Arc::new(Mutex::new(scanner)), watch::Sender::default());
+        let (on_disk, write_error, told) = (None, None, Told::default());
+        Self {
+            scanner,
+            policy,
+            cdi,
+            strategy,
+            streams,
+            snapshots,
+            on_disk,
+            write_error,
+            told,
+        }
+    }
+
+    /// What is published, now and later.
+    pub fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshots.subscribe()
+    }
+
+    /// Whether the CDI file says what was published last.
+    pub fn is_current(&self) -> bool {
+        self.write_error.is_none()
+    }
+
+    /// Scans and publishes what has changed.
+    pub async fn refresh(&mut self) {
+        let scanner = Arc::clone(&self.scanner);
+        let scan = move || scanner.lock().unwrap_or_else(PoisonError::into_inner).scan();
+        match tokio::task::spawn_blocking(scan).await {
+            Ok(inventory) => self.publish(&inventory).await,
+            Err(error) => tracing::error!("the scan failed: {error}"),
+        }
+    }
+
+    async fn publish(&mut self, inventory: &Inventory) {
+        let mut next = Snapshot::of(inventory, &self.policy);
+        let between = self.snapshots.borrow().on_the_way_to(&next);
+        if self.send(between) {
+            self.delivered().await;
+        }
+        self.write(render::spec(inventory, &self.policy));
+        if self.strategy == Strategy::Cdi {
+            next.trust_only(self.on_disk.as_ref());
+        }
+        self.told.tell(inventory, &next);
+        self.send(next);
+    }
+
+    /// Publishes a snapshot unless it says what the one before said.
+    fn send(&self, mut next: Snapshot) -> bool {
+        self.snapshots.send_if_modified(|current| {
+            next.generation = current.generation;
+            let is_news = **current != next;
+            if is_news {
+                next.generation += 1;
+                *current = Arc::new(std::mem::take(&mut next));
+            }
+            is_news
+        })
+    }
+
+    /// Waits until kubelet's stream has taken what was published, or there is no stream.
+    async fn delivered(&self) {
+        let generation = self.snapshots.borrow().generation;
+        let mut streams = self.streams.subscribe();
+        let delivered = streams.wait_for(|streams| streams.open == 0 || streams.delivered >= generation);
+        if timeout(DELIVERY_DEADLINE, delivered).await.is_err() {
+            tracing::warn!("kubelet does not take the device list; going on without it");
+        }
+    }
+
+    fn write(&mut self, spec: Option<Spec>) {
+        let file = self.cdi.file();
+        match self.cdi.publish(spec.as_ref()) {
+            Ok(outcome) => {
+                match outcome {
+                    Outcome::Written => tracing::info!("wrote {}", file.display()),
+                    Outcome::Removed => tracing::info!("removed {}: no NIC is usable", file.display()),
+                    Outcome::Unchanged | Outcome::Absent => {}
+                }
+                self.on_disk = spec;
+                self.write_error = None;
+            }
+            Err(error) => {
+                let error = format!("{:#}", anyhow::Error::new(error));
+                if self.write_error.as_ref() != Some(&error) {
+                    tracing::error!("the CDI file stays as it was: {error}");
+                }
+                self.write_error = Some(error);
+            }
+        }
+    }
+}
+
+impl Told {
+    fn tell(&mut self, inventory: &Inventory, next: &Snapshot) {
+        for problem in inventory
+            .problems
+            .iter()
+            .filter(|problem| !self.problems.contains(problem))
+        {
+            tracing::warn!("{problem}");
+        }
+        self.problems.clone_from(&inventory.problems);
+        let mut nics = BTreeMap::new();
+        for nic in &inventory.nics {
+            let state = match (offer::withheld(nic), next.devices.get(&nic.address)) {
+                (Some(reason), _) => format!("not offered: {reason}"),
+                (None, Some(device)) if device.is_healthy() => "healthy".to_owned(),
+                (None, device) => format!(
+                    "unhealthy: {}",
+                    reasons(device.map_or(&[], |device| &device.conditions))
+                ),
+            };
+            let cxi = nic
+                .cxi
+                .as_ref()
+                .map_or_else(|_| "no cxi name".to_owned(), ToString::to_string);
+            let line = format!("{cxi}: {state}");
+            if self.nics.get(&nic.address) != Some(&line) {
+                tracing::info!(nic = %nic.address, "{line}");
+            }
+            nics.insert(nic.address, line);
+        }
+        for gone in self.nics.keys().filter(|address| !nics.contains_key(address)) {
+            tracing::info!(nic = %gone, "gone");
+        }
+        self.nics = nics;
+    }
+}
+
+fn reasons(conditions: &[Condition]) -> String {
+    let failed = conditions.iter().filter(|condition| condition.verdict == Verdict::Fail);
+    failed.map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}

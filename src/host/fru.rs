@@ -1,0 +1,80 @@
+//! The cards' own texts. Reading them may wake the NIC's microcontroller, so each NIC's are read once in its life, on a
+//! thread of their own: a read that hangs leaves them unknown and harms nobody.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use crate::host::roots::Roots;
+use crate::inventory::{CxiName, Fru, Reading, Unread};
+use crate::pci::PciAddress;
+
+/// One life of a NIC: an address under one kernel name.
+type Life = (PciAddress, CxiName);
+
+/// What has been read so far.
+#[derive(Clone)]
+pub struct FruTexts {
+    known: Arc<Mutex<BTreeMap<Life, Reading<Fru>>>>,
+    on_news: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl std::fmt::Debug for FruTexts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FruTexts")
+            .field("known", &self.known)
+            .finish_non_exhaustive()
+    }
+}
+
+impl FruTexts {
+    /// Calls `on_news` whenever a card's texts have come.
+    pub fn new(on_news: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            known: Arc::default(),
+            on_news: Arc::new(on_news),
+        }
+    }
+
+    /// The texts of a NIC, or that they are still being read; the first call in a NIC's life begins to read.
+    pub fn of(&self, address: PciAddress, name: CxiName, roots: &Roots, directory: &Path) -> Reading<Fru> {
+        let life = (address, name);
+        if let Some(known) = self.lock().get(&life) {
+            return known.clone();
+        }
+        let pending = Err(Unread::new(directory, "no answer yet"));
+        self.lock().insert(life, pending.clone());
+        let (texts, roots, directory) = (self.clone(), roots.clone(), directory.to_owned());
+        let reader = thread::Builder::new().name(format!("fru-{name}")).spawn(move || {
+            let fru = read(&roots, &directory);
+            if let Some(known) = texts.lock().get_mut(&life) {
+                *known = fru;
+            }
+            (texts.on_news)();
+        });
+        match reader {
+            Ok(_) => pending,
+            Err(error) => Err(Unread::new("fru", error)),
+        }
+    }
+
+    /// Forgets lives that have ended.
+    pub fn keep_only(&mut self, living: &BTreeMap<PciAddress, CxiName>) {
+        self.lock()
+            .retain(|(address, name), _| living.get(address) == Some(name));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Life, Reading<Fru>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn read(roots: &Roots, directory: &Path) -> Reading<Fru> {
+    let text = |name: &str| roots.text(&directory.join(name));
+    Ok(Fru {
+        description: text("description")?,
+        part_number: text("part_number")?,
+        serial_number: text("serial_number")?,
+    })
+}

@@ -1,0 +1,162 @@
+//! The host's libfabric and libcxi.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::roots::Roots;
+use super::{elf, ld_cache};
+use crate::inventory::{Library, Unread};
+
+/// Which libraries go into containers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Libraries {
+    /// libfabric and libcxi of the host
+    #[default]
+    Listed,
+    /// None: for images that bring their own
+    None,
+}
+
+/// A family of files that belong to one library.
+struct Family {
+    name: &'static str,
+    soname: &'static str,
+    default_directory: &'static str,
+}
+
+const LIBFABRIC: Family = Family {
+    name: "libfabric",
+    soname: "libfabric.so.1",
+    default_directory: "/opt/cray/lib64",
+};
+const LIBCXI: Family = Family {
+    name: "libcxi",
+    soname: "libcxi.so.1",
+    default_directory: "/usr/lib64",
+};
+
+/// Versions of libfabric that HPE installs beside each other, as `/opt/cray/libfabric/VERSION/lib64`.
+const LIBFABRIC_VERSIONS: &str = "/opt/cray/libfabric";
+
+/// libfabric and libcxi as they stand in the host's directories; what is missing or no library is noted.
+pub fn listed(roots: &Roots, problems: &mut Vec<Unread>) -> Vec<Library> {
+    let fabric = family(roots, &LIBFABRIC, roots.ofi.as_deref(), problems);
+    let cxi = family(roots, &LIBCXI, roots.cxi.as_deref(), problems);
+    fabric.into_iter().chain(cxi).collect()
+}
+
+fn family(roots: &Roots, family: &Family, set: Option<&Path>, problems: &mut Vec<Unread>) -> Vec<Library> {
+    let candidates = match set {
+        Some(directory) => vec![directory.to_owned()],
+        None => directories(roots, family),
+    };
+    for directory in &candidates {
+        let libraries = in_directory(roots, family, directory, problems);
+        if !libraries.is_empty() {
+            return libraries;
+        }
+    }
+    let searched: Vec<String> = candidates.iter().map(|path| path.display().to_string()).collect();
+    let reason = format!(
+        "not found (searched {}): containers do not get it from the host",
+        searched.join(", ")
+    );
+    problems.push(Unread::new(family.soname, reason));
+    Vec::new()
+}
+
+/// The default directory, then HPE's versioned ones from the newest down, then where the loader finds the library.
+fn directories(roots: &Roots, family: &Family) -> Vec<PathBuf> {
+    let mut directories = vec![PathBuf::from(family.default_directory)];
+    if family.name == LIBFABRIC.name {
+        let mut versions = roots.names(Path::new(LIBFABRIC_VERSIONS)).unwrap_or_default();
+        versions.sort_by_key(|version| std::cmp::Reverse(version_key(version)));
+        directories.extend(
+            versions
+                .iter()
+                .map(|version| Path::new(LIBFABRIC_VERSIONS).join(version).join("lib64")),
+        );
+    }
+    let cached = ld_cache::find(roots, family.soname).ok().flatten();
+    directories.extend(cached.and_then(|path| path.parent().map(Path::to_owned)));
+    directories
+}
+
+/// Numbers of a version for comparing: 2.10 is newer than 2.9, and 2.2.0 newer than its release candidate 2.2.0rc1.
+fn version_key(version: &str) -> (Vec<u64>, bool) {
+    let numbers_end = version
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(version.len());
+    let (numbers, rest) = version.split_at(numbers_end);
+    (
+        numbers.split('.').map_while(|number| number.parse().ok()).collect(),
+        rest.is_empty(),
+    )
+}
+
+fn in_directory(roots: &Roots, family: &Family, directory: &Path, problems: &mut Vec<Unread>) -> Vec<Library> {
+    let names = roots.names(directory).unwrap_or_default();
+    let mut paths_by_file: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
+    for path in names
+        .iter()
+        .filter(|name| is_of_family(name, family.name))
+        .map(|name| directory.join(name))
+    {
+        match roots.resolve(&path) {
+            Ok(file) => paths_by_file.entry(file).or_default().push(path),
+            Err(unread) => problems.push(unread),
+        }
+    }
+    let mut libraries = Vec::new();
+    for (file, paths) in paths_by_file {
+        let shared_object = match roots.open(&file) {
+            Ok(opened) => elf::read(opened).map_err(|error| Unread::new(&file, error)),
+            Err(error) => Err(Unread::new(&file, error)),
+        };
+        match shared_object {
+            Ok(shared_object) => libraries.push(Library {
+                soname: shared_object.soname.unwrap_or_else(|| family.soname.to_owned()),
+                file,
+                paths,
+                triplet: shared_object.triplet,
+            }),
+            Err(unread) => problems.push(unread),
+        }
+    }
+    libraries
+}
+
+/// `libcxi.so`, `libcxi.so.1`, `libcxi.so.1.7.0`; not `libcxi.a`, `libcxi.la`, nor `libcxiutils.so`.
+fn is_of_family(name: &str, family: &str) -> bool {
+    let version = name.strip_prefix(family).and_then(|rest| rest.strip_prefix(".so"));
+    version.is_some_and(|version| version.chars().all(|c| c == '.' || c.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_shared_objects_of_the_family_belong_to_it() {
+        for name in ["libcxi.so", "libcxi.so.1", "libcxi.so.1.7.0"] {
+            assert!(is_of_family(name, "libcxi"), "{name}");
+        }
+        for name in [
+            "libcxi.a",
+            "libcxi.la",
+            "libcxiutils.so",
+            "libcxi.so.1-gdb.py",
+            "xlibcxi.so",
+            "libcxi",
+        ] {
+            assert!(!is_of_family(name, "libcxi"), "{name}");
+        }
+    }
+
+    #[test]
+    fn versions_compare_by_number() {
+        let mut versions = ["2.2.0rc1", "1.15.2.0", "2.9.0", "2.10.0", "2.2.0"];
+        versions.sort_by_key(|version| version_key(version));
+        assert_eq!(versions, ["1.15.2.0", "2.2.0rc1", "2.2.0", "2.9.0", "2.10.0"]);
+    }
+}

@@ -1,0 +1,75 @@
+//! One instance at a time.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use thiserror::Error;
+
+/// Held as long as it lives; the kernel frees it when the process ends in whatever way.
+#[derive(Debug)]
+pub struct InstanceLock {
+    _file: Flock<File>,
+}
+
+/// Why the lock is not ours.
+#[derive(Debug, Error)]
+pub enum LockError {
+    /// Somebody else holds it.
+    #[error("another instance is running (pid {pid} holds {}): stop it first, or give this one another --run-dir", .path.display())]
+    Held {
+        /// The lock file.
+        path: PathBuf,
+        /// Its holder, by its own word.
+        pid: String,
+    },
+    /// The file system refused.
+    #[error("cannot take the lock {}", .path.display())]
+    Io {
+        /// The lock file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl InstanceLock {
+    /// Takes the lock in `run_dir`, which is made if it is missing.
+    pub fn take(run_dir: &Path) -> Result<Self, LockError> {
+        let path = run_dir.join("lock");
+        let io = |source: io::Error| LockError::Io {
+            path: path.clone(),
+            source,
+        };
+        fs::create_dir_all(run_dir).map_err(io)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(io)?;
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(mut file) => {
+                file.set_len(0).and_then(|()| file.rewind()).map_err(io)?;
+                writeln!(file, "{}", std::process::id()).map_err(io)?;
+                Ok(Self { _file: file })
+            }
+            Err((file, Errno::EWOULDBLOCK)) => Err(LockError::Held {
+                path: path.clone(),
+                pid: holder(&file),
+            }),
+            Err((_, error)) => Err(io(error.into())),
+        }
+    }
+}
+
+fn holder(file: &File) -> String {
+    let mut pid = String::new();
+    match file.take(16).read_to_string(&mut pid) {
+        Ok(_) if !pid.trim().is_empty() => pid.trim().to_owned(),
+        _ => "unknown".to_owned(),
+    }
+}

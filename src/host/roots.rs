@@ -1,0 +1,247 @@
+//! Where things are on the host and where we find them; the only place that joins the two. All reading of the host's
+//! attributes goes through here, and every read is bounded: the files may be missing, endless, binary, or vanish.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Component, Path, PathBuf};
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::inventory::{Reading, Unread};
+
+/// A sysfs attribute holds at most one page.
+const ATTRIBUTE_LIMIT: u64 = 4096;
+/// Far above what a directory of devices or libraries holds; stops a directory without end.
+const DIRECTORY_LIMIT: usize = 65_536;
+/// As the kernel follows them.
+const LINK_LIMIT: usize = 40;
+
+/// The command line's and environment's answer to where the host keeps things.
+///
+/// The four roots say where a thing is on the host, so they show in the spec. `--root` says where the host's tree is
+/// mounted for us: it is put in front for reading and never shows.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Where the host keeps things")]
+pub struct RootArgs {
+    /// Where the host's file system is mounted; stripped from every path in the spec
+    #[arg(long = "root", value_name = "PREFIX")]
+    pub prefix: Option<PathBuf>,
+    /// sysfs on the host [default: /sys]
+    #[arg(long, env = "SYSFS_ROOT", value_name = "DIR")]
+    pub sysfs_root: Option<PathBuf>,
+    /// Device nodes on the host [default: /dev]
+    #[arg(long, env = "DEVFS_ROOT", value_name = "DIR")]
+    pub devfs_root: Option<PathBuf>,
+    /// Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader's cache]
+    #[arg(long, env = "OFI_ROOT", value_name = "DIR")]
+    pub ofi_root: Option<PathBuf>,
+    /// Directory of libcxi on the host [default: /usr/lib64, then the loader's cache]
+    #[arg(long, env = "CXI_ROOT", value_name = "DIR")]
+    pub cxi_root: Option<PathBuf>,
+}
+
+/// Where the host keeps things, checked.
+#[derive(Debug, Clone)]
+pub struct Roots {
+    prefix: Option<PathBuf>,
+    /// sysfs on the host.
+    pub sysfs: PathBuf,
+    /// Device nodes on the host.
+    pub dev: PathBuf,
+    /// Directory of libfabric on the host, where the site set one.
+    pub ofi: Option<PathBuf>,
+    /// Directory of libcxi on the host, where the site set one.
+    pub cxi: Option<PathBuf>,
+}
+
+/// A root that was set and cannot be used.
+#[derive(Debug, Error)]
+pub enum RootError {
+    /// Nothing there.
+    #[error("{name} is set to '{}', which is not a directory{seen}: correct it, or leave it out for the default", .path.display())]
+    NotADirectory {
+        /// The flag or variable.
+        name: &'static str,
+        /// Its value.
+        path: PathBuf,
+        /// Where we looked, if elsewhere.
+        seen: String,
+    },
+    /// Paths in a spec are absolute.
+    #[error("{name} is set to '{}': give an absolute path, as it goes into the spec", .path.display())]
+    Relative {
+        /// The flag or variable.
+        name: &'static str,
+        /// Its value.
+        path: PathBuf,
+    },
+}
+
+impl Roots {
+    /// Checks what was set. An empty value counts as not set.
+    pub fn new(args: &RootArgs) -> Result<Self, RootError> {
+        let set = |path: &Option<PathBuf>| path.clone().filter(|path| !path.as_os_str().is_empty());
+        let roots = Self {
+            prefix: set(&args.prefix),
+            sysfs: set(&args.sysfs_root).unwrap_or_else(|| "/sys".into()),
+            dev: set(&args.devfs_root).unwrap_or_else(|| "/dev".into()),
+            ofi: set(&args.ofi_root),
+            cxi: set(&args.cxi_root),
+        };
+        if let Some(prefix) = &roots.prefix {
+            check_directory("--root", prefix, prefix)?;
+        }
+        let variables = [
+            ("SYSFS_ROOT", set(&args.sysfs_root)),
+            ("DEVFS_ROOT", set(&args.devfs_root)),
+            ("OFI_ROOT", roots.ofi.clone()),
+            ("CXI_ROOT", roots.cxi.clone()),
+        ];
+        for (name, path) in variables
+            .iter()
+            .filter_map(|(name, path)| Some((*name, path.as_ref()?)))
+        {
+            if path.is_relative() {
+                return Err(RootError::Relative {
+                    name,
+                    path: path.clone(),
+                });
+            }
+            check_directory(name, path, &roots.here(path))?;
+        }
+        Ok(roots)
+    }
+
+    /// Where we find what the host has at `host_path`.
+    pub fn here(&self, host_path: &Path) -> PathBuf {
+        match &self.prefix {
+            None => host_path.to_owned(),
+            Some(prefix) => prefix.join(host_path.strip_prefix("/").unwrap_or(host_path)),
+        }
+    }
+
+    /// An attribute's text without the line end that most attributes have.
+    pub fn text(&self, host_path: &Path) -> Reading<String> {
+        let bytes = self.bytes(host_path, ATTRIBUTE_LIMIT)?;
+        if bytes.len() as u64 > ATTRIBUTE_LIMIT {
+            return Err(Unread::new(host_path, format!("longer than {ATTRIBUTE_LIMIT} bytes")));
+        }
+        let text = String::from_utf8(bytes).map_err(|_| Unread::new(host_path, "not a text"))?;
+        Ok(text.trim_end().to_owned())
+    }
+
+    /// An attribute's number, decimal or hexadecimal with `0x`.
+    pub fn number(&self, host_path: &Path) -> Reading<u64> {
+        let text = self.text(host_path)?;
+        let number = match text.strip_prefix("0x") {
+            Some(digits) => u64::from_str_radix(digits, 16),
+            None => u64::from_str(&text),
+        };
+        number.map_err(|_| Unread::new(host_path, format!("'{}' is not a number", excerpt(&text))))
+    }
+
+    /// At most `limit + 1` bytes from the beginning of a file.
+    pub fn bytes(&self, host_path: &Path, limit: u64) -> Reading<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.open(host_path)
+            .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
+            .map_err(|error| Unread::new(host_path, error))?;
+        Ok(bytes)
+    }
+
+    /// Opens for reading, without waiting should the file turn out to be a pipe.
+    pub fn open(&self, host_path: &Path) -> io::Result<File> {
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(nix::libc::O_NONBLOCK)
+            .open(self.here(host_path))
+    }
+
+    /// The names in a directory, sorted; names that are not UTF-8 name none of our things and are left out.
+    pub fn names(&self, host_path: &Path) -> Reading<Vec<String>> {
+        let unread = |error: io::Error| Unread::new(host_path, error);
+        let mut names = Vec::new();
+        for (count, entry) in fs::read_dir(self.here(host_path)).map_err(unread)?.enumerate() {
+            if count == DIRECTORY_LIMIT {
+                return Err(Unread::new(host_path, format!("more than {DIRECTORY_LIMIT} entries")));
+            }
+            names.extend(entry.map_err(unread)?.file_name().into_string().ok());
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Where a symbolic link points to; none when nothing is there.
+    pub fn link_target(&self, host_path: &Path) -> Reading<Option<PathBuf>> {
+        match fs::read_link(self.here(host_path)) {
+            Ok(target) => Ok(Some(target)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Unread::new(host_path, error)),
+        }
+    }
+
+    /// The path on the host with all links followed as the host would follow them, whatever it is mounted below for us.
+    pub fn resolve(&self, host_path: &Path) -> Reading<PathBuf> {
+        let mut pending: Vec<OsString> = reversed_components(host_path);
+        let mut real = PathBuf::from("/");
+        let mut links = 0;
+        while let Some(name) = pending.pop() {
+            if name == ".." {
+                real.pop();
+                continue;
+            }
+            let next = real.join(&name);
+            let here = self.here(&next);
+            let kind = fs::symlink_metadata(&here)
+                .map_err(|error| Unread::new(&next, error))?
+                .file_type();
+            if !kind.is_symlink() {
+                real = next;
+                continue;
+            }
+            links += 1;
+            if links > LINK_LIMIT {
+                return Err(Unread::new(host_path, "too many levels of symbolic links"));
+            }
+            let target = fs::read_link(&here).map_err(|error| Unread::new(&next, error))?;
+            if target.is_absolute() {
+                real = PathBuf::from("/");
+            }
+            pending.extend(reversed_components(&target));
+        }
+        Ok(real)
+    }
+}
+
+fn check_directory(name: &'static str, path: &Path, here: &Path) -> Result<(), RootError> {
+    if here.is_dir() {
+        return Ok(());
+    }
+    let seen = if here == path {
+        String::new()
+    } else {
+        format!(" (looked at {})", here.display())
+    };
+    Err(RootError::NotADirectory {
+        name,
+        path: path.to_owned(),
+        seen,
+    })
+}
+
+fn reversed_components(path: &Path) -> Vec<OsString> {
+    let names = path.components().filter_map(|component| match component {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        _ => None,
+    });
+    names.rev().collect()
+}
+
+/// The beginning of a text that came from outside, for an error message.
+fn excerpt(text: &str) -> String {
+    text.chars().take(32).flat_map(char::escape_default).collect()
+}

@@ -1,0 +1,114 @@
+//! Files that others read while we write: a reader sees the old bytes or the new ones, never a part.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// Readable for rootless podman, too.
+const MODE: u32 = 0o644;
+
+/// What became of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It held these bytes already; nothing was touched.
+    Unchanged,
+    /// It holds the new bytes now.
+    Written,
+    /// It is gone now.
+    Removed,
+    /// It was not there.
+    Absent,
+}
+
+/// Why a file is still as it was.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// Writing through a link would change somebody else's file.
+    #[error("{} is a symbolic link: remove it, or name another directory", .0.display())]
+    Symlink(PathBuf),
+    /// The file system refused.
+    #[error("cannot {action} {}", .path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl StoreError {
+    fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+/// Makes `directory/name` hold `bytes`, with mode 0644; makes the directory if it is missing.
+///
+/// The temporary file stands in the same directory, since readers of CDI directories notice a rename within it but not
+/// one into it, and its name has no suffix that they would read.
+pub fn replace(directory: &Path, name: &str, bytes: &[u8]) -> Result<Outcome, StoreError> {
+    let target = directory.join(name);
+    if refuse_link(&target)? && fs::read(&target).is_ok_and(|old| old == bytes) && has_mode(&target) {
+        return Ok(Outcome::Unchanged);
+    }
+    fs::create_dir_all(directory).map_err(StoreError::io("create", directory))?;
+    let mut temporary = tempfile::Builder::new()
+        .prefix(&format!(".{name}."))
+        .suffix(".tmp")
+        .tempfile_in(directory)
+        .map_err(StoreError::io("create a file in", directory))?;
+    write_out(temporary.as_file_mut(), bytes).map_err(StoreError::io("write", &target))?;
+    temporary
+        .persist(&target)
+        .map_err(|error| StoreError::io("replace", &target)(error.error))?;
+    sync_directory(directory)?;
+    Ok(Outcome::Written)
+}
+
+/// Makes sure that `directory/name` is not there.
+pub fn remove(directory: &Path, name: &str) -> Result<Outcome, StoreError> {
+    let target = directory.join(name);
+    if !refuse_link(&target)? {
+        return Ok(Outcome::Absent);
+    }
+    fs::remove_file(&target).map_err(StoreError::io("remove", &target))?;
+    sync_directory(directory)?;
+    Ok(Outcome::Removed)
+}
+
+/// Whether a file is there; a link there is an error.
+fn refuse_link(target: &Path) -> Result<bool, StoreError> {
+    match fs::symlink_metadata(target) {
+        Ok(metadata) if metadata.is_symlink() => Err(StoreError::Symlink(target.to_owned())),
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(StoreError::io("look at", target)(error)),
+    }
+}
+
+fn has_mode(target: &Path) -> bool {
+    fs::metadata(target).is_ok_and(|metadata| metadata.permissions().mode() & 0o7777 == MODE)
+}
+
+/// The mode first, so that the bytes are never seen without it; not left to umask.
+fn write_out(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    file.set_permissions(Permissions::from_mode(MODE))?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// A rename or removal lasts only once the directory is on disk.
+fn sync_directory(directory: &Path) -> Result<(), StoreError> {
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(StoreError::io("sync", directory))
+}

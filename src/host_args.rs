@@ -1,0 +1,81 @@
+//! The part of the command line that both programs share: where the host keeps things and what containers get of them.
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::cdi::render::{Expose, Policy};
+use crate::environment::{self, EnvironmentError};
+use crate::host::libraries::Libraries;
+use crate::host::roots::RootArgs;
+
+/// Read as one text, so bounded.
+const ENV_VARS_LIMIT: u64 = 1 << 20;
+
+/// Flags about the host.
+#[derive(Debug, Clone, clap::Args)]
+pub struct HostArgs {
+    /// Libraries that containers get from the host
+    #[arg(long, value_enum, value_name = "MODE", default_value_t)]
+    pub libraries: Libraries,
+    /// How containers find these libraries
+    #[arg(long, value_enum, value_name = "WAY", default_value_t)]
+    expose: Expose,
+    /// YAML file whose key 'env:' lists KEY=VALUE for every container with a NIC
+    #[arg(long, value_name = "FILE")]
+    env_vars: Option<PathBuf>,
+    /// Where the host keeps things.
+    #[command(flatten)]
+    pub roots: RootArgs,
+}
+
+/// The file of `--env-vars` cannot be used.
+#[derive(Debug, Error)]
+pub enum EnvVarsError {
+    /// Not readable.
+    #[error("cannot read the --env-vars file {}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Readable, but no environment.
+    #[error("the --env-vars file {}", .path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: EnvironmentError,
+    },
+}
+
+impl HostArgs {
+    /// What the site has decided about containers.
+    pub fn policy(&self) -> Result<Policy, EnvVarsError> {
+        let environment = self
+            .env_vars
+            .as_deref()
+            .map(read_environment)
+            .transpose()?
+            .unwrap_or_default();
+        Ok(Policy {
+            expose: self.expose,
+            environment,
+        })
+    }
+}
+
+fn read_environment(path: &Path) -> Result<Vec<environment::EnvironmentVariable>, EnvVarsError> {
+    let mut text = String::new();
+    std::fs::File::open(path)
+        .and_then(|file| std::io::Read::read_to_string(&mut std::io::Read::take(file, ENV_VARS_LIMIT), &mut text))
+        .map_err(|source| EnvVarsError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+    environment::parse(&text).map_err(|source| EnvVarsError::Content {
+        path: path.to_owned(),
+        source,
+    })
+}

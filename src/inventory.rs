@@ -1,0 +1,257 @@
+//! What one scan found: the NICs of the node and the host's libraries, as an immutable value.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::pci::PciAddress;
+
+/// A value read from the host, or why it could not be read.
+pub type Reading<T> = Result<T, Unread>;
+
+/// Why a value is unknown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// What was read.
+    pub path: PathBuf,
+    /// What went wrong, as a phrase.
+    pub reason: String,
+}
+
+impl Unread {
+    /// A value at `path` that is unknown because of `reason`.
+    pub fn new(path: impl Into<PathBuf>, reason: impl fmt::Display) -> Self {
+        Self {
+            path: path.into(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.reason)
+    }
+}
+
+/// Everything one scan found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// Sorted by PCI address.
+    pub nics: Vec<Nic>,
+    /// Libraries of libfabric's CXI provider, in the order in which they are mounted.
+    pub libraries: Vec<Library>,
+    /// Further device nodes that CXI programs use where the host has them, such as `/dev/xpmem`.
+    pub companion_nodes: Vec<CompanionNode>,
+    /// What could not be made sense of, for an admin.
+    pub problems: Vec<Unread>,
+}
+
+/// One Cassini PCI function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nic {
+    /// The identity of the NIC.
+    pub address: PciAddress,
+    /// Directory of the PCI function in sysfs, as seen on the host.
+    pub sysfs: PathBuf,
+    /// From the PCI vendor and device id.
+    pub generation: Reading<Generation>,
+    /// Physical or virtual function.
+    pub function: Function,
+    /// Name of the bound PCI driver; none when the function is unbound.
+    pub driver: Reading<Option<String>>,
+    /// Kernel name of the device, from class `cxi_user`, which owns the device node.
+    pub cxi: Reading<CxiName>,
+    /// Whether class `cxi` lists the NIC, too.
+    pub in_class_cxi: bool,
+    /// The usable device node.
+    pub node: Reading<DeviceNode>,
+    /// The Ethernet interface; none when it is absent or in another network namespace.
+    pub netdev: Reading<Option<Netdev>>,
+    /// NUMA node; none where the firmware names none (sysfs says -1).
+    pub numa_node: Reading<Option<u32>>,
+    /// Root of the PCIe hierarchy the NIC hangs off, such as `pci0000:20`.
+    pub pcie_root: Reading<String>,
+    /// How often the PCI function was enabled; 0 after a fatal error (`cass_core.c`, `cass_disable_device`).
+    pub enable_count: Reading<u64>,
+    /// Vendor id in PCI configuration space; 0xffff when the function no longer answers.
+    pub config_vendor: Reading<u16>,
+    /// `properties/link`: whether the fabric link runs.
+    pub link: Reading<bool>,
+    /// `properties/nid`: address on the fabric; 0xffffffff when not set.
+    pub nid: Reading<u64>,
+    /// `properties/pct_eq`: event queue of the retry handler; 0 when none is registered.
+    pub retry_handler_eq: Reading<u64>,
+    /// `properties/platform`: 0 is hardware (ASIC).
+    pub platform: Reading<u64>,
+    /// Link speed in Mb/s.
+    pub speed_mbps: Reading<u64>,
+    /// `properties/driver_rev`: git hash of the driver.
+    pub driver_revision: Reading<String>,
+    /// Texts of the card, read once in the life of a NIC because they may wake its microcontroller.
+    pub fru: Reading<Fru>,
+}
+
+/// Generation of the NIC's chip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Generation {
+    /// Slingshot 200 Gb/s.
+    Cassini1,
+    /// Slingshot 400 Gb/s.
+    Cassini2,
+}
+
+impl Generation {
+    /// The generation of PCI function `vendor:device` and whether that id stands for virtual functions only
+    /// (`cass_core.h`); none for foreign functions. Cassini 1 has one id for both kinds of function.
+    pub fn of_pci_id(vendor: u16, device: u16) -> Option<(Self, Option<Function>)> {
+        match (vendor, device) {
+            (0x17db, 0x0501) => Some((Self::Cassini1, None)),
+            (0x1590, 0x0371) => Some((Self::Cassini2, None)),
+            (0x1590, 0x0372) => Some((Self::Cassini2, Some(Function::Virtual))),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cassini1 => "Cassini 1",
+            Self::Cassini2 => "Cassini 2",
+        })
+    }
+}
+
+/// Kind of PCI function (SR-IOV).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Function {
+    /// PF.
+    Physical,
+    /// VF.
+    Virtual,
+}
+
+/// Kernel name `cxiN`. It moves when the driver is bound anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CxiName(pub u32);
+
+impl fmt::Display for CxiName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cxi{}", self.0)
+    }
+}
+
+impl FromStr for CxiName {
+    type Err = ();
+
+    /// Accepts the kernel's own spelling only: `cxi` and a number without leading zeros.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = text
+            .strip_prefix("cxi")
+            .and_then(|digits| digits.parse().ok())
+            .ok_or(())?;
+        let name = Self(number);
+        if name.to_string() == text { Ok(name) } else { Err(()) }
+    }
+}
+
+/// The character device `/dev/cxiN`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceNode {
+    /// Path on the host.
+    pub path: PathBuf,
+    /// Device numbers. Dynamic: they never go into a CDI spec.
+    pub major: u64,
+    /// See `major`.
+    pub minor: u64,
+}
+
+/// The Ethernet interface of a NIC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Netdev {
+    /// Interface name, of the site's choosing.
+    pub name: String,
+    /// Ethernet address. A fabric address (AMA) is locally administered.
+    pub mac: Reading<String>,
+    /// `NET_ADDR_*`; 3 (set) for a fabric address.
+    pub addr_assign_type: Reading<u64>,
+    /// RFC 2863 state as the kernel words it.
+    pub operstate: Reading<String>,
+    /// Whether there is a carrier. Unreadable while the interface is administratively down.
+    pub carrier: Reading<bool>,
+}
+
+/// Texts of the field-replaceable unit. Empty where the card has none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fru {
+    /// Such as "400Gb 2P NIC Mezz".
+    pub description: String,
+    /// Part number.
+    pub part_number: String,
+    /// Serial number.
+    pub serial_number: String,
+}
+
+/// A shared library of the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Library {
+    /// The name programs ask the loader for.
+    pub soname: String,
+    /// The file itself on the host, with all links followed.
+    pub file: PathBuf,
+    /// Every path on the host by which it was found: the file and its links.
+    pub paths: Vec<PathBuf>,
+    /// Multiarch triplet of its machine, such as `x86_64-linux-gnu`.
+    pub triplet: &'static str,
+}
+
+/// A device node beside the NICs' own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompanionNode {
+    /// Path in the container.
+    pub container_path: PathBuf,
+    /// Path on the host.
+    pub host_path: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cxi_name_is_the_whole_number() {
+        assert_eq!("cxi0".parse(), Ok(CxiName(0)));
+        assert_eq!("cxi10".parse(), Ok(CxiName(10)));
+        for text in [
+            "cxi",
+            "cxi01",
+            "cxi+1",
+            "cxi-1",
+            "cx",
+            "hsn0",
+            "cxi1x",
+            "cxi99999999999",
+        ] {
+            assert_eq!(text.parse::<CxiName>(), Err(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn all_three_pci_ids_are_known_and_no_other() {
+        assert_eq!(
+            Generation::of_pci_id(0x17db, 0x0501),
+            Some((Generation::Cassini1, None))
+        );
+        assert_eq!(
+            Generation::of_pci_id(0x1590, 0x0371),
+            Some((Generation::Cassini2, None))
+        );
+        assert_eq!(
+            Generation::of_pci_id(0x1590, 0x0372),
+            Some((Generation::Cassini2, Some(Function::Virtual)))
+        );
+        assert_eq!(Generation::of_pci_id(0x17db, 0x0371), None);
+        assert_eq!(Generation::of_pci_id(0x1590, 0x0501), None);
+    }
+}

@@ -1,0 +1,48 @@
+//! How long to wait before the next try. Pure: chance comes in as a number.
+
+use std::time::Duration;
+
+const FIRST: Duration = Duration::from_millis(100);
+const LAST: Duration = Duration::from_secs(30);
+
+/// Doubles with each failed try.
+#[derive(Debug, Default)]
+pub struct Backoff {
+    tries: u32,
+}
+
+impl Backoff {
+    /// The wait after one more failed try: between half and all of 100 ms, 200 ms, ... 30 s, by `chance` in 0..1, so
+    /// that the plugins of a whole machine do not act as one.
+    pub fn next(&mut self, chance: f64) -> Duration {
+        let full = FIRST.saturating_mul(2_u32.saturating_pow(self.tries)).min(LAST);
+        self.tries = self.tries.saturating_add(1);
+        full.mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0)
+    }
+
+    /// Things are good again, or new.
+    pub fn reset(&mut self) {
+        self.tries = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_half_a_minute_and_start_over_after_a_reset() {
+        let mut backoff = Backoff::default();
+        let waits: Vec<u128> = (0..12).map(|_| backoff.next(1.0).as_millis()).collect();
+        assert_eq!(
+            waits,
+            [100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000, 30000]
+        );
+        assert_eq!(backoff.next(0.0).as_millis(), 15000);
+        backoff.reset();
+        assert_eq!(backoff.next(0.0).as_millis(), 50);
+        for _ in 0..100 {
+            assert!(backoff.next(0.5) <= LAST);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Kubelet: the device plugin API, and the state machine that keeps us registered.
+
+pub mod backoff;
+pub mod pb;
+pub mod registration;
+pub mod service;
+pub mod session;
+pub mod socket;

@@ -1,0 +1,4 @@
+//! Code generated from `deviceplugin_v1beta1.proto`.
+#![allow(missing_docs, clippy::all, clippy::pedantic, reason = "generated")]
+
+tonic::include_proto!("v1beta1");

@@ -1,0 +1,72 @@
+//! Kubelet's socket, and the one call we make to it.
+
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tonic::transport::{Channel, Endpoint, Uri};
+
+use super::pb;
+use super::pb::registration_client::RegistrationClient;
+use super::service::OPTIONS;
+use crate::resource::ResourceName;
+
+/// Kubelet dials back inside the call and gives that 10 s.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// One life of kubelet, told by its socket: device, inode and the nanoseconds of its last status change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Epoch(u64, u64, i128);
+
+impl Epoch {
+    /// The life of the kubelet whose socket stands in this directory now, if there is one.
+    pub fn current(kubelet_dir: &Path) -> Option<Self> {
+        let metadata = fs::metadata(socket_path(kubelet_dir)).ok()?;
+        let changed = i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec());
+        metadata
+            .file_type()
+            .is_socket()
+            .then(|| Self(metadata.dev(), metadata.ino(), changed))
+    }
+}
+
+/// Where kubelet listens.
+pub fn socket_path(kubelet_dir: &Path) -> PathBuf {
+    kubelet_dir.join("kubelet.sock")
+}
+
+/// Tells kubelet of our endpoint. The error is a whole sentence for the log.
+pub async fn register(kubelet_dir: &Path, endpoint: String, resource: &ResourceName) -> Result<(), String> {
+    let calling = async {
+        let socket = socket_path(kubelet_dir);
+        let channel = connect(&socket)
+            .await
+            .map_err(|error| format!("cannot connect to {}: {}", socket.display(), root_cause(&error)))?;
+        let request = pb::RegisterRequest {
+            version: "v1beta1".to_owned(),
+            endpoint,
+            resource_name: resource.to_string(),
+            options: Some(OPTIONS),
+        };
+        let answer = RegistrationClient::new(channel).register(request).await;
+        answer
+            .map(drop)
+            .map_err(|status| format!("kubelet refused the registration of {resource}: {}", status.message()))
+    };
+    let timed_out = |_| format!("kubelet did not answer within {} s", DEADLINE.as_secs());
+    tokio::time::timeout(DEADLINE, calling).await.map_err(timed_out)?
+}
+
+async fn connect(socket: &Path) -> Result<Channel, tonic::transport::Error> {
+    // The origin becomes the authority, for which a server may want a host name.
+    let endpoint = Endpoint::from_shared(format!("unix://{}", socket.display()))?;
+    endpoint.origin(Uri::from_static("http://localhost")).connect().await
+}
+
+fn root_cause(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .last()
+        .map(ToString::to_string)
+        .unwrap_or_default()
+}

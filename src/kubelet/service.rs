@@ -1,0 +1,225 @@
+//! The plugin's side of the API. Every answer comes from the published snapshot in memory: no file is read, and nothing
+//! can make kubelet wait.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use super::pb;
+use super::pb::device_plugin_server::DevicePlugin;
+use crate::allocate::{Allocation, Strategy, allocate};
+use crate::preference::preferred;
+use crate::resource::ResourceName;
+use crate::snapshot::{ListedDevice, Snapshot};
+
+/// What kubelet is told of our abilities, in Register and in GetDevicePluginOptions alike.
+pub const OPTIONS: pb::DevicePluginOptions = pb::DevicePluginOptions {
+    pre_start_required: false,
+    get_preferred_allocation_available: true,
+};
+
+/// How kubelet's streams stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Streams {
+    /// Open ListAndWatch streams.
+    pub open: usize,
+    /// Generation of the last snapshot that a stream has passed on.
+    pub delivered: u64,
+}
+
+/// The service for one resource.
+#[derive(Debug, Clone)]
+pub struct PluginService {
+    /// The resource.
+    pub resource: ResourceName,
+    /// How containers get their NICs.
+    pub strategy: Strategy,
+    /// What is published.
+    pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// Kept up to date by the streams.
+    pub streams: Arc<watch::Sender<Streams>>,
+    /// Turns true when the streams shall end.
+    pub closing: watch::Receiver<bool>,
+}
+
+type DeviceList = Result<pb::ListAndWatchResponse, Status>;
+
+#[tonic::async_trait]
+impl DevicePlugin for PluginService {
+    type ListAndWatchStream = ReceiverStream<DeviceList>;
+
+    async fn get_device_plugin_options(
+        &self,
+        _request: Request<pb::Empty>,
+    ) -> Result<Response<pb::DevicePluginOptions>, Status> {
+        Ok(Response::new(OPTIONS))
+    }
+
+    async fn list_and_watch(&self, _request: Request<pb::Empty>) -> Result<Response<Self::ListAndWatchStream>, Status> {
+        let (messages, stream) = mpsc::channel(1);
+        let open = OpenStream::new(Arc::clone(&self.streams));
+        tokio::spawn(pass_on(self.snapshots.clone(), messages, self.closing.clone(), open));
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
+    async fn get_preferred_allocation(
+        &self,
+        request: Request<pb::PreferredAllocationRequest>,
+    ) -> Result<Response<pb::PreferredAllocationResponse>, Status> {
+        let snapshot = Arc::clone(&self.snapshots.borrow());
+        let answer = |container: &pb::ContainerPreferredAllocationRequest| {
+            let size = usize::try_from(container.allocation_size).unwrap_or(0);
+            let available = &container.available_device_i_ds;
+            let device_i_ds = preferred(&snapshot, available, &container.must_include_device_i_ds, size);
+            pb::ContainerPreferredAllocationResponse { device_i_ds }
+        };
+        let container_responses = request.get_ref().container_requests.iter().map(answer).collect();
+        Ok(Response::new(pb::PreferredAllocationResponse { container_responses }))
+    }
+
+    async fn allocate(&self, request: Request<pb::AllocateRequest>) -> Result<Response<pb::AllocateResponse>, Status> {
+        let snapshot = Arc::clone(&self.snapshots.borrow());
+        let requests = &request.get_ref().container_requests;
+        let answer = |container: &pb::ContainerAllocateRequest| {
+            allocate(&snapshot, self.strategy, &self.resource, &container.devices_ids)
+                .map(pb::ContainerAllocateResponse::from)
+        };
+        let answers: Result<Vec<_>, _> = requests.iter().map(answer).collect();
+        let asked: Vec<&[String]> = requests
+            .iter()
+            .map(|container| container.devices_ids.as_slice())
+            .collect();
+        match answers {
+            Ok(container_responses) => {
+                tracing::info!(?asked, generation = snapshot.generation, "allocated");
+                Ok(Response::new(pb::AllocateResponse { container_responses }))
+            }
+            Err(refusal) => {
+                tracing::warn!(?asked, "refused: {refusal}");
+                Err(Status::invalid_argument(refusal.to_string()))
+            }
+        }
+    }
+
+    async fn pre_start_container(
+        &self,
+        _request: Request<pb::PreStartContainerRequest>,
+    ) -> Result<Response<pb::PreStartContainerResponse>, Status> {
+        Ok(Response::new(pb::PreStartContainerResponse {}))
+    }
+}
+
+/// Counts itself among the open streams as long as it lives.
+struct OpenStream(Arc<watch::Sender<Streams>>);
+
+impl OpenStream {
+    fn new(streams: Arc<watch::Sender<Streams>>) -> Self {
+        streams.send_modify(|streams| streams.open += 1);
+        Self(streams)
+    }
+
+    fn delivered(&self, generation: u64) {
+        self.0
+            .send_modify(|streams| streams.delivered = streams.delivered.max(generation));
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.send_modify(|streams| streams.open -= 1);
+    }
+}
+
+/// Sends the list whenever it differs from the one before: kubelet writes its checkpoint at every message.
+async fn pass_on(
+    mut snapshots: watch::Receiver<Arc<Snapshot>>,
+    messages: mpsc::Sender<DeviceList>,
+    mut closing: watch::Receiver<bool>,
+    open: OpenStream,
+) {
+    let passing = async {
+        let mut last = None;
+        loop {
+            let snapshot = Arc::clone(&snapshots.borrow_and_update());
+            let list = snapshot.listing();
+            if last.as_ref() != Some(&list) {
+                messages
+                    .send(Ok(pb::ListAndWatchResponse::from(list.as_slice())))
+                    .await
+                    .ok()?;
+                // There is room again once the transport has taken the message.
+                messages.reserve().await.ok()?;
+                last = Some(list);
+            }
+            open.delivered(snapshot.generation);
+            snapshots.changed().await.ok()?;
+        }
+    };
+    tokio::select! {
+        None::<()> = passing => {}
+        () = messages.closed() => {}
+        _ = closing.wait_for(|closing| *closing) => {}
+    }
+}
+
+impl From<&[ListedDevice]> for pb::ListAndWatchResponse {
+    fn from(list: &[ListedDevice]) -> Self {
+        Self {
+            devices: list.iter().map(pb::Device::from).collect(),
+        }
+    }
+}
+
+impl From<&ListedDevice> for pb::Device {
+    fn from(device: &ListedDevice) -> Self {
+        let topology = device.numa_node.map(|node| pb::TopologyInfo {
+            nodes: vec![pb::NumaNode { id: node.into() }],
+        });
+        let health = if device.healthy { "Healthy" } else { "Unhealthy" };
+        Self {
+            id: device.id.clone(),
+            health: health.to_owned(),
+            topology,
+        }
+    }
+}
+
+impl From<Allocation> for pb::ContainerAllocateResponse {
+    fn from(allocation: Allocation) -> Self {
+        let Allocation { cdi_devices, edits } = allocation;
+        let variable = |entry: &String| {
+            entry
+                .split_once('=')
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        };
+        Self {
+            envs: edits.env.iter().filter_map(variable).collect(),
+            mounts: edits.mounts.into_iter().map(pb::Mount::from).collect(),
+            devices: edits.device_nodes.into_iter().map(pb::DeviceSpec::from).collect(),
+            annotations: Default::default(),
+            cdi_devices: cdi_devices.into_iter().map(|name| pb::CdiDevice { name }).collect(),
+        }
+    }
+}
+
+impl From<crate::cdi::model::Mount> for pb::Mount {
+    fn from(mount: crate::cdi::model::Mount) -> Self {
+        Self {
+            container_path: mount.container_path,
+            host_path: mount.host_path,
+            read_only: true,
+        }
+    }
+}
+
+impl From<crate::cdi::model::DeviceNode> for pb::DeviceSpec {
+    fn from(node: crate::cdi::model::DeviceNode) -> Self {
+        Self {
+            container_path: node.path,
+            host_path: node.host_path,
+            permissions: "rw".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Registered with kubelet, whenever there is one: wait for its socket, bind a new one of our own, serve, register, and
+//! stay until something ends it; then again. Kubelet may start, stop, restart or forget us in any order.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_stream::wrappers::UnixListenerStream;
+use tonic::transport::Server;
+
+use super::backoff::Backoff;
+use super::pb::device_plugin_server::DevicePluginServer;
+use super::registration::{Epoch, register};
+use super::service::{PluginService, Streams};
+use super::socket::OwnSocket;
+use crate::allocate::Strategy;
+use crate::host::watch::DirectoryWatch;
+use crate::resource::ResourceName;
+use crate::snapshot::Snapshot;
+
+/// Kubelet opens ListAndWatch right after it has answered Register.
+const STREAM_DEADLINE: Duration = Duration::from_secs(5);
+/// How long calls in flight may take when a server closes.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
+
+/// What a session needs.
+#[derive(Debug)]
+pub struct Session {
+    /// Kubelet's plugin directory.
+    pub kubelet_dir: PathBuf,
+    /// The resource to register.
+    pub resource: ResourceName,
+    /// How containers get their NICs.
+    pub strategy: Strategy,
+    /// What is published.
+    pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// Where the streams say how they stand.
+    pub streams: Arc<watch::Sender<Streams>>,
+}
+
+/// Why a registration is over.
+#[derive(Debug)]
+enum Ended {
+    NotBound(io::Error),
+    Refused(String),
+    NoStream,
+    StreamEnded,
+    KubeletRestarted,
+    SocketGone,
+    ServerFailed,
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotBound(error) => write!(f, "cannot bind a socket in kubelet's directory: {error}"),
+            Self::Refused(reason) => f.write_str(reason),
+            Self::NoStream => write!(
+                f,
+                "kubelet opened no ListAndWatch stream within {} s",
+                STREAM_DEADLINE.as_secs()
+            ),
+            Self::StreamEnded => f.write_str("kubelet ended the ListAndWatch stream"),
+            Self::KubeletRestarted => f.write_str("kubelet has been restarted"),
+            Self::SocketGone => f.write_str("our socket was removed"),
+            Self::ServerFailed => f.write_str("our gRPC server ended"),
+        }
+    }
+}
+
+impl Session {
+    /// Runs until `stopping` turns true; then no socket of ours is left.
+    pub async fn run(self, mut stopping: watch::Receiver<bool>) {
+        let mut kubelet_dir = DirectoryWatch::new(self.kubelet_dir.clone());
+        let mut backoff = Backoff::default();
+        let mut last_reason = String::new();
+        for count in 1.. {
+            let epoch = tokio::select! {
+                epoch = self.kubelet_is_there(&mut kubelet_dir) => epoch,
+                _ = stopping.wait_for(|stopping| *stopping) => return,
+            };
+            let Some((ended, was_live)) = self.live(epoch, count, &mut kubelet_dir, &mut stopping).await else {
+                return;
+            };
+            if was_live {
+                backoff.reset();
+                last_reason.clear();
+            }
+            let reason = ended.to_string();
+            if reason == last_reason {
+                tracing::debug!(resource = %self.resource, "not registered: {reason}");
+            } else {
+                tracing::warn!(resource = %self.resource, "not registered: {reason}; trying again");
+                last_reason = reason;
+            }
+            let wait = backoff.next(fastrand::f64());
+            tokio::select! {
+                _ = timeout(wait, self.kubelet_is_new(epoch, &mut kubelet_dir)) => {}
+                _ = stopping.wait_for(|stopping| *stopping) => return,
+            }
+            if Epoch::current(&self.kubelet_dir) != Some(epoch) {
+                backoff.reset();
+            }
+        }
+    }
+
+    async fn kubelet_is_there(&self, kubelet_dir: &mut DirectoryWatch) -> Epoch {
+        let mut waiting = false;
+        loop {
+            if let Some(epoch) = Epoch::current(&self.kubelet_dir) {
+                return epoch;
+            }
+            if !std::mem::replace(&mut waiting, true) {
+                tracing::info!("waiting for kubelet.sock in {}", self.kubelet_dir.display());
+            }
+            kubelet_dir.changed().await;
+        }
+    }
+
+    async fn kubelet_is_new(&self, epoch: Epoch, kubelet_dir: &mut DirectoryWatch) {
+        while Epoch::current(&self.kubelet_dir).is_none_or(|current| current == epoch) {
+            kubelet_dir.changed().await;
+        }
+    }
+
+    /// One registration from beginning to end, and whether it ever was live; none when we were told to stop.
+    async fn live(
+        &self,
+        epoch: Epoch,
+        count: u64,
+        kubelet_dir: &mut DirectoryWatch,
+        stopping: &mut watch::Receiver<bool>,
+    ) -> Option<(Ended, bool)> {
+        let server = match RunningServer::start(self, count) {
+            Ok(server) => server,
+            Err(error) => return Some((Ended::NotBound(error), false)),
+        };
+        let mut was_live = false;
+        let ended = tokio::select! {
+            ended = self.stay_registered(epoch, &server.socket, kubelet_dir, &mut was_live) => Some(ended),
+            () = server.failed() => Some(Ended::ServerFailed),
+            _ = stopping.wait_for(|stopping| *stopping) => None,
+        };
+        server.close().await;
+        ended.map(|ended| (ended, was_live))
+    }
+
+    async fn stay_registered(
+        &self,
+        epoch: Epoch,
+        socket: &OwnSocket,
+        kubelet_dir: &mut DirectoryWatch,
+        was_live: &mut bool,
+    ) -> Ended {
+        if let Err(reason) = register(&self.kubelet_dir, socket.file_name(), &self.resource).await {
+            return Ended::Refused(reason);
+        }
+        let mut streams = self.streams.subscribe();
+        if timeout(STREAM_DEADLINE, streams.wait_for(|streams| streams.open > 0))
+            .await
+            .is_err()
+        {
+            return Ended::NoStream;
+        }
+        *was_live = true;
+        tracing::info!(resource = %self.resource, socket = socket.file_name(), "registered with kubelet");
+        loop {
+            // Looked at first: kubelet may have removed the socket while it answered.
+            if Epoch::current(&self.kubelet_dir).is_some_and(|current| current != epoch) {
+                return Ended::KubeletRestarted;
+            }
+            if !socket.is_in_place() {
+                return Ended::SocketGone;
+            }
+            tokio::select! {
+                _ = streams.wait_for(|streams| streams.open == 0) => return Ended::StreamEnded,
+                () = kubelet_dir.changed() => {}
+            }
+        }
+    }
+}
+
+/// A gRPC server on a socket of its own.
+struct RunningServer {
+    socket: OwnSocket,
+    closing: watch::Sender<bool>,
+    task: JoinHandle<()>,
+    ended: watch::Receiver<bool>,
+}
+
+impl RunningServer {
+    fn start(session: &Session, count: u64) -> io::Result<Self> {
+        let (socket, listener) = OwnSocket::bind(&session.kubelet_dir, &session.resource, count)?;
+        let (closing, mut close) = watch::channel(false);
+        let (end, ended) = watch::channel(false);
+        let service = PluginService {
+            resource: session.resource.clone(),
+            strategy: session.strategy,
+            snapshots: session.snapshots.clone(),
+            streams: Arc::clone(&session.streams),
+            closing: close.clone(),
+        };
+        let task = tokio::spawn(async move {
+            let told_to_close = async move { drop(close.wait_for(|closing| *closing).await) };
+            let server = Server::builder().add_service(DevicePluginServer::new(service));
+            let served = server
+                .serve_with_incoming_shutdown(UnixListenerStream::new(listener), told_to_close)
+                .await;
+            if let Err(error) = served {
+                tracing::error!("gRPC server: {error}");
+            }
+            end.send_replace(true);
+        });
+        Ok(Self {
+            socket,
+            closing,
+            task,
+            ended,
+        })
+    }
+
+    /// Returns only if the server ends by itself.
+    async fn failed(&self) {
+        let _ = self.ended.clone().wait_for(|ended| *ended).await;
+    }
+
+    /// Ends the streams and lets calls in flight finish; the socket goes with `self`.
+    async fn close(mut self) {
+        self.closing.send_replace(true);
+        if timeout(DRAIN_DEADLINE, &mut self.task).await.is_err() {
+            self.task.abort();
+        }
+    }
+}
