@@ -1,0 +1,113 @@
+//! What the tests of the two programs share.
+#![allow(dead_code, reason = "no test file uses everything")]
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use cxi_sim::node::{NicSpec, Node};
+use tempfile::TempDir;
+
+/// An emulated node in a folder that goes with the first value.
+pub fn node(nics: &[NicSpec]) -> (TempDir, Node) {
+    let folder = scratch();
+    let node = Node::create(folder.path().join("node"), nics).unwrap();
+    (folder, node)
+}
+
+/// A folder in memory where there is such a place: the tests write many small files.
+pub fn scratch() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { TempDir::new_in(memory).unwrap_or_else(|_| TempDir::new().unwrap()) } else { TempDir::new().unwrap() }
+}
+
+/// What a program said.
+#[derive(Debug)]
+pub struct Said {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Self { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+}
+
+/// A run of `cxi-cdi-generator`.
+pub struct Generator(Command);
+
+impl Generator {
+    /// Without any roots.
+    pub fn new() -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cxi-cdi-generator"));
+        for variable in ["SYSFS_ROOT", "DEVFS_ROOT", "OFI_ROOT", "CXI_ROOT"] {
+            command.env_remove(variable);
+        }
+        Self(command)
+    }
+
+    /// On the emulated node at `top` as a host whose tree is mounted there.
+    pub fn below(top: &Path) -> Self {
+        let mut generator = Self::new();
+        generator.arg("--root").arg(top);
+        generator
+    }
+
+    /// On the emulated node at `top` as a host that keeps its things there.
+    pub fn at(top: &Path) -> Self {
+        let mut generator = Self::new();
+        generator.env("SYSFS_ROOT", top.join("sys")).env("DEVFS_ROOT", top.join("dev"));
+        generator.env("OFI_ROOT", top.join("opt/cray/lib64")).env("CXI_ROOT", top.join("usr/lib64"));
+        generator
+    }
+
+    pub fn arg(&mut self, arg: impl AsRef<OsStr>) -> &mut Self {
+        self.0.arg(arg);
+        self
+    }
+
+    pub fn args<const N: usize>(&mut self, args: [&str; N]) -> &mut Self {
+        self.0.args(args);
+        self
+    }
+
+    pub fn env(&mut self, key: &str, value: impl AsRef<OsStr>) -> &mut Self {
+        self.0.env(key, value);
+        self
+    }
+
+    pub fn output(&mut self) -> Said {
+        self.0.output().unwrap().into()
+    }
+
+    /// The spec as printed by `--dry-run`.
+    pub fn dry_run(&mut self) -> String {
+        let said = self.arg("--dry-run").output();
+        assert_eq!(said.code, 0, "{said:?}");
+        said.stdout
+    }
+
+    /// Writes the spec into `directory`.
+    pub fn write_to(&mut self, directory: &Path) -> Said {
+        self.arg("--cdi-dir").arg(directory).output()
+    }
+}
+
+/// Every entry of a folder with its kind, mode, inode and content: what a crash or a bad run must not change.
+pub fn listing(folder: &Path) -> Vec<(PathBuf, u32, u64, Vec<u8>)> {
+    use std::os::unix::fs::MetadataExt;
+    let mut entries: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let metadata = path.symlink_metadata().unwrap();
+            let content = if metadata.is_file() { std::fs::read(&path).unwrap() } else { Vec::new() };
+            (path, metadata.mode(), metadata.ino(), content)
+        })
+        .collect();
+    entries.sort();
+    entries
+}
