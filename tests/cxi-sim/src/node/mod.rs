@@ -1,1 +1,253 @@
-//! An emulated Slingshot node.
+//! An emulated node: the part of a Linux host that HPE Slingshot (CXI) NICs and their driver `cxi_ss1` show, as plain
+//! files below a directory.
+//!
+//! [`Node`] builds `sys/`, `dev/`, `usr/lib64/`, `opt/cray/lib64/` and `run/cxi/` and changes them as the driver would,
+//! in its order, while programs look at them. Names, modes, values (with or without newline) and link targets are those
+//! of the driver (HewlettPackard/shs-cxi-driver, drivers/net/ethernet/hpe/ss1) and of the kernel. No root, hardware or
+//! kernel module is needed. What a tree of files cannot do: uevents, netlink messages, and commands on `/dev/cxiN`.
+
+mod attributes;
+mod device_node;
+mod elf;
+mod error;
+mod libraries;
+mod operations;
+mod pci;
+mod skeleton;
+mod spec;
+mod state;
+mod steps;
+mod tree;
+mod variant;
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use serde::Serialize;
+
+pub use device_node::DeviceNodes;
+pub use error::{Error, Result};
+pub use spec::{Kind, NicSpec};
+pub use variant::Variant;
+
+use error::Context;
+use operations::Operation;
+use pci::PciAddress;
+use state::State;
+use tree::Tree;
+
+/// An emulated node in a directory.
+///
+/// It is a handle: the node lives in the directory, so several handles, threads and processes may work on one node; an
+/// operation locks the directory. Methods that take `pci` want the PCI address of a NIC of this node and fail with
+/// [`Error::UnknownNic`] otherwise; every method fails with [`Error::Io`] when the file system does. A failed operation
+/// can leave half a NIC behind.
+#[derive(Debug, Clone)]
+pub struct Node {
+    tree: Tree,
+}
+
+/// One NIC of a node, as [`Node::nics`] lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Nic {
+    /// PCI address, such as `0000:21:00.0`.
+    pub pci: String,
+    /// N of cxiN; none while the driver is not bound.
+    pub cxi: Option<u32>,
+    /// The netdev; none while the driver is not bound, and with [`Variant::V10`].
+    pub netdev: Option<String>,
+    /// Generation and function type.
+    pub kind: Kind,
+}
+
+impl Node {
+    /// Builds a node with these NICs, added in this order, in a new or empty directory.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyNode`] and [`Error::NotEmpty`] when the directory holds something; [`Error::Spec`] and
+    /// [`Error::InUse`] when the NICs are impossible.
+    pub fn create(dir: impl AsRef<Path>, nics: &[NicSpec]) -> Result<Self> {
+        let dir = dir.as_ref();
+        fs::create_dir_all(dir).context("create", dir)?;
+        if dir.join(state::STATE_FILE).exists() {
+            return Err(Error::AlreadyNode(dir.to_owned()));
+        }
+        let staging = |entry: &io::Result<fs::DirEntry>| entry.as_ref().is_ok_and(|e| tree::is_staging(&e.file_name()));
+        if fs::read_dir(dir).context("read", dir)?.any(|entry| !staging(&entry)) {
+            return Err(Error::NotEmpty(dir.to_owned()));
+        }
+        Self::build(dir, nics)
+    }
+
+    /// Like [`Node::create`], but rebuilds a node that is there already. Only the node's own `sys`, `dev`, `usr`, `opt`,
+    /// `run` and state file are removed first.
+    ///
+    /// # Errors
+    /// As [`Node::create`], except for [`Error::AlreadyNode`].
+    pub fn recreate(dir: impl AsRef<Path>, nics: &[NicSpec]) -> Result<Self> {
+        let dir = dir.as_ref();
+        let state = dir.join(state::STATE_FILE);
+        if !state.exists() {
+            return Self::create(dir, nics);
+        }
+        for top in skeleton::TOP {
+            let path = dir.join(top);
+            match fs::remove_dir_all(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).context("remove", &path),
+                _ => {}
+            }
+        }
+        tree::remove_file(&state)?;
+        Self::build(dir, nics)
+    }
+
+    fn build(dir: &Path, nics: &[NicSpec]) -> Result<Self> {
+        let tree = Tree::new(dir.to_owned());
+        let _lock = lock(&tree)?;
+        skeleton::install(&tree)?;
+        libraries::install(&tree)?;
+        let mut state = State::new(DeviceNodes::probe(&dir.join("dev"))?);
+        // Saved first as well: a node that fails half-way can be rebuilt.
+        state.save(&tree)?;
+        let mut operation = Operation {
+            tree: &tree,
+            state: &mut state,
+            observer: &mut |_, _| {},
+        };
+        nics.iter().try_for_each(|spec| operation.add(spec).map(drop))?;
+        state.save(&tree)?;
+        Ok(Self { tree })
+    }
+
+    /// Opens the node in this directory.
+    ///
+    /// # Errors
+    /// [`Error::NotNode`] when there is none, [`Error::State`] when its state file is damaged.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self> {
+        let node = Self {
+            tree: Tree::new(dir.as_ref().to_owned()),
+        };
+        State::load(&node.tree).map(|_| node)
+    }
+
+    /// The node's directory: what programs under test take as the prefix of the host's tree.
+    pub fn root(&self) -> &Path {
+        self.tree.root()
+    }
+
+    /// The NICs, in the order in which they were added.
+    ///
+    /// # Errors
+    /// As [`Node::open`].
+    pub fn nics(&self) -> Result<Vec<Nic>> {
+        let state = State::load(&self.tree)?;
+        let nic = |nic: state::NicState| Nic {
+            pci: nic.pci.to_string(),
+            cxi: nic.bound.map(|bound| bound.cxi),
+            netdev: nic.netdev.clone().filter(|_| nic.bound.is_some()),
+            kind: nic.kind(),
+        };
+        Ok(state.nics.into_iter().map(nic).collect())
+    }
+
+    /// What the device nodes of this node are.
+    ///
+    /// # Errors
+    /// As [`Node::open`].
+    pub fn device_nodes(&self) -> Result<DeviceNodes> {
+        State::load(&self.tree).map(|state| state.device_nodes)
+    }
+
+    /// Hotplugs a NIC and binds the driver to it; returns its PCI address.
+    ///
+    /// # Errors
+    /// [`Error::Spec`] and [`Error::InUse`] when the NIC is impossible on this node.
+    pub fn add(&self, spec: &NicSpec) -> Result<String> {
+        self.change(|operation| operation.add(spec)).map(|pci| pci.to_string())
+    }
+
+    /// Removes a NIC; the VFs of a PF go first.
+    pub fn remove(&self, pci: &str) -> Result<()> {
+        self.change_nic(pci, |operation, pci| operation.remove(pci))
+    }
+
+    /// Takes the driver from a NIC; its PCI device stays. The VFs of a PF are removed.
+    ///
+    /// # Errors
+    /// [`Error::Unbound`] when it has none.
+    pub fn unbind(&self, pci: &str) -> Result<()> {
+        self.change_nic(pci, |operation, pci| operation.unbind(pci))
+    }
+
+    /// Binds the driver to a NIC; returns its new cxi number, which no NIC of this node ever had.
+    ///
+    /// # Errors
+    /// [`Error::Bound`] when it has one.
+    pub fn bind(&self, pci: &str) -> Result<u32> {
+        self.change_nic(pci, |operation, pci| operation.bind(pci))
+    }
+
+    /// [`Node::unbind`], then [`Node::bind`].
+    ///
+    /// # Errors
+    /// [`Error::Unbound`] when no driver is bound.
+    pub fn rebind(&self, pci: &str) -> Result<u32> {
+        self.change_nic(pci, |operation, pci| {
+            operation.unbind(pci)?;
+            operation.bind(pci)
+        })
+    }
+
+    /// Replaces the value of an attribute in one step, keeping its mode. `attribute` is relative to the PCI directory, such
+    /// as `properties/pct_eq` or `net/hsn0/carrier`; `value` is written as it is, so mind the newline. A name that is not
+    /// there is added, with mode 0444. A rebind brings the driver's own values back.
+    ///
+    /// # Errors
+    /// [`Error::Attribute`] when the name leaves the PCI directory, [`Error::NoAttribute`] when its directory is missing.
+    pub fn set(&self, pci: &str, attribute: &str, value: &[u8]) -> Result<()> {
+        self.change_nic(pci, |operation, pci| operation.set(pci, attribute, value))
+    }
+
+    /// Removes an attribute.
+    ///
+    /// # Errors
+    /// As [`Node::set`]; [`Error::NoAttribute`] also when it is not there.
+    pub fn unset(&self, pci: &str, attribute: &str) -> Result<()> {
+        self.change_nic(pci, |operation, pci| operation.unset(pci, attribute))
+    }
+
+    /// Makes the fabric link of a NIC go up or down: `properties/link`, `port/`, and the netdev's carrier, operstate and
+    /// counters. On a VF only the netdev follows.
+    ///
+    /// # Errors
+    /// [`Error::Unbound`] when no driver is bound.
+    pub fn link(&self, pci: &str, up: bool) -> Result<()> {
+        self.change_nic(pci, |operation, pci| operation.link(pci, up))
+    }
+
+    fn change_nic<T>(&self, pci: &str, action: impl FnOnce(&mut Operation, PciAddress) -> Result<T>) -> Result<T> {
+        let address = pci.parse().map_err(|_| operations::unknown(&self.tree, pci))?;
+        self.change(|operation| action(operation, address))
+    }
+
+    fn change<T>(&self, action: impl FnOnce(&mut Operation) -> Result<T>) -> Result<T> {
+        let _lock = lock(&self.tree)?;
+        let mut state = State::load(&self.tree)?;
+        let mut operation = Operation {
+            tree: &self.tree,
+            state: &mut state,
+            observer: &mut |_, _| {},
+        };
+        let answer = action(&mut operation)?;
+        state.save(&self.tree)?;
+        Ok(answer)
+    }
+}
+
+/// Keeps other processes and threads from the node while the file is open.
+fn lock(tree: &Tree) -> Result<File> {
+    let directory = File::open(tree.root()).context("open", tree.root())?;
+    directory.lock().context("lock", tree.root())?;
+    Ok(directory)
+}

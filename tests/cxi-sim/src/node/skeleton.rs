@@ -1,0 +1,46 @@
+//! What is there before any NIC: buses, classes, the loaded modules, and `/run/cxi` of the retry handlers.
+
+use super::attributes::{DRIVER_FILES, MODULES};
+use super::error::Result;
+use super::tree::{Tree, make_directories, make_directory, write_files};
+
+/// Name of the PCI driver.
+pub(super) const DRIVER: &str = "cxi_ss1";
+
+const DIRECTORIES: [&str; 7] = [
+    "bus/pci/devices",
+    "bus/pci/drivers",
+    "class/cxi",
+    "class/cxi_user",
+    "class/net",
+    "devices",
+    "module",
+];
+
+/// What a node's directory has at the top, and what rebuilding it removes.
+pub(super) const TOP: [&str; 5] = ["sys", "dev", "usr", "opt", "run"];
+
+/// Makes the directories, the modules and the driver.
+pub(super) fn install(tree: &Tree) -> Result<()> {
+    make_directory(&tree.root().join("dev"))?;
+    make_directories(&tree.root().join("run/cxi"))?;
+    for directory in DIRECTORIES {
+        make_directories(&tree.sys(directory))?;
+    }
+    for (module, attributes) in MODULES {
+        let files: Vec<_> = attributes.iter().filter_map(|attribute| attribute.constant()).collect();
+        let directory = tree.sys("module").join(module);
+        make_directory(&directory)?;
+        write_files(&directory, &files)?;
+    }
+    let driver = format!("bus/pci/drivers/{DRIVER}");
+    make_directory(&tree.sys(&driver))?;
+    let files: Vec<_> = DRIVER_FILES
+        .iter()
+        .filter_map(|attribute| attribute.constant())
+        .collect();
+    write_files(&tree.sys(&driver), &files)?;
+    tree.link(&format!("{driver}/module"), &format!("module/{DRIVER}"))?;
+    make_directory(&tree.sys(&format!("module/{DRIVER}/drivers")))?;
+    tree.link(&format!("module/{DRIVER}/drivers/pci:{DRIVER}"), &driver)
+}
