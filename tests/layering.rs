@@ -26,7 +26,11 @@ fn source(name: &str) -> String {
 }
 
 fn assert_free_of(name: &str, forbidden: &[&str]) {
-    let code: Vec<String> = source(name).lines().filter(|line| !line.trim_start().starts_with("//")).map(str::to_owned).collect();
+    let code: Vec<String> = source(name)
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .map(str::to_owned)
+        .collect();
     for word in forbidden {
         let found = code.iter().find(|line| line.contains(word));
         assert!(found.is_none(), "src/{name} uses {word}: {}", found.unwrap());
@@ -35,15 +39,30 @@ fn assert_free_of(name: &str, forbidden: &[&str]) {
 
 fn sources_in(folder: &str) -> Vec<String> {
     let root: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let entries = fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let names: Vec<String> = entries.filter(|name| name.ends_with(".rs")).map(|name| format!("{folder}/{name}")).collect();
+    let entries = fs::read_dir(root.join(folder))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names: Vec<String> = entries
+        .filter(|name| name.ends_with(".rs"))
+        .map(|name| format!("{folder}/{name}"))
+        .collect();
     assert!(!names.is_empty(), "{folder}");
     names
 }
 
 #[test]
 fn what_decides_is_pure() {
-    let outside = ["std::fs", "std::net", "std::env", "std::time::Instant", "SystemTime", "tokio", "tonic", "nix::", "async "];
+    let outside = [
+        "std::fs",
+        "std::net",
+        "std::env",
+        "std::time::Instant",
+        "SystemTime",
+        "tokio",
+        "tonic",
+        "nix::",
+        "async ",
+    ];
     let rooms = ["crate::host", "crate::kubelet", "crate::daemon", "crate::generator"];
     for name in PURE.iter().chain(&["resource.rs", "snapshot.rs"]) {
         assert_free_of(name, &outside);
@@ -61,7 +80,16 @@ fn the_host_knows_nothing_of_kubelet_or_of_programs() {
 #[test]
 fn kubelet_knows_nothing_of_scans_and_files_of_the_node() {
     for name in sources_in("kubelet") {
-        assert_free_of(&name, &["host::scan", "host::cdi_directory", "host::store", "crate::daemon", "crate::generator"]);
+        assert_free_of(
+            &name,
+            &[
+                "host::scan",
+                "host::cdi_directory",
+                "host::store",
+                "crate::daemon",
+                "crate::generator",
+            ],
+        );
     }
 }
 

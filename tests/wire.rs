@@ -26,7 +26,10 @@ fn services_have_their_names() {
 
 #[test]
 fn registration_messages_have_their_bytes() {
-    let options = pb::DevicePluginOptions { pre_start_required: true, get_preferred_allocation_available: true };
+    let options = pb::DevicePluginOptions {
+        pre_start_required: true,
+        get_preferred_allocation_available: true,
+    };
     assert_eq!(options.encode_to_vec(), [0x08, 1, 0x10, 1]);
     let request = pb::RegisterRequest {
         version: "v1beta1".into(),
@@ -34,16 +37,27 @@ fn registration_messages_have_their_bytes() {
         resource_name: "b/c".into(),
         options: Some(options),
     };
-    let expected =
-        [field(1, b"v1beta1"), field(2, b"a.sock"), field(3, b"b/c"), field(4, &options.encode_to_vec())].concat();
+    let expected = [
+        field(1, b"v1beta1"),
+        field(2, b"a.sock"),
+        field(3, b"b/c"),
+        field(4, &options.encode_to_vec()),
+    ]
+    .concat();
     assert_eq!(request.encode_to_vec(), expected);
     assert_eq!(pb::Empty {}.encode_to_vec(), b"");
 }
 
 #[test]
 fn a_device_list_has_its_bytes() {
-    let topology = pb::TopologyInfo { nodes: vec![pb::NumaNode { id: 1 }] };
-    let device = pb::Device { id: "x".into(), health: "Healthy".into(), topology: Some(topology) };
+    let topology = pb::TopologyInfo {
+        nodes: vec![pb::NumaNode { id: 1 }],
+    };
+    let device = pb::Device {
+        id: "x".into(),
+        health: "Healthy".into(),
+        topology: Some(topology),
+    };
     let expected = [field(1, b"x"), field(2, b"Healthy"), field(3, &field(1, &[0x08, 1]))].concat();
     let list = pb::ListAndWatchResponse { devices: vec![device] };
     assert_eq!(list.encode_to_vec(), field(1, &expected));
@@ -51,14 +65,29 @@ fn a_device_list_has_its_bytes() {
 
 #[test]
 fn allocation_messages_have_their_bytes() {
-    let container = pb::ContainerAllocateRequest { devices_ids: texts(&["x", "y"]) };
-    let request = pb::AllocateRequest { container_requests: vec![container] };
-    assert_eq!(request.encode_to_vec(), field(1, &[field(1, b"x"), field(1, b"y")].concat()));
+    let container = pb::ContainerAllocateRequest {
+        devices_ids: texts(&["x", "y"]),
+    };
+    let request = pb::AllocateRequest {
+        container_requests: vec![container],
+    };
+    assert_eq!(
+        request.encode_to_vec(),
+        field(1, &[field(1, b"x"), field(1, b"y")].concat())
+    );
 
     let response = pb::ContainerAllocateResponse {
         envs: [("K".to_owned(), "V".to_owned())].into(),
-        mounts: vec![pb::Mount { container_path: "/c".into(), host_path: "/h".into(), read_only: true }],
-        devices: vec![pb::DeviceSpec { container_path: "/c".into(), host_path: "/h".into(), permissions: "rw".into() }],
+        mounts: vec![pb::Mount {
+            container_path: "/c".into(),
+            host_path: "/h".into(),
+            read_only: true,
+        }],
+        devices: vec![pb::DeviceSpec {
+            container_path: "/c".into(),
+            host_path: "/h".into(),
+            permissions: "rw".into(),
+        }],
         annotations: [("A".to_owned(), "B".to_owned())].into(),
         cdi_devices: vec![pb::CdiDevice { name: "v/c=n".into() }],
     };
@@ -69,7 +98,9 @@ fn allocation_messages_have_their_bytes() {
         field(4, &map_entry("A", "B")),
         field(5, &field(1, b"v/c=n")),
     ];
-    let response = pb::AllocateResponse { container_responses: vec![response] };
+    let response = pb::AllocateResponse {
+        container_responses: vec![response],
+    };
     assert_eq!(response.encode_to_vec(), field(1, &expected.concat()));
 }
 
@@ -80,14 +111,26 @@ fn preference_and_pre_start_messages_have_their_bytes() {
         must_include_device_i_ds: texts(&["y"]),
         allocation_size: 2,
     };
-    let request = pb::PreferredAllocationRequest { container_requests: vec![container] };
+    let request = pb::PreferredAllocationRequest {
+        container_requests: vec![container],
+    };
     let expected = [field(1, b"x"), field(1, b"y"), field(2, b"y"), vec![0x18, 2]].concat();
     assert_eq!(request.encode_to_vec(), field(1, &expected));
 
-    let container = pb::ContainerPreferredAllocationResponse { device_i_ds: texts(&["x"]) };
-    let response = pb::PreferredAllocationResponse { container_responses: vec![container] };
+    let container = pb::ContainerPreferredAllocationResponse {
+        device_i_ds: texts(&["x"]),
+    };
+    let response = pb::PreferredAllocationResponse {
+        container_responses: vec![container],
+    };
     assert_eq!(response.encode_to_vec(), field(1, &field(1, b"x")));
 
-    assert_eq!(pb::PreStartContainerRequest { devices_ids: texts(&["x"]) }.encode_to_vec(), field(1, b"x"));
+    assert_eq!(
+        pb::PreStartContainerRequest {
+            devices_ids: texts(&["x"])
+        }
+        .encode_to_vec(),
+        field(1, b"x")
+    );
     assert_eq!(pb::PreStartContainerResponse {}.encode_to_vec(), b"");
 }

@@ -18,7 +18,11 @@ pub fn node(nics: &[NicSpec]) -> (TempDir, Node) {
 /// A folder in memory where there is such a place: the tests write many small files.
 pub fn scratch() -> TempDir {
     let memory = Path::new("/dev/shm");
-    if memory.is_dir() { TempDir::new_in(memory).unwrap_or_else(|_| TempDir::new().unwrap()) } else { TempDir::new().unwrap() }
+    if memory.is_dir() {
+        TempDir::new_in(memory).unwrap_or_else(|_| TempDir::new().unwrap())
+    } else {
+        TempDir::new().unwrap()
+    }
 }
 
 /// What a program said.
@@ -32,7 +36,11 @@ pub struct Said {
 impl From<Output> for Said {
     fn from(output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Self { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        Self {
+            code: output.status.code().unwrap(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
     }
 }
 
@@ -59,8 +67,12 @@ impl Generator {
     /// On the emulated node at `top` as a host that keeps its things there.
     pub fn at(top: &Path) -> Self {
         let mut generator = Self::new();
-        generator.env("SYSFS_ROOT", top.join("sys")).env("DEVFS_ROOT", top.join("dev"));
-        generator.env("OFI_ROOT", top.join("opt/cray/lib64")).env("CXI_ROOT", top.join("usr/lib64"));
+        generator
+            .env("SYSFS_ROOT", top.join("sys"))
+            .env("DEVFS_ROOT", top.join("dev"));
+        generator
+            .env("OFI_ROOT", top.join("opt/cray/lib64"))
+            .env("CXI_ROOT", top.join("usr/lib64"));
         generator
     }
 
@@ -104,7 +116,11 @@ pub fn listing(folder: &Path) -> Vec<(PathBuf, u32, u64, Vec<u8>)> {
         .map(|entry| {
             let path = entry.unwrap().path();
             let metadata = path.symlink_metadata().unwrap();
-            let content = if metadata.is_file() { std::fs::read(&path).unwrap() } else { Vec::new() };
+            let content = if metadata.is_file() {
+                std::fs::read(&path).unwrap()
+            } else {
+                Vec::new()
+            };
             (path, metadata.mode(), metadata.ino(), content)
         })
         .collect();

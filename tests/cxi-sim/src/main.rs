@@ -1,4 +1,4 @@
-//! `cxi-sim`: emulated Slingshot nodes for tests and demonstrations without hardware.
+//! `cxi-sim`: the emulated node and the emulated kubelet as a program.
 
 mod cli;
 

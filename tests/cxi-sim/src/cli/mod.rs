@@ -1,7 +1,10 @@
 //! The command line: one file per sub-command.
 
+mod demo;
+mod kubelet;
 mod node;
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -14,22 +17,22 @@ struct Cli {
     command: Command,
 }
 
-// Each sub-command is a module with its arguments (`Args`) and `run()`: add `kubelet` and `demo` here and in `run()`.
 #[derive(Subcommand)]
 enum Command {
     Node(node::Args),
+    Kubelet(kubelet::Args),
+    Demo(demo::Args),
 }
 
 /// Runs the command line. Exit codes: 0 done, 1 failed, 2 wrong usage.
 pub fn run() -> ExitCode {
-    let result = match Cli::parse().command {
-        Command::Node(args) => node::run(&args),
+    let result: Result<ExitCode, Box<dyn Error>> = match Cli::parse().command {
+        Command::Node(args) => node::run(&args).map(|()| ExitCode::SUCCESS).map_err(Into::into),
+        Command::Kubelet(args) => Ok(kubelet::run(&args)),
+        Command::Demo(args) => demo::run(&args).map(|()| ExitCode::SUCCESS),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("cxi-sim: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    result.unwrap_or_else(|error| {
+        eprintln!("cxi-sim: {error}");
+        ExitCode::FAILURE
+    })
 }

@@ -1,0 +1,89 @@
+//! A node of four NICs, the real device plugin and an emulated kubelet: what each of them sees, step by step. Each step is
+//! checked, so that the demonstration fails where the plugin does.
+
+mod plugin;
+mod stage;
+
+use std::error::Error;
+use std::io::Write;
+use std::path::Path;
+
+use crate::kubelet::{Device, Kubelet};
+use crate::node::{Kind, NicSpec, Node};
+use plugin::Plugin;
+use stage::{Stage, check};
+
+const RESOURCE: &str = "beta.hpe.com/cxi";
+/// The NIC that is unplugged and plugged in again.
+const MOVED: &str = "0000:61:00.0";
+/// The NIC whose link is down.
+const DOWN: &str = "0000:e1:00.0";
+
+type Done<T = ()> = Result<T, Box<dyn Error>>;
+
+/// Runs the demonstration with the program at `plugin` and tells it to `out`.
+///
+/// # Errors
+/// What differed from what should be, or could not be done, with the plugin's log.
+pub async fn run(plugin: &Path, out: &mut dyn Write) -> Done {
+    let folder = tempfile::tempdir()?;
+    let mut stage = Stage::new(out);
+    let log = folder.path().join("daemon.log");
+    let shown = show(plugin, folder.path(), &mut stage).await;
+    shown.map_err(|error| format!("{error}\nThe daemon's log:\n{}", std::fs::read_to_string(log).unwrap_or_default()).into())
+}
+
+async fn show(program: &Path, folder: &Path, stage: &mut Stage<'_>) -> Done {
+    stage.heading("An emulated node: four NICs on two NUMA nodes, one link down")?;
+    let specs = [Kind::Cassini1, Kind::Cassini1, Kind::Cassini2, Kind::Cassini2].map(NicSpec::new);
+    let node = Node::create(folder.join("node"), &specs)?;
+    node.link(DOWN, false)?;
+    stage.line(&format!("{} ({})", node.root().display(), node.device_nodes()?))?;
+
+    stage.heading("The daemon starts, finds kubelet and registers")?;
+    let kubelet = Kubelet::start(&folder.join("kubelet"))?;
+    let mut plugin = Plugin::start(program, folder)?;
+    stage.devices(&wait(&kubelet, &[("21", true), ("61", true), ("a1", true), ("e1", false)]).await?)?;
+    stage.text(&plugin.spec()?)?;
+
+    stage.heading("A pod asks for two NICs and gets two of one NUMA node")?;
+    let grant = kubelet.allocate_count(RESOURCE, "pod-a", 2).await?;
+    check("the NICs of the pod", &["0000:21:00.0", MOVED][..], &grant.ids)?;
+    stage.answer(&grant.response)?;
+
+    stage.heading(&format!("{MOVED} is unplugged"))?;
+    node.remove(MOVED)?;
+    plugin.look_again()?;
+    stage.devices(&wait(&kubelet, &[("21", true), ("a1", true), ("e1", false)]).await?)?;
+    plugin.wait_for_spec("no name of the lost NIC", |spec| !spec.contains(MOVED)).await?;
+    stage.line("The CDI spec no longer names it.")?;
+
+    stage.heading(&format!("{MOVED} is plugged in again, and the kernel numbers it anew"))?;
+    node.add(&NicSpec::new(Kind::Cassini1).pci(MOVED).netdev("hsn1").numa(0))?;
+    plugin.look_again()?;
+    stage.devices(&wait(&kubelet, &[("21", true), ("61", true), ("a1", true), ("e1", false)]).await?)?;
+    let moved = format!("- name: {MOVED}\n  containerEdits:\n    deviceNodes:\n    - path: /dev/cxi4\n");
+    plugin.wait_for_spec(&moved, |spec| spec.contains(&moved)).await?;
+    stage.line("Its CDI name is the same and leads to /dev/cxi4 now.")?;
+
+    stage.heading("The daemon is told to end")?;
+    let ended = plugin.terminate().await?;
+    check("the daemon's exit code", Some(0), ended.code())?;
+    check("sockets left behind", Vec::<String>::new(), plugin.sockets_left()?)?;
+    plugin.spec()?;
+    stage.line("No socket is left behind. The CDI spec stays, as running pods need it.")?;
+    let violations: Vec<String> = kubelet.violations().iter().map(ToString::to_string).collect();
+    check("what a strict kubelet objects to", Vec::<String>::new(), violations)
+}
+
+/// Waits until kubelet sees exactly these NICs, named by their bus, as healthy or not.
+async fn wait(kubelet: &Kubelet, expected: &[(&str, bool)]) -> Done<Vec<Device>> {
+    let expected: Vec<(String, bool)> =
+        expected.iter().map(|(bus, healthy)| (format!("0000:{bus}:00.0"), *healthy)).collect();
+    let as_expected = |devices: &[Device]| {
+        let seen = devices.iter().map(|device| (device.id.clone(), device.is_healthy()));
+        seen.eq(expected.iter().cloned())
+    };
+    let waited = kubelet.wait_for(RESOURCE, stage::PATIENCE, as_expected).await;
+    waited.map_err(|error| format!("kubelet should see {expected:?}: {error}").into())
+}

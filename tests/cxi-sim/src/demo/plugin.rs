@@ -1,0 +1,81 @@
+//! The device plugin as a process, and what it leaves on disk.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::process::{Child, Command};
+use tokio::time::{sleep, timeout};
+
+use super::Done;
+use super::stage::PATIENCE;
+
+/// A running plugin. It is killed when this value goes.
+pub struct Plugin {
+    child: Child,
+    kubelet_dir: PathBuf,
+    spec: PathBuf,
+}
+
+impl Plugin {
+    /// Starts the program on the node in `folder`; its log goes to `daemon.log` there.
+    pub fn start(program: &Path, folder: &Path) -> Done<Self> {
+        let (kubelet_dir, cdi_dir) = (folder.join("kubelet"), folder.join("cdi"));
+        let child = Command::new(program)
+            .arg("--root")
+            .arg(folder.join("node"))
+            .arg("--kubelet-dir")
+            .arg(&kubelet_dir)
+            .arg("--cdi-dir")
+            .arg(&cdi_dir)
+            .arg("--run-dir")
+            .arg(folder.join("run"))
+            .stdin(Stdio::null())
+            .stderr(File::create(folder.join("daemon.log"))?)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("cannot start {}: {error}; `make build` makes it", program.display()))?;
+        Ok(Self { child, kubelet_dir, spec: cdi_dir.join("hpe.com-cxi.yaml") })
+    }
+
+    /// Asks for a scan.
+    pub fn look_again(&self) -> Done {
+        self.signal(Signal::SIGHUP)
+    }
+
+    /// Ends the plugin as systemd does and waits for it.
+    pub async fn terminate(&mut self) -> Done<ExitStatus> {
+        self.signal(Signal::SIGTERM)?;
+        Ok(timeout(PATIENCE, self.child.wait()).await.map_err(|_| "the daemon does not end after SIGTERM")??)
+    }
+
+    /// The CDI spec on disk.
+    pub fn spec(&self) -> Done<String> {
+        fs::read_to_string(&self.spec).map_err(|error| format!("no CDI spec at {}: {error}", self.spec.display()).into())
+    }
+
+    /// Waits until the spec is as `wanted`: a removal reaches kubelet before it reaches the file.
+    pub async fn wait_for_spec(&self, what: &str, wanted: impl Fn(&str) -> bool) -> Done {
+        let as_wanted = async {
+            while !self.spec().is_ok_and(|spec| wanted(&spec)) {
+                sleep(Duration::from_millis(2)).await;
+            }
+        };
+        timeout(PATIENCE, as_wanted).await.map_err(|_| format!("the CDI spec should have {what}").into())
+    }
+
+    /// Names of the sockets in kubelet's directory that are not kubelet's own.
+    pub fn sockets_left(&self) -> io::Result<Vec<String>> {
+        let names = fs::read_dir(&self.kubelet_dir)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+        names.filter(|name| name.as_ref().map_or(true, |name| name.starts_with("cxi-"))).collect()
+    }
+
+    fn signal(&self, signal: Signal) -> Done {
+        let pid = self.child.id().and_then(|pid| pid.try_into().ok()).ok_or("the daemon has ended by itself")?;
+        Ok(kill(Pid::from_raw(pid), signal)?)
+    }
+}

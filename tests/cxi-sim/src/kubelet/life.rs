@@ -1,0 +1,77 @@
+//! One life of kubelet: the process between a start and a death.
+
+use std::io;
+use std::os::unix::net::UnixListener;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+use tokio_stream::wrappers::UnixListenerStream;
+use tonic::transport::Server;
+
+use super::pb::registration_server::RegistrationServer;
+use super::registration::Registrar;
+use super::state::Shared;
+
+/// A running life. It has a thread and a runtime of its own, so that its end takes all its connections with it at once, as
+/// the end of a process does, whatever they were doing.
+#[derive(Debug)]
+pub struct Life {
+    death: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Life {
+    /// Serves Registration on the listener.
+    pub fn begin(listener: UnixListener, shared: Arc<Shared>) -> io::Result<Life> {
+        let (death, dead) = oneshot::channel();
+        let (report, started) = mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name("kubelet".to_owned())
+            .spawn(move || match runtime(listener) {
+                Ok((runtime, listener)) => {
+                    // Nobody listens only if `begin` is gone, and then `dead` ends this life.
+                    let _ = report.send(Ok(()));
+                    runtime.block_on(serve(listener, shared, dead));
+                }
+                Err(error) => {
+                    let _ = report.send(Err(error));
+                }
+            })?;
+        started.recv().map_err(io::Error::other)??;
+        Ok(Life {
+            death: Some(death),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Life {
+    /// Ends the life and waits until nothing is left of it. This takes no help from the plugin, so it cannot block.
+    fn drop(&mut self) {
+        drop(self.death.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn runtime(listener: UnixListener) -> io::Result<(Runtime, tokio::net::UnixListener)> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let entered = runtime.enter();
+    let listener = tokio::net::UnixListener::from_std(listener)?;
+    drop(entered);
+    Ok((runtime, listener))
+}
+
+async fn serve(listener: tokio::net::UnixListener, shared: Arc<Shared>, dead: oneshot::Receiver<()>) {
+    let service = RegistrationServer::new(Registrar { shared });
+    let server = Server::builder()
+        .add_service(service)
+        .serve_with_incoming(UnixListenerStream::new(listener));
+    tokio::select! {
+        _ = dead => {}
+        _ = server => {}
+    }
+}
