@@ -95,7 +95,11 @@ fn version_key(version: &str) -> (Vec<u64>, bool) {
 }
 
 fn in_directory(roots: &Roots, family: &Family, directory: &Path, problems: &mut Vec<Unread>) -> Vec<Library> {
-    let names = roots.names(directory).unwrap_or_default();
+    // The directory itself may be a link, which means a path of the host.
+    let names = roots
+        .resolve(directory)
+        .and_then(|real| roots.names(&real))
+        .unwrap_or_default();
     let mut paths_by_file: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
     for path in names
         .iter()

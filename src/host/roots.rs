@@ -8,6 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use thiserror::Error;
 
 use crate::inventory::{Reading, Unread};
@@ -27,20 +28,25 @@ const LINK_LIMIT: usize = 40;
 #[command(next_help_heading = "Where the host keeps things")]
 pub struct RootArgs {
     /// Where the host's file system is mounted; stripped from every path in the spec
-    #[arg(long = "root", value_name = "PREFIX")]
+    #[arg(long = "root", value_name = "PREFIX", value_parser = possibly_empty())]
     pub prefix: Option<PathBuf>,
     /// sysfs on the host [default: /sys]
-    #[arg(long, env = "SYSFS_ROOT", value_name = "DIR")]
+    #[arg(long, env = "SYSFS_ROOT", value_name = "DIR", value_parser = possibly_empty())]
     pub sysfs_root: Option<PathBuf>,
     /// Device nodes on the host [default: /dev]
-    #[arg(long, env = "DEVFS_ROOT", value_name = "DIR")]
+    #[arg(long, env = "DEVFS_ROOT", value_name = "DIR", value_parser = possibly_empty())]
     pub devfs_root: Option<PathBuf>,
     /// Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader's cache]
-    #[arg(long, env = "OFI_ROOT", value_name = "DIR")]
+    #[arg(long, env = "OFI_ROOT", value_name = "DIR", value_parser = possibly_empty())]
     pub ofi_root: Option<PathBuf>,
     /// Directory of libcxi on the host [default: /usr/lib64, then the loader's cache]
-    #[arg(long, env = "CXI_ROOT", value_name = "DIR")]
+    #[arg(long, env = "CXI_ROOT", value_name = "DIR", value_parser = possibly_empty())]
     pub cxi_root: Option<PathBuf>,
+}
+
+/// A path, or the empty text, which counts as not set: scripts pass on variables that are not there.
+fn possibly_empty() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 /// Where the host keeps things, checked.
@@ -110,7 +116,8 @@ impl Roots {
                     path: path.clone(),
                 });
             }
-            check_directory(name, path, &roots.here(path))?;
+            let real = roots.resolve(path).unwrap_or_else(|_| path.clone());
+            check_directory(name, path, &roots.here(&real))?;
         }
         Ok(roots)
     }

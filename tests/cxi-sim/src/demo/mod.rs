@@ -30,7 +30,13 @@ pub async fn run(plugin: &Path, out: &mut dyn Write) -> Done {
     let mut stage = Stage::new(out);
     let log = folder.path().join("daemon.log");
     let shown = show(plugin, folder.path(), &mut stage).await;
-    shown.map_err(|error| format!("{error}\nThe daemon's log:\n{}", std::fs::read_to_string(log).unwrap_or_default()).into())
+    shown.map_err(|error| {
+        format!(
+            "{error}\nThe daemon's log:\n{}",
+            std::fs::read_to_string(log).unwrap_or_default()
+        )
+        .into()
+    })
 }
 
 async fn show(program: &Path, folder: &Path, stage: &mut Stage<'_>) -> Done {
@@ -55,7 +61,9 @@ async fn show(program: &Path, folder: &Path, stage: &mut Stage<'_>) -> Done {
     node.remove(MOVED)?;
     plugin.look_again()?;
     stage.devices(&wait(&kubelet, &[("21", true), ("a1", true), ("e1", false)]).await?)?;
-    plugin.wait_for_spec("no name of the lost NIC", |spec| !spec.contains(MOVED)).await?;
+    plugin
+        .wait_for_spec("no name of the lost NIC", |spec| !spec.contains(MOVED))
+        .await?;
     stage.line("The CDI spec no longer names it.")?;
 
     stage.heading(&format!("{MOVED} is plugged in again, and the kernel numbers it anew"))?;
@@ -78,8 +86,10 @@ async fn show(program: &Path, folder: &Path, stage: &mut Stage<'_>) -> Done {
 
 /// Waits until kubelet sees exactly these NICs, named by their bus, as healthy or not.
 async fn wait(kubelet: &Kubelet, expected: &[(&str, bool)]) -> Done<Vec<Device>> {
-    let expected: Vec<(String, bool)> =
-        expected.iter().map(|(bus, healthy)| (format!("0000:{bus}:00.0"), *healthy)).collect();
+    let expected: Vec<(String, bool)> = expected
+        .iter()
+        .map(|(bus, healthy)| (format!("0000:{bus}:00.0"), *healthy))
+        .collect();
     let as_expected = |devices: &[Device]| {
         let seen = devices.iter().map(|device| (device.id.clone(), device.is_healthy()));
         seen.eq(expected.iter().cloned())

@@ -39,7 +39,11 @@ impl Plugin {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| format!("cannot start {}: {error}; `make build` makes it", program.display()))?;
-        Ok(Self { child, kubelet_dir, spec: cdi_dir.join("hpe.com-cxi.yaml") })
+        Ok(Self {
+            child,
+            kubelet_dir,
+            spec: cdi_dir.join("hpe.com-cxi.yaml"),
+        })
     }
 
     /// Asks for a scan.
@@ -50,12 +54,15 @@ impl Plugin {
     /// Ends the plugin as systemd does and waits for it.
     pub async fn terminate(&mut self) -> Done<ExitStatus> {
         self.signal(Signal::SIGTERM)?;
-        Ok(timeout(PATIENCE, self.child.wait()).await.map_err(|_| "the daemon does not end after SIGTERM")??)
+        Ok(timeout(PATIENCE, self.child.wait())
+            .await
+            .map_err(|_| "the daemon does not end after SIGTERM")??)
     }
 
     /// The CDI spec on disk.
     pub fn spec(&self) -> Done<String> {
-        fs::read_to_string(&self.spec).map_err(|error| format!("no CDI spec at {}: {error}", self.spec.display()).into())
+        fs::read_to_string(&self.spec)
+            .map_err(|error| format!("no CDI spec at {}: {error}", self.spec.display()).into())
     }
 
     /// Waits until the spec is as `wanted`: a removal reaches kubelet before it reaches the file.
@@ -65,17 +72,25 @@ impl Plugin {
                 sleep(Duration::from_millis(2)).await;
             }
         };
-        timeout(PATIENCE, as_wanted).await.map_err(|_| format!("the CDI spec should have {what}").into())
+        timeout(PATIENCE, as_wanted)
+            .await
+            .map_err(|_| format!("the CDI spec should have {what}").into())
     }
 
     /// Names of the sockets in kubelet's directory that are not kubelet's own.
     pub fn sockets_left(&self) -> io::Result<Vec<String>> {
         let names = fs::read_dir(&self.kubelet_dir)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-        names.filter(|name| name.as_ref().map_or(true, |name| name.starts_with("cxi-"))).collect()
+        names
+            .filter(|name| name.as_ref().map_or(true, |name| name.starts_with("cxi-")))
+            .collect()
     }
 
     fn signal(&self, signal: Signal) -> Done {
-        let pid = self.child.id().and_then(|pid| pid.try_into().ok()).ok_or("the daemon has ended by itself")?;
+        let pid = self
+            .child
+            .id()
+            .and_then(|pid| pid.try_into().ok())
+            .ok_or("the daemon has ended by itself")?;
         Ok(kill(Pid::from_raw(pid), signal)?)
     }
 }

@@ -22,13 +22,21 @@ pub fn check<E: Debug, S: Debug>(what: &str, expected: E, seen: S) -> Done
 where
     S: PartialEq<E>,
 {
-    if seen == expected { Ok(()) } else { Err(format!("{what}: expected {expected:?}, saw {seen:?}").into()) }
+    if seen == expected {
+        Ok(())
+    } else {
+        Err(format!("{what}: expected {expected:?}, saw {seen:?}").into())
+    }
 }
 
 impl<'a> Stage<'a> {
     /// A stage on `out`.
     pub fn new(out: &'a mut dyn Write) -> Self {
-        Self { out, step: 0, bold: io::stdout().is_terminal() }
+        Self {
+            out,
+            step: 0,
+            bold: io::stdout().is_terminal(),
+        }
     }
 
     /// Begins a step.
@@ -62,14 +70,21 @@ impl<'a> Stage<'a> {
         for container in &response.container_responses {
             let mut envs: Vec<_> = container.envs.iter().collect();
             envs.sort();
-            envs.iter().try_for_each(|(key, value)| self.line(&format!("env     {key}={value}")))?;
+            envs.iter()
+                .try_for_each(|(key, value)| self.line(&format!("env     {key}={value}")))?;
             container.devices.iter().try_for_each(|device| {
-                self.line(&format!("device  {} from {} ({})", device.container_path, device.host_path, device.permissions))
+                self.line(&format!(
+                    "device  {} from {} ({})",
+                    device.container_path, device.host_path, device.permissions
+                ))
             })?;
             container.mounts.iter().try_for_each(|mount| {
                 self.line(&format!("mount   {} from {}", mount.container_path, mount.host_path))
             })?;
-            container.cdi_devices.iter().try_for_each(|device| self.line(&format!("CDI     {}", device.name)))?;
+            container
+                .cdi_devices
+                .iter()
+                .try_for_each(|device| self.line(&format!("CDI     {}", device.name)))?;
         }
         Ok(())
     }
