@@ -270,7 +270,7 @@ impl Scenario {
         let parsed = serde_saphyr::from_str(&text);
         parsed.map_err(|error| ScenarioError::Parse {
             file: file.to_owned(),
-            text: error.to_string(),
+            text: error.without_snippet().to_string(),
         })
     }
 }
