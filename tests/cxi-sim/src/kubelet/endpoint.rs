@@ -117,7 +117,7 @@ pub async fn follow(shared: Arc<Shared>, resource: String, connection: Connectio
     let ended = {
         let mut closed = connection.closed.subscribe();
         tokio::select! {
-            received = receive(&shared, &resource, connection.api.clone()) => match received {
+            received = receive(&shared, &resource, &connection) => match received {
                 Ok(()) => "the plugin ended the stream".to_owned(),
                 Err(status) => go_text(&status),
             },
@@ -137,9 +137,9 @@ pub async fn follow(shared: Arc<Shared>, resource: String, connection: Connectio
 }
 
 /// Reads messages until the stream ends.
-async fn receive(shared: &Shared, resource: &str, api: DevicePluginClient<Channel>) -> Result<(), Status> {
+async fn receive(shared: &Shared, resource: &str, connection: &Connection) -> Result<(), Status> {
     let limit = shared.timing.first_list;
-    let mut opening = pin!(open(api));
+    let mut opening = pin!(open(connection.api.clone()));
     let (mut stream, mut message) = match tokio::time::timeout(limit, &mut opening).await {
         Ok(opened) => opened?,
         Err(_) => {
@@ -150,7 +150,7 @@ async fn receive(shared: &Shared, resource: &str, api: DevicePluginClient<Channe
     };
     let mut last = None;
     while let Some(list) = message {
-        last = Some(take(shared, resource, &list, last)?);
+        last = Some(take(shared, resource, connection, &list, last)?);
         message = stream.message().await?;
     }
     Ok(())
@@ -166,7 +166,13 @@ async fn open(mut api: DevicePluginClient<Channel>) -> Result<(Streaming<List>, 
 }
 
 /// Takes in one message, which replaces everything known of the resource.
-fn take(shared: &Shared, resource: &str, list: &List, last: Option<DeviceTable>) -> Result<DeviceTable, Status> {
+fn take(
+    shared: &Shared,
+    resource: &str,
+    connection: &Connection,
+    list: &List,
+    last: Option<DeviceTable>,
+) -> Result<DeviceTable, Status> {
     let bytes = list.encoded_len();
     if let Some(violation) = list::size(bytes) {
         shared.update(|state| state.object([violation]));
@@ -182,6 +188,10 @@ fn take(shared: &Shared, resource: &str, list: &List, last: Option<DeviceTable>)
         )
     });
     shared.update(|state| {
+        // A connection is closed under this lock: once its devices are unhealthy, no message can make them healthy again.
+        if *connection.closed.borrow() {
+            return;
+        }
         let devices = table.all().into_iter().map(Into::into).collect();
         state.record(Event::List {
             resource: resource.to_owned(),

@@ -270,7 +270,7 @@ impl Scenario {
         let parsed = serde_saphyr::from_str(&text);
         parsed.map_err(|error| ScenarioError::Parse {
             file: file.to_owned(),
-            text: error.to_string(),
+            text: error.without_snippet().to_string(),
         })
     }
 }
@@ -324,7 +324,7 @@ mod tests {
         let text = format!("resource: beta.hpe.com/cxi\nsteps:\n{steps}\n");
         serde_saphyr::from_str::<Scenario>(&text)
             .map(|scenario| scenario.steps)
-            .map_err(|error| error.to_string())
+            .map_err(|error| error.without_snippet().to_string())
     }
 
     #[test]
@@ -357,7 +357,10 @@ mod tests {
     fn an_error_names_the_line_and_what_is_allowed() {
         for (step, parts) in [
             ("  - pause", ["line 3", "expect_registrations"]),
-            ("  - start\n  - await: {helthy: 1}", ["line 4", "`healthy`"]),
+            (
+                "  - start\n  - await: {helthy: 1}",
+                ["line 4", "healthy, unhealthy, within"],
+            ),
             ("  - await: {within: 5s}", ["line 3", "healthy, unhealthy or both"]),
             ("  - await: {healthy: many}", ["line 3", "a list of device IDs"]),
             ("  - await: {healthy: 1, within: 10}", ["line 3", "ms, s or m"]),
@@ -366,7 +369,7 @@ mod tests {
                 "  - allocate: {pod: a, count: 1, containers: []}",
                 ["line 3", "count or containers"],
             ),
-            ("  - release: {pod: a, count: 1}", ["line 3", "`pod`"]),
+            ("  - release: {pod: a, count: 1}", ["line 3", "expected one of pod"]),
         ] {
             let error = parse(step).unwrap_err();
             assert!(parts.iter().all(|part| error.contains(part)), "{step}: {error}");

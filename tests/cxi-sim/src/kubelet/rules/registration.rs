@@ -1,6 +1,7 @@
 //! Checks of a registration.
 
 use super::{Rule, Violation};
+use crate::kubelet::directory::{CHECKPOINT, SOCKET};
 use crate::kubelet::names::MAX_ENDPOINT;
 use crate::kubelet::pb;
 
@@ -26,10 +27,7 @@ pub fn endpoint_name(endpoint: &str) -> Vec<Violation> {
     if endpoint.starts_with('.') {
         found.push(violation(format!("endpoint {endpoint:?} starts with a dot")));
     }
-    if matches!(
-        endpoint,
-        super::super::directory::SOCKET | super::super::directory::CHECKPOINT
-    ) {
+    if matches!(endpoint, SOCKET | CHECKPOINT) {
         found.push(violation(format!("endpoint {endpoint:?} is kubelet's own file")));
     }
     if endpoint.len() > MAX_ENDPOINT {
