@@ -1,0 +1,113 @@
+# The single entry for people, hooks and CI. `make help` lists the targets.
+#
+# `make build`, `make test` and `make demo` need Rust and a C compiler, no root and no other tool.
+
+CARGO ?= cargo
+prefix ?= /usr
+DESTDIR ?=
+bindir ?= $(prefix)/bin
+
+# Where cargo builds; an exported CARGO_TARGET_DIR is respected.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Checkers at a pinned version, installed into the tree by `make tools`; a copy on PATH is the second choice.
+TOOLS := $(CURDIR)/target/tools
+CARGO_DENY_VERSION := 0.20.2
+TYPOS_VERSION := 1.52.0
+
+PROGRAMS := cxi-device-plugin cxi-cdi-generator
+SIM := $(TARGET)/debug/cxi-sim
+SHELL_SCRIPTS := .ci/run tests/bench/run tests/e2e/run tests/e2e/lib.sh tests/e2e/podman
+
+export PATH := $(TOOLS)/bin:$(PATH)
+.DEFAULT_GOAL := build
+
+# $(call need,TOOL,HOW): stops with the way to get TOOL when it is not there.
+need = @command -v $(1) >/dev/null 2>&1 || { echo "$(1) is missing: $(2)" >&2; exit 1; }
+
+.PHONY: help
+help: ## List the targets
+	@echo 'Usage: make [target]   (default: build)'
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: build
+build: ## Build both programs (release) and put them in bin/
+	$(call need,$(CARGO),see https://rustup.rs or your distribution)
+	$(CARGO) build --release --locked
+	@mkdir -p bin
+	@cp -f $(PROGRAMS:%=$(TARGET)/release/%) bin/
+
+# The emulator is a test tool: the dev profile builds in seconds what fat LTO builds in a minute, and `make test` has it.
+.PHONY: sim
+sim: ## Build the emulator of a node and of kubelet (target/debug/cxi-sim)
+	$(CARGO) build --locked --workspace --bin cxi-sim
+
+.PHONY: demo
+demo: build sim ## Show the device plugin at work on an emulated node; no root, no hardware
+	$(SIM) demo --plugin bin/cxi-device-plugin
+
+.PHONY: test
+test: ## Run all tests that need neither root nor hardware
+	$(CARGO) test --workspace --locked
+
+.PHONY: e2e
+e2e: build sim ## Run the rigs with real container engines (root; installs Debian packages)
+	CXI_SIM=$(abspath $(SIM)) tests/e2e/run
+
+.PHONY: bench
+bench: build sim ## Time the CDI generator on emulated nodes of 1 to 512 NICs
+	CXI_SIM=$(abspath $(SIM)) tests/bench/run
+
+.PHONY: check check-format check-lint check-deps check-spelling check-shell
+check: check-format check-lint check-deps check-spelling check-shell ## Format, lints, dependencies, spelling, shell scripts
+
+check-format: ## rustfmt
+	$(CARGO) fmt --all --check
+
+check-lint: ## clippy; the list with its reasons is in Cargo.toml
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+check-deps: ## cargo deny: licences, duplicate versions, sources (deny.toml)
+	$(call need,cargo-deny,make tools$(comma) or: cargo install --locked cargo-deny)
+	$(CARGO) deny --locked check bans licenses sources
+
+check-spelling: ## typos (_typos.toml)
+	$(call need,typos,make tools$(comma) or: cargo install --locked typos-cli)
+	typos
+
+check-shell: ## shellcheck
+	$(call need,shellcheck,apt-get install shellcheck$(comma) or dnf install ShellCheck)
+	shellcheck -x $(SHELL_SCRIPTS)
+
+.PHONY: tools
+tools: $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION) $(TOOLS)/typos-$(TYPOS_VERSION) ## Install cargo-deny and typos into target/tools
+
+# The stamp carries the version, so that a new pin installs anew.
+$(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION):
+	$(CARGO) install --locked --root $(TOOLS) --target-dir $(TOOLS)/build cargo-deny@$(CARGO_DENY_VERSION)
+	@rm -rf $(TOOLS)/build
+	@touch $@
+
+# PyPI has the ready-made program; building it takes minutes.
+$(TOOLS)/typos-$(TYPOS_VERSION):
+	@mkdir -p $(TOOLS)/bin
+	@if python3 -m pip --version >/dev/null 2>&1 && \
+	    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --upgrade \
+	        --only-binary :all: --target $(TOOLS)/typos typos==$(TYPOS_VERSION); then \
+	    cp -f $(TOOLS)/typos/bin/typos $(TOOLS)/bin/; rm -rf $(TOOLS)/typos; \
+	else \
+	    $(CARGO) install --locked --root $(TOOLS) --target-dir $(TOOLS)/build typos-cli@$(TYPOS_VERSION) && rm -rf $(TOOLS)/build; \
+	fi
+	@touch $@
+
+.PHONY: install
+install: ## Install the programs (DESTDIR, prefix); run `make build` first
+	@test -x bin/cxi-device-plugin || { echo "bin/ is empty: make build" >&2; exit 1; }
+	install -d $(DESTDIR)$(bindir)
+	install -m 0755 $(PROGRAMS:%=bin/%) $(DESTDIR)$(bindir)
+
+.PHONY: clean
+clean: ## Remove everything that was built, the tools in target/tools too
+	$(CARGO) clean
+	rm -rf bin target
+
+comma := ,
