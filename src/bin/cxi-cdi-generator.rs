@@ -1,0 +1,5 @@
+//! See [`cxi_device_plugin::generator`].
+
+fn main() -> std::process::ExitCode {
+    cxi_device_plugin::generator::main()
+}
