@@ -1,6 +1,8 @@
 //! What the tests of the two programs share.
 #![allow(dead_code, reason = "no test file uses everything")]
 
+pub mod daemon;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,0 +1,198 @@
+//! The daemon as a process on an emulated node, with a kubelet directory beside it.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use cxi_sim::kubelet::{Device, Kubelet};
+use cxi_sim::node::{NicSpec, Node};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+pub const RESOURCE: &str = "beta.hpe.com/cxi";
+/// A hang guard, far above what anything takes.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Folders of one host: the emulated node and what the daemon and kubelet write.
+pub struct Host {
+    folder: TempDir,
+    pub node: Node,
+}
+
+/// A running daemon, killed when this value goes.
+pub struct Daemon {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Host {
+    pub fn new(nics: &[NicSpec]) -> Self {
+        let (folder, node) = super::node(nics);
+        Self { folder, node }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn kubelet_dir(&self) -> PathBuf {
+        self.path("kubelet")
+    }
+
+    pub fn spec_file(&self) -> PathBuf {
+        self.path("cdi/hpe.com-cxi.yaml")
+    }
+
+    pub fn spec(&self) -> String {
+        fs::read_to_string(self.spec_file()).unwrap_or_default()
+    }
+
+    /// Waits until the spec file satisfies `wanted`; for what is written after kubelet has been told.
+    pub fn wait_for_spec(&self, wanted: impl Fn(&str) -> bool) {
+        until(
+            || wanted(&self.spec()),
+            || format!("the spec is not as wanted:\n{}", self.spec()),
+        );
+    }
+
+    /// The daemon's command line with the folders of this host.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cxi-device-plugin"));
+        for variable in [
+            "SYSFS_ROOT",
+            "DEVFS_ROOT",
+            "OFI_ROOT",
+            "CXI_ROOT",
+            "RUNTIME_DIRECTORY",
+            "JOURNAL_STREAM",
+        ] {
+            command.env_remove(variable);
+        }
+        command
+            .arg("--root")
+            .arg(self.node.root())
+            .arg("--log-level")
+            .arg("debug");
+        for (flag, folder) in [("--kubelet-dir", "kubelet"), ("--cdi-dir", "cdi"), ("--run-dir", "run")] {
+            command.arg(flag).arg(self.path(folder));
+        }
+        command
+    }
+
+    pub fn start(&self, flags: &[&str]) -> Daemon {
+        let log = self.path("daemon.log");
+        let file = File::options().create(true).append(true).open(&log).unwrap();
+        let child = self
+            .command()
+            .args(flags)
+            .stdin(Stdio::null())
+            .stderr(file)
+            .spawn()
+            .unwrap();
+        Daemon { child, log }
+    }
+
+    pub fn kubelet(&self) -> Kubelet {
+        Kubelet::start(&self.kubelet_dir()).unwrap()
+    }
+
+    /// Sockets in kubelet's directory other than kubelet's own.
+    pub fn plugin_sockets(&self) -> Vec<String> {
+        sockets(&self.kubelet_dir())
+            .into_iter()
+            .filter(|name| name != "kubelet.sock")
+            .collect()
+    }
+}
+
+impl Daemon {
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+    }
+
+    /// Asks for a scan.
+    pub fn hang_up(&self) {
+        self.signal(Signal::SIGHUP);
+    }
+
+    pub fn wait_for_log(&self, text: &str) {
+        until(
+            || self.log().contains(text),
+            || format!("the log does not say '{text}':\n{}", self.log()),
+        );
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    pub fn wait(&mut self) -> ExitStatus {
+        let mut status = None;
+        until(
+            || {
+                status = self.child.try_wait().unwrap();
+                status.is_some()
+            },
+            || "the daemon does not end".to_owned(),
+        );
+        status.unwrap()
+    }
+
+    pub fn terminate(mut self) -> ExitStatus {
+        self.signal(Signal::SIGTERM);
+        self.wait()
+    }
+
+    pub fn kill(mut self) {
+        self.signal(Signal::SIGKILL);
+        self.wait();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if self.is_running() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Names of the sockets in a folder.
+pub fn sockets(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let sockets = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_socket()));
+    sockets.map(|entry| entry.file_name().into_string().unwrap()).collect()
+}
+
+/// Looks again and again until it is so; a guard ends what would hang.
+pub fn until(mut is_so: impl FnMut() -> bool, otherwise: impl Fn() -> String) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < PATIENCE, "{}", otherwise());
+        std::thread::yield_now();
+    }
+}
+
+/// Waits until kubelet sees exactly these devices, each with its health.
+pub async fn wait_for(kubelet: &Kubelet, expected: &[(&str, bool)]) -> Vec<Device> {
+    let as_expected = |devices: &[Device]| {
+        devices
+            .iter()
+            .map(|device| (device.id.as_str(), device.is_healthy()))
+            .eq(expected.iter().copied())
+    };
+    kubelet.wait_for(RESOURCE, PATIENCE, as_expected).await.unwrap()
+}
+
+pub fn assert_no_violations(kubelet: &Kubelet) {
+    let violations = kubelet.violations();
+    assert!(violations.is_empty(), "{violations:?}");
+}
