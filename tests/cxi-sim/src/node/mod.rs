@@ -13,6 +13,7 @@ mod error;
 mod libraries;
 mod operations;
 mod pci;
+mod scratch;
 mod skeleton;
 mod spec;
 mod state;
@@ -28,6 +29,7 @@ use serde::Serialize;
 
 pub use device_node::DeviceNodes;
 pub use error::{Error, Result};
+pub use scratch::scratch_dir;
 pub use spec::{Kind, NicSpec};
 pub use variant::Variant;
 

@@ -230,7 +230,7 @@ mod tests {
 
     /// Does one operation to an empty node or a node with one NIC, and notes each step with the parts that are there then.
     fn record(before: &[NicSpec], action: impl FnOnce(&mut Operation) -> Result<()>) -> Vec<(Step, [bool; 8])> {
-        let dir = tempfile::tempdir().expect("temporary directory");
+        let dir = crate::node::scratch_dir().expect("temporary directory");
         let tree = Tree::new(dir.path().to_owned());
         skeleton::install(&tree).expect("skeleton");
         let mut state = State::new(DeviceNodes::LinkToDevFull);

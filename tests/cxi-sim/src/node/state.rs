@@ -54,9 +54,8 @@ impl NicState {
 
     /// The algorithmic MAC address (AMA): locally administered, the fabric address in the low 20 bits.
     pub fn mac(&self) -> [u8; 6] {
-        let [_, _, a, b] = self.fabric_address().to_be_bytes();
-        let [_, high, _, _] = self.fabric_address().to_be_bytes();
-        [0x02, 0, 0, high, a, b]
+        let [_, high, middle, low] = self.fabric_address().to_be_bytes();
+        [0x02, 0, 0, high, middle, low]
     }
 
     /// The nid as the driver derives it: the low 20 bits of the MAC (`cxi_set_nid_from_mac()`, cass_core.c).

@@ -86,10 +86,13 @@ pub(super) fn is_staging(name: &OsStr) -> bool {
 
 /// Writes files, and the directories they need, below `directory`.
 pub(super) fn write_files(directory: &Path, files: &[File]) -> Result<()> {
+    let mut made = "";
     for file in files {
         let path = directory.join(file.path.as_ref());
-        if let Some(parent) = path.parent().filter(|_| file.path.contains('/')) {
-            make_directories(parent)?;
+        // The tables keep a directory's files together.
+        if let Some((parent, _)) = file.path.rsplit_once('/').filter(|(parent, _)| *parent != made) {
+            make_directories(&directory.join(parent))?;
+            made = parent;
         }
         write_file(&path, file.mode, &file.content)?;
     }
