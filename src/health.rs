@@ -152,7 +152,8 @@ fn present(nic: &Nic) -> Outcome {
 }
 
 fn pci_enabled(nic: &Nic) -> Outcome {
-    if let Ok(0xffff) = nic.config_vendor {
+    // A VF's own configuration space has no vendor id (PCIe SR-IOV, 9.3.4.1.1).
+    if nic.function == Function::Physical && nic.config_vendor == Ok(0xffff) {
         return fail(format!(
             "the PCI function does not answer {}",
             evidence(nic, "config", "ffff")

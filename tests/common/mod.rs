@@ -19,12 +19,7 @@ pub fn node(nics: &[NicSpec]) -> (TempDir, Node) {
 
 /// A folder in memory where there is such a place: the tests write many small files.
 pub fn scratch() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() {
-        TempDir::new_in(memory).unwrap_or_else(|_| TempDir::new().unwrap())
-    } else {
-        TempDir::new().unwrap()
-    }
+    cxi_sim::node::scratch_dir().unwrap()
 }
 
 /// What a program said.

@@ -26,7 +26,7 @@ type Done<T = ()> = Result<T, Box<dyn Error>>;
 /// # Errors
 /// What differed from what should be, or could not be done, with the plugin's log.
 pub async fn run(plugin: &Path, out: &mut dyn Write) -> Done {
-    let folder = tempfile::tempdir()?;
+    let folder = crate::node::scratch_dir()?;
     let mut stage = Stage::new(out);
     let log = folder.path().join("daemon.log");
     let shown = show(plugin, folder.path(), &mut stage).await;
