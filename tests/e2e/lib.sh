@@ -1,0 +1,67 @@
+# shellcheck shell=bash
+# What the rigs share: one line per check on stdout, everything else only when a check fails.
+
+RIG_FAILED=0
+
+# finish: the rig's exit status.
+finish() { exit "$RIG_FAILED"; }
+
+# say_* print the lines that tests/e2e/run counts.
+say_pass() { printf 'PASS %s\n' "$1"; }
+say_skip() { printf 'SKIPPED %s: %s\n' "$1" "$2"; }
+say_fail() {
+    RIG_FAILED=1
+    printf 'FAIL %s\n' "$1"
+}
+
+# check NAME FUNCTION [ARG...]: runs the function in a subshell; its output is shown when it fails.
+check() {
+    local name=$1 log status=0
+    shift
+    log=$(mktemp "$WORK/check.XXXXXX")
+    # Not in an if: there, set -e would not hold inside the function.
+    set +e
+    (
+        set -euo pipefail
+        "$@"
+    ) >"$log" 2>&1
+    status=$?
+    set -e
+    if [[ $status == 0 ]]; then
+        say_pass "$name"
+    else
+        say_fail "$name"
+        sed 's/^/    | /' "$log"
+    fi
+}
+
+# expect WHAT WANTED GOT: fails with both texts when they differ.
+expect() {
+    [[ $2 == "$3" ]] && return
+    printf '%s\nwanted:\n%s\ngot:\n%s\n' "$1" "$2" "$3"
+    return 1
+}
+
+# retry COMMAND...: a registry that stumbles once must not fail a run.
+retry() {
+    local delay
+    for delay in 5 15 45; do
+        "$@" && return
+        echo "failed, again in ${delay} s: $*" >&2
+        sleep "$delay"
+    done
+    "$@"
+}
+
+apt_get() { DEBIAN_FRONTEND=noninteractive retry apt-get -q -y "$@" </dev/null; }
+
+# need_packages COMMAND=PACKAGE...: installs the packages whose command is missing.
+need_packages() {
+    local pair missing=()
+    for pair in "$@"; do
+        command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
+    done
+    [[ ${#missing[@]} == 0 ]] && return
+    apt_get update
+    apt_get install --no-install-recommends "${missing[@]}"
+}
