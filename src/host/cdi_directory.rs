@@ -52,6 +52,8 @@ impl CdiDirectory {
     /// Makes the directory hold this spec of ours and no other; none removes ours. Foreign files are never touched.
     pub fn publish(&self, spec: Option<&Spec>) -> Result<Outcome, PublishError> {
         let outcome = match spec {
+        // Before anything is changed: an error means that all stays as it was.
+        store::refuse_link(&self.path.join(file_name(self.format.other())))?;
             None => store::remove(&self.path, &file_name(self.format))?,
             Some(spec) => {
                 self.refuse_clash(spec)?;

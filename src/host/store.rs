@@ -86,7 +86,7 @@ pub fn remove(directory: &Path, name: &str) -> Result<Outcome, StoreError> {
 }
 
 /// Whether a file is there; a link there is an error.
-fn refuse_link(target: &Path) -> Result<bool, StoreError> {
+pub fn refuse_link(target: &Path) -> Result<bool, StoreError> {
     match fs::symlink_metadata(target) {
         Ok(metadata) if metadata.is_symlink() => Err(StoreError::Symlink(target.to_owned())),
         Ok(_) => Ok(true),
