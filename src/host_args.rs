@@ -48,7 +48,7 @@ pub enum EnvVarsError {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        source: EnvironmentError,
+        source: Box<EnvironmentError>,
     },
 }
 
@@ -75,7 +75,7 @@ fn read_environment(path: &Path) -> Result<Vec<environment::EnvironmentVariable>
     })?;
     environment::parse(&text).map_err(|source| EnvVarsError::Content {
         path: path.to_owned(),
-        source,
+        source: Box::new(source),
     })
 }
 

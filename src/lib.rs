@@ -10,6 +10,9 @@
 //! [`allocate`] know no disk, no clock and no network (`tests/layering.rs` holds them to it). [`host`] reads and writes
 //! the node, [`kubelet`] talks to kubelet; the two meet in [`daemon`].
 
+// What the programs must not call; see clippy.toml.
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod allocate;
 pub mod cdi;
 pub mod daemon;

@@ -104,7 +104,7 @@ async fn sockets_of_the_dead_are_removed_and_those_of_the_living_and_of_others_a
     wait_for(&kubelet, &[(A, true)]).await;
     let left = host.plugin_sockets()[0].clone();
     daemon.kill();
-    assert_eq!(host.plugin_sockets(), [left.clone()]);
+    assert_eq!(host.plugin_sockets(), std::slice::from_ref(&left));
     let living = left.replace(".sock", "0.sock");
     let _served = UnixListener::bind(host.kubelet_dir().join(&living)).unwrap();
     drop(UnixListener::bind(host.kubelet_dir().join("somebody.sock")).unwrap());

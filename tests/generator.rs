@@ -877,7 +877,7 @@ mod foreign_files {
         )
         .unwrap();
         fs::write(cdi.join("unreadable.yaml"), "x").unwrap();
-        fs::set_permissions(cdi.join("unreadable.yaml"), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(cdi.join("unreadable.yaml"), fs::Permissions::from_mode(0o0)).unwrap();
         fs::create_dir(cdi.join("directory.yaml")).unwrap();
         symlink("nowhere", cdi.join("dangling.yaml")).unwrap();
         symlink("loop.json", cdi.join("loop.json")).unwrap();

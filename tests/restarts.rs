@@ -23,9 +23,9 @@ async fn moment(rng: &mut Rng) {
 fn restart_daemon(host: &Host, daemon: &mut Option<Daemon>, gracefully: bool) {
     if let Some(daemon) = daemon.take() {
         if gracefully {
-            drop(daemon.terminate())
+            assert_eq!(daemon.terminate().code(), Some(0));
         } else {
-            daemon.kill()
+            daemon.kill();
         }
     }
     *daemon = Some(host.start(&[]));

@@ -85,17 +85,10 @@ async fn serve(args: Args, roots: Roots, policy: crate::cdi::render::Policy) -> 
 /// Scans whenever something asks for it; an event carries no state, so many of them are as good as one.
 async fn keep_fresh(publisher: &mut Publisher, rescan: &Notify, hangup: &mut Signal) {
     loop {
-        let retry = async {
-            if publisher.is_current() {
-                std::future::pending().await
-            } else {
-                tokio::time::sleep(RETRY).await
-            }
-        };
         tokio::select! {
             () = rescan.notified() => {}
             _ = hangup.recv() => tracing::debug!("SIGHUP: looking at the node again"),
-            () = retry => {}
+            () = tokio::time::sleep(RETRY), if !publisher.is_current() => {}
         }
         publisher.refresh().await;
     }

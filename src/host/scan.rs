@@ -2,6 +2,7 @@
 //!
 //! Only attributes that the driver answers from its memory are read; the card's own texts come from [`super::fru`].
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -290,7 +291,7 @@ impl Scanner {
         let target = self.roots.link_target(sysfs)?.unwrap_or_default();
         let mut names = target.iter().map(|name| name.to_string_lossy());
         let root = names.find(|name| name.starts_with("pci") && name.contains(':'));
-        root.map(|name| name.into_owned())
+        root.map(Cow::into_owned)
             .ok_or_else(|| Unread::new(sysfs, "not below a PCIe root"))
     }
 

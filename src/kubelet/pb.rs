@@ -1,4 +1,13 @@
 //! Code generated from `deviceplugin_v1beta1.proto`.
-#![allow(missing_docs, clippy::all, clippy::pedantic, reason = "generated")]
+#![allow(
+    missing_docs,
+    missing_debug_implementations,
+    unused_qualifications,
+    rustdoc::invalid_html_tags,
+    clippy::all,
+    clippy::pedantic,
+    clippy::restriction,
+    reason = "generated"
+)]
 
 tonic::include_proto!("v1beta1");

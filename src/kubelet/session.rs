@@ -49,7 +49,7 @@ enum Ended {
     NotBound(io::Error),
     Refused(String),
     NoStream,
-    StreamEnded,
+    StreamClosed,
     KubeletRestarted,
     SocketGone,
     ServerFailed,
@@ -65,7 +65,7 @@ impl fmt::Display for Ended {
                 "kubelet opened no ListAndWatch stream within {} s",
                 STREAM_DEADLINE.as_secs()
             ),
-            Self::StreamEnded => f.write_str("kubelet ended the ListAndWatch stream"),
+            Self::StreamClosed => f.write_str("kubelet ended the ListAndWatch stream"),
             Self::KubeletRestarted => f.write_str("kubelet has been restarted"),
             Self::SocketGone => f.write_str("our socket was removed"),
             Self::ServerFailed => f.write_str("our gRPC server ended"),
@@ -178,7 +178,7 @@ impl Session {
                 return Ended::SocketGone;
             }
             tokio::select! {
-                _ = streams.wait_for(|streams| streams.open == 0) => return Ended::StreamEnded,
+                _ = streams.wait_for(|streams| streams.open == 0) => return Ended::StreamClosed,
                 () = kubelet_dir.changed() => {}
             }
         }

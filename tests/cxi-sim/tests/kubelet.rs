@@ -1,4 +1,5 @@
 //! The emulated kubelet against a fake plugin with good and with bad manners.
+#![cfg(test)]
 
 mod fake;
 

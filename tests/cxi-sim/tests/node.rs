@@ -1,4 +1,5 @@
 //! The emulated node seen from outside: its files, and what each operation changes.
+#![cfg(test)]
 
 use std::fmt::Write as _;
 use std::fs;

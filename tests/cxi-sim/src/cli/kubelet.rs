@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::complain;
 use clap::builder::NonEmptyStringValueParser;
 use cxi_sim::kubelet::{Kubelet, Line, Scenario, Settings, Timing};
 use tokio::signal::unix::{SignalKind, signal};
@@ -55,7 +56,7 @@ pub fn run(args: &Args) -> ExitCode {
         .map_err(Into::into);
     let done = done.and_then(|runtime: tokio::runtime::Runtime| runtime.block_on(run_async(args)));
     done.unwrap_or_else(|error| {
-        eprintln!("cxi-sim kubelet: {error}");
+        complain(&format!("cxi-sim kubelet: {error}"));
         ExitCode::FAILURE
     })
 }
@@ -78,7 +79,7 @@ async fn run_scenario(args: &Args, file: &Path, settings: Settings) -> Result<Ex
     let scenario = match Scenario::from_file(file) {
         Ok(scenario) => scenario,
         Err(error) => {
-            eprintln!("cxi-sim kubelet: {error}");
+            complain(&format!("cxi-sim kubelet: {error}"));
             return Ok(ExitCode::from(2));
         }
     };
@@ -88,7 +89,7 @@ async fn run_scenario(args: &Args, file: &Path, settings: Settings) -> Result<Ex
         write(out, &outcome.transcript)?;
     }
     for failure in &outcome.failures {
-        eprintln!("{}: {failure}", file.display());
+        complain(&format!("{}: {failure}", file.display()));
     }
     Ok(if outcome.failures.is_empty() {
         ExitCode::SUCCESS

@@ -5,6 +5,7 @@ mod kubelet;
 mod node;
 
 use std::error::Error;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -27,12 +28,18 @@ enum Command {
 /// Runs the command line. Exit codes: 0 done, 1 failed, 2 wrong usage.
 pub fn run() -> ExitCode {
     let result: Result<ExitCode, Box<dyn Error>> = match Cli::parse().command {
-        Command::Node(args) => node::run(&args).map(|()| ExitCode::SUCCESS).map_err(Into::into),
+        Command::Node(args) => node::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Kubelet(args) => Ok(kubelet::run(&args)),
         Command::Demo(args) => demo::run(&args).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("cxi-sim: {error}");
+        complain(&format!("cxi-sim: {error}"));
         ExitCode::FAILURE
     })
+}
+
+/// One line on standard error.
+fn complain(text: &str) {
+    // Nobody is left to tell if it is closed.
+    let _ = writeln!(io::stderr(), "{text}");
 }

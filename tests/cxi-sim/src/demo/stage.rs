@@ -18,10 +18,7 @@ pub struct Stage<'a> {
 }
 
 /// Fails unless the two are equal.
-pub fn check<E: Debug, S: Debug>(what: &str, expected: E, seen: S) -> Done
-where
-    S: PartialEq<E>,
-{
+pub fn check<E: Debug, S: Debug + PartialEq<E>>(what: &str, expected: E, seen: S) -> Done {
     if seen == expected {
         Ok(())
     } else {

@@ -103,7 +103,7 @@ async fn call_allocate(
         state.record(Event::AllocateRequest {
             resource: resource.to_owned(),
             containers,
-        })
+        });
     });
     let request = pb::AllocateRequest { container_requests };
     let call = connection.call(async |mut api| api.allocate(request).await);

@@ -164,7 +164,7 @@ impl Kubelet {
         });
         let life = Life::begin(listener, self.shared.clone());
         self.life = Some(life.map_err(|source| {
-            self.shared.update(|state| state.forget_life());
+            self.shared.update(state::State::forget_life);
             failed(source)
         })?);
         Ok(())

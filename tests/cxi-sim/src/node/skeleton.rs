@@ -1,6 +1,6 @@
 //! What is there before any NIC: buses, classes, the loaded modules, and `/run/cxi` of the retry handlers.
 
-use super::attributes::{DRIVER_FILES, MODULES};
+use super::attributes::{Attribute, DRIVER_FILES, MODULES};
 use super::error::Result;
 use super::tree::{Tree, make_directories, make_directory, write_files};
 
@@ -28,17 +28,14 @@ pub(super) fn install(tree: &Tree) -> Result<()> {
         make_directories(&tree.sys(directory))?;
     }
     for (module, attributes) in MODULES {
-        let files: Vec<_> = attributes.iter().filter_map(|attribute| attribute.constant()).collect();
+        let files: Vec<_> = attributes.iter().filter_map(Attribute::constant).collect();
         let directory = tree.sys("module").join(module);
         make_directory(&directory)?;
         write_files(&directory, &files)?;
     }
     let driver = format!("bus/pci/drivers/{DRIVER}");
     make_directory(&tree.sys(&driver))?;
-    let files: Vec<_> = DRIVER_FILES
-        .iter()
-        .filter_map(|attribute| attribute.constant())
-        .collect();
+    let files: Vec<_> = DRIVER_FILES.iter().filter_map(Attribute::constant).collect();
     write_files(&tree.sys(&driver), &files)?;
     tree.link(&format!("{driver}/module"), &format!("module/{DRIVER}"))?;
     make_directory(&tree.sys(&format!("module/{DRIVER}/drivers")))?;

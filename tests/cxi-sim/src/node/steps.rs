@@ -127,7 +127,7 @@ impl Stage<'_> {
             )
         })?;
         if let Some((physfn, virtfn)) = self.virtfn() {
-            self.tree.link(&format!("{}/{virtfn}", physfn), &dir)?;
+            self.tree.link(&format!("{physfn}/{virtfn}"), &dir)?;
         }
         self.tree.link(&format!("bus/pci/devices/{}", self.nic.pci), &dir)
     }
