@@ -1,5 +1,7 @@
 //! The part of the command line that both programs share: where the host keeps things and what containers get of them.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -38,7 +40,7 @@ pub enum EnvVarsError {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Readable, but no environment.
     #[error("the --env-vars file {}", .path.display())]
@@ -67,15 +69,22 @@ impl HostArgs {
 }
 
 fn read_environment(path: &Path) -> Result<Vec<environment::EnvironmentVariable>, EnvVarsError> {
-    let mut text = String::new();
-    std::fs::File::open(path)
-        .and_then(|file| std::io::Read::read_to_string(&mut std::io::Read::take(file, ENV_VARS_LIMIT), &mut text))
-        .map_err(|source| EnvVarsError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+    let text = read_bounded(path).map_err(|source| EnvVarsError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
     environment::parse(&text).map_err(|source| EnvVarsError::Content {
         path: path.to_owned(),
         source,
     })
+}
+
+/// The whole text: half of it could be an environment, too.
+fn read_bounded(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let length = File::open(path)?.take(ENV_VARS_LIMIT + 1).read_to_string(&mut text)?;
+    if length as u64 > ENV_VARS_LIMIT {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(text)
 }

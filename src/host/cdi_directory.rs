@@ -1,8 +1,9 @@
 //! Our one spec file in a CDI directory, among other people's.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -51,6 +52,8 @@ impl CdiDirectory {
 
     /// Makes the directory hold this spec of ours and no other; none removes ours. Foreign files are never touched.
     pub fn publish(&self, spec: Option<&Spec>) -> Result<Outcome, PublishError> {
+        // Before anything is changed: an error means that all stays as it was.
+        store::refuse_link(&self.path.join(file_name(self.format.other())))?;
         let outcome = match spec {
             None => store::remove(&self.path, &file_name(self.format))?,
             Some(spec) => {
@@ -105,9 +108,17 @@ fn file_name(format: Format) -> String {
 
 /// A regular file's text; nothing for anything else, which could block or never end.
 fn read_limited(path: &Path) -> Option<String> {
-    let is_file = fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= SIZE_LIMIT);
     let mut text = String::new();
-    let file = File::open(path).ok().filter(|_| is_file)?;
+    // Without waiting, should it be a pipe, and asked only once it is open: the name may become another file.
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(nix::libc::O_NONBLOCK)
+        .open(path)
+        .ok()?;
+    let metadata = file.metadata().ok()?;
+    if !metadata.is_file() || metadata.len() > SIZE_LIMIT {
+        return None;
+    }
     file.take(SIZE_LIMIT).read_to_string(&mut text).ok()?;
     Some(text)
 }

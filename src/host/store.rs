@@ -1,14 +1,16 @@
 //! Files that others read while we write: a reader sees the old bytes or the new ones, never a part.
 
-use std::fs::{self, File, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 /// Readable for rootless podman, too.
 const MODE: u32 = 0o644;
+/// The same for a directory that we make.
+const DIRECTORY_MODE: u32 = 0o755;
 
 /// What became of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,10 +59,10 @@ impl StoreError {
 /// one into it, and its name has no suffix that they would read.
 pub fn replace(directory: &Path, name: &str, bytes: &[u8]) -> Result<Outcome, StoreError> {
     let target = directory.join(name);
-    if refuse_link(&target)? && fs::read(&target).is_ok_and(|old| old == bytes) && has_mode(&target) {
+    if refuse_link(&target)? && holds(&target, bytes) {
         return Ok(Outcome::Unchanged);
     }
-    fs::create_dir_all(directory).map_err(StoreError::io("create", directory))?;
+    make_directory(directory).map_err(StoreError::io("create", directory))?;
     let mut temporary = tempfile::Builder::new()
         .prefix(&format!(".{name}."))
         .suffix(".tmp")
@@ -86,7 +88,7 @@ pub fn remove(directory: &Path, name: &str) -> Result<Outcome, StoreError> {
 }
 
 /// Whether a file is there; a link there is an error.
-fn refuse_link(target: &Path) -> Result<bool, StoreError> {
+pub fn refuse_link(target: &Path) -> Result<bool, StoreError> {
     match fs::symlink_metadata(target) {
         Ok(metadata) if metadata.is_symlink() => Err(StoreError::Symlink(target.to_owned())),
         Ok(_) => Ok(true),
@@ -95,8 +97,34 @@ fn refuse_link(target: &Path) -> Result<bool, StoreError> {
     }
 }
 
-fn has_mode(target: &Path) -> bool {
-    fs::metadata(target).is_ok_and(|metadata| metadata.permissions().mode() & 0o7777 == MODE)
+/// Whether this is a file of ours with these bytes. Opened without waiting, should it be a pipe.
+fn holds(target: &Path, bytes: &[u8]) -> bool {
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(nix::libc::O_NONBLOCK)
+        .open(target);
+    let Ok(file) = opened else { return false };
+    let looks_the_same = file.metadata().is_ok_and(|metadata| {
+        let mode = metadata.permissions().mode() & 0o7777;
+        metadata.is_file() && mode == MODE && metadata.len() == bytes.len() as u64
+    });
+    let mut old = Vec::new();
+    looks_the_same && file.take(bytes.len() as u64 + 1).read_to_end(&mut old).is_ok() && old == bytes
+}
+
+/// Makes a directory and its parents where they are missing, readable for all; not left to umask.
+fn make_directory(directory: &Path) -> io::Result<()> {
+    if directory.as_os_str().is_empty() || directory.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = directory.parent() {
+        make_directory(parent)?;
+    }
+    match fs::create_dir(directory) {
+        Ok(()) => fs::set_permissions(directory, Permissions::from_mode(DIRECTORY_MODE)),
+        Err(_) if directory.is_dir() => Ok(()), // somebody else was faster
+        Err(error) => Err(error),
+    }
 }
 
 /// The mode first, so that the bytes are never seen without it; not left to umask.

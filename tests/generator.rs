@@ -1,0 +1,1047 @@
+//! `cxi-cdi-generator` as its users see it: what it prints, its exit code, and the files on disk.
+#![cfg(test)]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use common::{Generator, Said, listing, scratch};
+use cxi_device_plugin::cdi::model::{Device, Spec};
+use cxi_sim::node::{Kind, NicSpec, Node, Variant};
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_cxi-cdi-generator");
+const FIRST: &str = "0000:21:00.0";
+const SECOND: &str = "0000:61:00.0";
+const THIRD: &str = "0000:a1:00.0";
+
+/// An emulated node, and a CDI directory that is not there yet.
+struct Stage {
+    folder: TempDir,
+    node: Node,
+}
+
+impl Stage {
+    fn new(nics: &[NicSpec]) -> Self {
+        let folder = scratch();
+        let node = Node::create(folder.path().join("node"), nics).unwrap();
+        Self { folder, node }
+    }
+
+    fn one() -> Self {
+        Self::new(&[nic(FIRST)])
+    }
+
+    /// With a CDI directory that holds these files.
+    fn with_files(self, files: &[(&str, &str)]) -> Self {
+        fs::create_dir(self.cdi()).unwrap();
+        for (name, text) in files {
+            fs::write(self.cdi().join(name), text).unwrap();
+        }
+        self
+    }
+
+    fn cdi(&self) -> PathBuf {
+        self.folder.path().join("cdi")
+    }
+
+    fn file(&self, suffix: &str) -> PathBuf {
+        self.cdi().join(format!("hpe.com-cxi.{suffix}"))
+    }
+
+    fn host(&self, path: &str) -> PathBuf {
+        self.node.root().join(path)
+    }
+
+    fn sysfs(&self, pci: &str) -> PathBuf {
+        self.host("sys/bus/pci/devices").join(pci)
+    }
+
+    fn generator(&self) -> Generator {
+        Generator::below(self.node.root())
+    }
+
+    /// Writes the spec with these further arguments.
+    fn write<const N: usize>(&self, args: [&str; N]) -> Said {
+        self.generator().args(args).write_to(&self.cdi())
+    }
+
+    /// Prints the spec with these further arguments.
+    fn say<const N: usize>(&self, args: [&str; N]) -> Said {
+        let said = self.generator().args(args).arg("--dry-run").output();
+        assert_eq!(said.code, 0, "{said:?}");
+        said
+    }
+
+    /// The spec with these further arguments.
+    fn spec<const N: usize>(&self, args: [&str; N]) -> Spec {
+        yaml(&self.say(args).stdout)
+    }
+
+    /// The program as a command of our own, writing into the CDI directory.
+    fn command(&self) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.arg("--root").arg(self.node.root());
+        command.arg("--cdi-dir").arg(self.cdi());
+        command
+    }
+
+    /// The program behind commands of the shell.
+    fn after_shell(&self, before: &str) -> Said {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{before}; exec \"$@\""), "sh", PROGRAM]);
+        command.arg("--root").arg(self.node.root());
+        command.arg("--cdi-dir").arg(self.cdi());
+        command.output().unwrap().into()
+    }
+
+    /// The program's output, or a failed test instead of a test that never ends.
+    fn without_hanging(&self) -> Said {
+        let child = self
+            .command()
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || sender.send(child.wait_with_output()));
+        let Ok(output) = receiver.recv_timeout(Duration::from_secs(20)) else {
+            nix::sys::signal::kill(pid, nix::sys::signal::SIGKILL).unwrap();
+            panic!("the program hangs");
+        };
+        output.unwrap().into()
+    }
+
+    fn has_no_cdi_directory(&self) -> bool {
+        !self.cdi().exists()
+    }
+}
+
+fn nic(pci: &str) -> NicSpec {
+    NicSpec::new(Kind::Cassini1).pci(pci)
+}
+
+fn yaml(text: &str) -> Spec {
+    serde_saphyr::from_str(text).unwrap()
+}
+
+fn yaml_file(path: &Path) -> Spec {
+    yaml(&fs::read_to_string(path).unwrap())
+}
+
+fn names(spec: &Spec) -> Vec<&str> {
+    spec.devices.iter().map(|device| device.name.as_str()).collect()
+}
+
+fn device<'a>(spec: &'a Spec, name: &str) -> &'a Device {
+    spec.devices
+        .iter()
+        .find(|device| device.name == name)
+        .unwrap_or_else(|| panic!("{name} in {spec:?}"))
+}
+
+/// The nodes that a container gets with this device.
+fn nodes(spec: &Spec, name: &str) -> Vec<String> {
+    let edits = &device(spec, name).container_edits;
+    edits.device_nodes.iter().map(|node| node.host_path.clone()).collect()
+}
+
+/// Where on the host the mounts come from, each once.
+fn mounted(spec: &Spec) -> BTreeSet<&str> {
+    let mounts = spec.container_edits.mounts.iter();
+    mounts.map(|mount| mount.host_path.as_str()).collect()
+}
+
+fn targets(spec: &Spec) -> Vec<&str> {
+    let mounts = spec.container_edits.mounts.iter();
+    mounts.map(|mount| mount.container_path.as_str()).collect()
+}
+
+fn assert_has(text: &str, part: &str) {
+    assert!(text.contains(part), "no {part:?} in:\n{text}");
+}
+
+/// What stays the same when a file is not touched.
+fn identity(path: &Path) -> (u64, i64, i64, u32) {
+    let metadata = path.metadata().unwrap();
+    (
+        metadata.ino(),
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+        metadata.mode() & 0o7777,
+    )
+}
+
+mod writing {
+    use super::*;
+
+    #[test]
+    fn the_first_run_makes_the_directory_and_one_world_readable_file_whatever_the_umask() {
+        for umask in ["000", "022", "077", "777"] {
+            let stage = Stage::one();
+            let said = stage.after_shell(&format!("umask {umask}"));
+            let file = stage.file("yaml");
+            assert_eq!(said.code, 0, "umask {umask}: {said:?}");
+            assert_eq!(said.stdout, format!("wrote {}: 4 device names\n", file.display()));
+            assert_eq!(said.stderr, "");
+            assert_eq!(identity(&file).3, 0o644, "umask {umask}");
+            assert_eq!(listing(&stage.cdi()).len(), 1);
+            let directory = stage.cdi().metadata().unwrap().mode() & 0o7777;
+            assert_eq!(directory, 0o755, "umask {umask}: readable for rootless runtimes");
+        }
+    }
+
+    #[test]
+    fn missing_parents_of_the_directory_are_made_too() {
+        let stage = Stage::one();
+        let deep = stage.cdi().join("a/b");
+        assert_eq!(stage.generator().write_to(&deep).code, 0);
+        assert!(deep.join("hpe.com-cxi.yaml").is_file());
+    }
+
+    #[test]
+    fn both_formats_hold_the_same_and_only_one_is_there() {
+        let stage = Stage::new(&[nic(FIRST), nic(SECOND)]);
+        assert_eq!(stage.write([]).code, 0);
+        let as_yaml = yaml_file(&stage.file("yaml"));
+
+        let said = stage.write(["--format", "json"]);
+        assert_eq!(
+            said.stdout,
+            format!("wrote {}: 7 device names\n", stage.file("json").display())
+        );
+        let text = fs::read_to_string(stage.file("json")).unwrap();
+        assert_eq!(serde_json::from_str::<Spec>(&text).unwrap(), as_yaml);
+        assert_eq!(listing(&stage.cdi()).len(), 1, "the .yaml is gone");
+
+        assert_eq!(stage.write([]).code, 0);
+        assert_eq!(yaml_file(&stage.file("yaml")), as_yaml);
+        assert_eq!(listing(&stage.cdi()).len(), 1, "the .json is gone");
+    }
+
+    #[test]
+    fn a_second_run_on_an_unchanged_node_touches_nothing() {
+        for format in ["yaml", "json"] {
+            let stage = Stage::new(&[nic(FIRST), nic(SECOND)]);
+            let file = stage.file(format);
+            stage.write(["--format", format]);
+            let before = (identity(&file), fs::read(&file).unwrap());
+            let said = stage.write(["--format", format]);
+            assert_eq!(said.code, 0, "{said:?}");
+            assert_eq!(
+                said.stdout,
+                format!("{} is up to date: 7 device names\n", file.display())
+            );
+            assert_eq!((identity(&file), fs::read(&file).unwrap()), before);
+        }
+    }
+
+    #[test]
+    fn a_mode_that_somebody_changed_is_put_right() {
+        let stage = Stage::one();
+        stage.write([]);
+        fs::set_permissions(stage.file("yaml"), fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(stage.write([]).code, 0);
+        assert_eq!(identity(&stage.file("yaml")).3, 0o644);
+    }
+
+    #[test]
+    fn a_rebind_changes_exactly_the_names_that_moved() {
+        let stage = Stage::new(&[nic(FIRST), nic(SECOND)]);
+        stage.write([]);
+        let before = yaml_file(&stage.file("yaml"));
+        assert_eq!(stage.node.rebind(FIRST).unwrap(), 2);
+        let said = stage.write([]);
+        assert_has(&said.stdout, "wrote ");
+        let after = yaml_file(&stage.file("yaml"));
+
+        assert_eq!(names(&before), [FIRST, "cxi0", "0", SECOND, "cxi1", "1", "all"]);
+        assert_eq!(names(&after), [FIRST, "cxi2", "2", SECOND, "cxi1", "1", "all"]);
+        for name in [SECOND, "cxi1", "1"] {
+            assert_eq!(device(&before, name), device(&after, name));
+        }
+        for name in [FIRST, "cxi2", "2"] {
+            assert_eq!(nodes(&after, name), ["/dev/cxi2"]);
+        }
+        assert_eq!(nodes(&after, "all"), ["/dev/cxi2", "/dev/cxi1"]);
+        assert_eq!(before.container_edits, after.container_edits);
+    }
+
+    #[test]
+    fn the_last_nic_gone_removes_the_file() {
+        for format in ["yaml", "json"] {
+            let stage = Stage::one();
+            stage.write(["--format", format]);
+            stage.node.remove(FIRST).unwrap();
+            let said = stage.write([]);
+            assert_eq!(said.code, 0, "{said:?}");
+            assert_has(&said.stdout, "no usable CXI NIC: ");
+            assert_eq!(listing(&stage.cdi()), [], "{format}");
+        }
+    }
+
+    #[test]
+    fn a_node_without_nics_is_no_error_and_gets_nothing() {
+        let stage = Stage::new(&[]);
+        let said = stage.write([]);
+        assert_eq!(said.code, 0, "{said:?}");
+        assert_eq!(
+            said.stdout,
+            format!("no usable CXI NIC: nothing written to {}\n", stage.cdi().display())
+        );
+        assert!(stage.has_no_cdi_directory());
+
+        let said = stage.say([]);
+        assert_eq!(said.stdout, "");
+        assert_has(
+            &said.stderr,
+            "no usable CXI NIC: /etc/cdi/hpe.com-cxi.yaml would be removed",
+        );
+    }
+
+    #[test]
+    fn a_link_in_place_of_our_file_is_refused_and_its_target_untouched() {
+        for (link, format) in [("yaml", "yaml"), ("json", "json"), ("json", "yaml"), ("yaml", "json")] {
+            let stage = Stage::one().with_files(&[("precious", "old")]);
+            symlink("precious", stage.file(link)).unwrap();
+            let before = listing(&stage.cdi());
+            let said = stage.write(["--format", format]);
+            assert_eq!(said.code, 1, "{said:?}");
+            assert_has(
+                &said.stderr,
+                &format!("{} is a symbolic link", stage.file(link).display()),
+            );
+            assert_eq!(listing(&stage.cdi()), before, "link {link}, format {format}");
+        }
+    }
+
+    #[test]
+    fn a_link_is_refused_also_when_there_is_nothing_to_write() {
+        let stage = Stage::new(&[]).with_files(&[("precious", "old")]);
+        symlink("precious", stage.file("yaml")).unwrap();
+        let before = listing(&stage.cdi());
+        assert_eq!(stage.write([]).code, 1);
+        assert_eq!(listing(&stage.cdi()), before);
+    }
+
+    #[test]
+    fn a_pipe_in_place_of_our_file_is_replaced_without_waiting_for_it() {
+        let stage = Stage::one().with_files(&[]);
+        mkfifo(&stage.file("yaml"), Mode::S_IRWXU).unwrap();
+        let said = stage.without_hanging();
+        assert_eq!(said.code, 0, "{said:?}");
+        assert_eq!(names(&yaml_file(&stage.file("yaml"))), [FIRST, "cxi0", "0", "all"]);
+    }
+
+    #[test]
+    fn a_directory_in_place_of_our_file_is_an_error_that_names_it() {
+        let stage = Stage::one().with_files(&[]);
+        fs::create_dir(stage.file("yaml")).unwrap();
+        let before = listing(&stage.cdi());
+        let said = stage.write([]);
+        assert_eq!(said.code, 1, "{said:?}");
+        assert_has(
+            &said.stderr,
+            &format!("cannot replace {}", stage.file("yaml").display()),
+        );
+        assert_eq!(listing(&stage.cdi()), before, "no temporary file is left");
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_is_an_error_that_names_it() {
+        let stage = Stage::one();
+        let below_a_file = stage.folder.path().join("file/cdi");
+        fs::write(stage.folder.path().join("file"), "").unwrap();
+        let said = stage.generator().write_to(&below_a_file);
+        assert_eq!(said.code, 1, "{said:?}");
+        assert_has(&said.stderr, below_a_file.to_str().unwrap());
+        assert_has(&said.stderr, "because: Not a directory");
+        assert_eq!(said.stdout, "");
+    }
+
+    /// A limit on the size of files stands for a full disk: the write fails half-way.
+    #[test]
+    fn a_write_that_fails_leaves_the_old_file_whole_and_nothing_beside_it() {
+        let stage = Stage::one();
+        stage.write([]);
+        stage.node.rebind(FIRST).unwrap();
+        let before = listing(&stage.cdi());
+        let said = stage.after_shell("trap '' XFSZ; ulimit -f 0");
+        assert_eq!(said.code, 1, "{said:?}");
+        assert_has(
+            &said.stderr,
+            &format!("{} stays as it was", stage.file("yaml").display()),
+        );
+        assert_has(&said.stderr, "cannot write ");
+        assert_has(&said.stderr, "File too large");
+        assert_eq!(listing(&stage.cdi()), before);
+    }
+}
+
+mod command_line {
+    use super::*;
+
+    #[test]
+    fn a_dry_run_prints_what_would_be_written_and_writes_nothing() {
+        for format in ["yaml", "json"] {
+            for flag in ["-n", "--dry-run"] {
+                let stage = Stage::new(&[nic(FIRST), nic(SECOND)]);
+                let said = stage
+                    .generator()
+                    .args([flag, "--format", format])
+                    .write_to(&stage.cdi());
+                assert_eq!((said.code, said.stderr.as_str()), (0, ""));
+                assert!(stage.has_no_cdi_directory());
+                stage.write(["--format", format]);
+                assert_eq!(fs::read_to_string(stage.file(format)).unwrap(), said.stdout);
+            }
+        }
+    }
+
+    #[test]
+    fn the_subcommand_generate_is_the_default() {
+        let stage = Stage::one();
+        let named = Generator::new()
+            .args(["generate", "--root"])
+            .arg(stage.node.root())
+            .dry_run();
+        assert_eq!(named, stage.say([]).stdout);
+    }
+
+    #[test]
+    fn verbosity_shows_the_nics_and_then_what_could_not_be_read() {
+        let stage = Stage::new(&[
+            nic(FIRST).variant(Variant::V16),
+            NicSpec::new(Kind::Cassini2).pci(SECOND),
+        ]);
+        let quiet = stage.say([]);
+        assert_eq!(quiet.stderr, "");
+
+        let table = stage.say(["-V", "1"]);
+        let lines: Vec<&str> = table.stderr.lines().collect();
+        assert_eq!(lines.len(), 3, "{table:?}");
+        assert!(lines[0].starts_with("ADDRESS "), "{table:?}");
+        for part in [FIRST, "cxi0", "hsn0", "Cassini 1 PF", "200 Gb/s"] {
+            assert_has(lines[1], part);
+        }
+        for part in [SECOND, "cxi1", "hsn1", "Cassini 2 PF", "400 Gb/s", "healthy"] {
+            assert_has(lines[2], part);
+        }
+
+        let unread = stage.say(["--verbose", "2"]);
+        assert_has(&unread.stderr, &table.stderr);
+        for attribute in ["link", "pct_eq", "driver_rev"] {
+            let path = format!("{FIRST}: unknown: /sys/bus/pci/devices/{FIRST}/properties/{attribute}: ");
+            assert_has(&unread.stderr, &path);
+        }
+        assert!(!unread.stderr.contains(&format!("{SECOND}: unknown")), "{unread:?}");
+
+        for said in [&table, &unread] {
+            assert_eq!(said.stdout, quiet.stdout, "notes never mix with the spec");
+        }
+    }
+
+    #[test]
+    fn small_v_is_the_version() {
+        for flag in ["-v", "--version"] {
+            let said = Generator::new().arg(flag).output();
+            let version = format!("cxi-cdi-generator {}\n", env!("CARGO_PKG_VERSION"));
+            assert_eq!((said.code, said.stdout), (0, version));
+        }
+    }
+
+    #[test]
+    fn help_has_every_flag_and_variable() {
+        let said = Generator::new().arg("--help").output();
+        assert_eq!(said.code, 0);
+        for flag in [
+            "cdi-dir",
+            "dry-run",
+            "format",
+            "verbose",
+            "libraries",
+            "expose",
+            "env-vars",
+        ] {
+            assert_has(&said.stdout, &format!("--{flag}"));
+        }
+        for flag in ["root", "sysfs-root", "devfs-root", "ofi-root", "cxi-root", "version"] {
+            assert_has(&said.stdout, &format!("--{flag}"));
+        }
+        for variable in ["SYSFS_ROOT", "DEVFS_ROOT", "OFI_ROOT", "CXI_ROOT"] {
+            assert_has(&said.stdout, variable);
+        }
+        for short in ["-n, ", "-V, ", "-v, ", "-h, "] {
+            assert_has(&said.stdout, short);
+        }
+        assert_has(&said.stdout, "Examples:");
+    }
+
+    #[test]
+    fn wrong_usage_is_exit_code_2() {
+        for args in [
+            ["--colour", "red"],
+            ["--format", "toml"],
+            ["--expose", "all"],
+            ["--libraries", "some"],
+            ["-V", "loud"],
+            ["list", "all"],
+        ] {
+            let said = Generator::new().args(args).output();
+            assert_eq!(said.code, 2, "{args:?}: {said:?}");
+            assert_eq!(said.stdout, "");
+            assert_ne!(said.stderr, "");
+        }
+    }
+
+    #[test]
+    fn a_reader_that_has_seen_enough_is_no_error() {
+        let stage = Stage::one();
+        for args in [["--dry-run", "-V0"], ["--help", "-V0"], ["--format", "json"]] {
+            let (reader, writer) = io::pipe().unwrap();
+            drop(reader);
+            let said: Said = stage.command().args(args).stdout(writer).output().unwrap().into();
+            assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{args:?}");
+        }
+        assert!(stage.file("json").is_file());
+    }
+
+    #[test]
+    fn the_spec_is_written_also_when_nobody_reads_the_notes() {
+        let stage = Stage::new(&[nic(FIRST), nic(SECOND).variant(Variant::V5)]);
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let said: Said = stage
+            .command()
+            .args(["-V", "2"])
+            .stderr(writer)
+            .output()
+            .unwrap()
+            .into();
+        assert_eq!(said.code, 0, "{said:?}");
+        assert_has(&said.stdout, "wrote ");
+        assert_eq!(names(&yaml_file(&stage.file("yaml"))), [FIRST, "cxi0", "0", "all"]);
+    }
+
+    #[test]
+    fn a_spec_that_cannot_be_printed_is_an_error() {
+        let stage = Stage::one();
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let said: Said = stage.command().arg("--dry-run").stdout(full).output().unwrap().into();
+        assert_eq!(said.code, 1, "{said:?}");
+        assert_has(&said.stderr, "No space left on device");
+    }
+}
+
+mod environment {
+    use super::*;
+
+    fn env(stage: &Stage, text: &str, way: &str) -> Vec<String> {
+        let file = stage.folder.path().join("env.yaml");
+        fs::write(&file, text).unwrap();
+        let spec = stage.spec(["--env-vars", file.to_str().unwrap(), "--expose", way]);
+        spec.container_edits.env
+    }
+
+    #[test]
+    fn a_list_and_a_map_give_the_same_variables() {
+        let stage = Stage::one();
+        let list = "env:\n- A=1\n- OPTS=a=b=c\n- QUOTED=\"x y\"\n- 'SINGLE=z'\n- YES=yes\n";
+        let map = "env:\n  A: 1\n  OPTS: a=b=c\n  QUOTED: \"x y\"\n  SINGLE: 'z'\n  YES: yes\n";
+        let expected = ["A=1", "OPTS=a=b=c", "QUOTED=x y", "SINGLE=z", "YES=yes"];
+        for text in [list, map] {
+            assert_eq!(env(&stage, text, "loader-paths"), expected);
+        }
+    }
+
+    #[test]
+    fn the_users_library_path_wins_over_ours() {
+        let stage = Stage::one();
+        let ours = "LD_LIBRARY_PATH=/opt/cray/lib64:/usr/lib64";
+        assert_eq!(env(&stage, "env:\n- A=b\n", "env"), [ours, "A=b"]);
+        let theirs = "env:\n- A=b\n- LD_LIBRARY_PATH=/mine\n";
+        assert_eq!(env(&stage, theirs, "env"), ["A=b", "LD_LIBRARY_PATH=/mine"]);
+        assert_eq!(env(&stage, theirs, "loader-paths"), ["A=b", "LD_LIBRARY_PATH=/mine"]);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_is_named_and_nothing_is_written() {
+        let stage = Stage::one();
+        let bad = stage.folder.path().join("bad");
+        fs::create_dir(&bad).unwrap();
+        let huge = format!("env:\n- A=b\n#{}\n- LAST=c\n", "x".repeat(2 << 20));
+        let contents: [(&str, &[u8]); 7] = [
+            ("empty", b""),
+            ("no-list", b"env: text\n"),
+            ("no-value", b"env:\n- NAME\n"),
+            ("no-key", b"env:\n- =value\n"),
+            ("broken", b"env: [\n"),
+            ("binary", b"\xff\xfe\x00env"),
+            ("huge", huge.as_bytes()),
+        ];
+        for (name, content) in contents {
+            fs::write(bad.join(name), content).unwrap();
+        }
+        let unusable = contents.map(|(name, _)| bad.join(name)).into_iter();
+        for path in unusable.chain([bad.clone(), bad.join("missing")]) {
+            let said = stage.write(["--env-vars", path.to_str().unwrap()]);
+            assert_eq!(said.code, 78, "{path:?}: {said:?}");
+            assert_has(&said.stderr, &format!("--env-vars file {}", path.display()));
+            assert!(stage.has_no_cdi_directory(), "{path:?}");
+        }
+    }
+}
+
+mod libraries {
+    use super::*;
+
+    const FABRIC: &str = "/opt/cray/lib64/libfabric.so.1.30.0";
+    const CXI: &str = "/usr/lib64/libcxi.so.1.7.0";
+
+    fn move_to(stage: &Stage, from: &str, directory: &str) {
+        fs::create_dir_all(stage.host(directory).parent().unwrap()).unwrap();
+        fs::rename(stage.host(from), stage.host(directory)).unwrap();
+    }
+
+    /// A cache of the loader, glibc's format 1.1, with one library.
+    fn loader_cache(soname: &str, path: &str) -> Vec<u8> {
+        let strings = 48 + 24;
+        let mut bytes = b"glibc-ld.so.cache1.1".to_vec();
+        bytes.extend(1_u32.to_ne_bytes());
+        bytes.resize(48, 0);
+        let after_soname = strings + u32::try_from(soname.len()).unwrap() + 1;
+        for field in [3, strings, after_soname, 0, 0, 0] {
+            bytes.extend(field.to_ne_bytes());
+        }
+        bytes.extend(format!("{soname}\0{path}\0").as_bytes());
+        bytes
+    }
+
+    #[test]
+    fn loaders_of_both_families_find_each_library_by_its_soname() {
+        let spec = Stage::one().spec(["--expose", "loader-paths"]);
+        let multiarch = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+        let both = |name: &str| [format!("/usr/lib64/{name}"), format!("{multiarch}/{name}")];
+        assert_eq!(
+            targets(&spec),
+            [both("libfabric.so.1"), both("libcxi.so.1")].concat().as_slice()
+        );
+        assert!(spec.container_edits.env.is_empty());
+        for mount in &spec.container_edits.mounts {
+            assert_eq!(mount.options, ["ro", "nosuid", "nodev", "rbind", "rprivate"]);
+        }
+        assert_eq!(Stage::one().spec([]), spec, "it is the default");
+    }
+
+    #[test]
+    fn by_environment_each_library_stands_where_it_does_on_the_host() {
+        let spec = Stage::one().spec(["--expose", "env"]);
+        assert_eq!(
+            targets(&spec).into_iter().collect::<BTreeSet<_>>(),
+            BTreeSet::from([
+                "/opt/cray/lib64/libfabric.so",
+                "/opt/cray/lib64/libfabric.so.1",
+                FABRIC,
+                "/usr/lib64/libcxi.so",
+                "/usr/lib64/libcxi.so.1",
+                CXI,
+            ])
+        );
+        assert_eq!(spec.container_edits.env, ["LD_LIBRARY_PATH=/opt/cray/lib64:/usr/lib64"]);
+    }
+
+    #[test]
+    fn static_archives_libtool_files_and_libcxiutils_are_never_mounted() {
+        let stage = Stage::one();
+        let library = stage.host("usr/lib64");
+        fs::copy(library.join("libcxi.so.1.7.0"), library.join("libcxi.so.1-gdb.py")).unwrap();
+        fs::copy(library.join("libcxi.so.1.7.0"), library.join("libcxi_extra.so.1")).unwrap();
+        for path in [
+            "usr/lib64/libcxi.la",
+            "usr/lib64/libcxiutils.so.1",
+            "opt/cray/lib64/libfabric.a",
+        ] {
+            assert!(stage.host(path).is_file(), "{path}");
+        }
+        for way in ["env", "loader-paths"] {
+            assert_eq!(mounted(&stage.spec(["--expose", way])), BTreeSet::from([FABRIC, CXI]));
+        }
+    }
+
+    #[test]
+    fn no_libraries_at_all_can_be_asked_for() {
+        let stage = Stage::one();
+        fs::remove_dir_all(stage.host("usr/lib64")).unwrap();
+        for way in ["env", "loader-paths"] {
+            let said = stage.say(["--libraries", "none", "--expose", way]);
+            assert_eq!(said.stderr, "", "nobody misses what nobody asked for");
+            let spec = yaml(&said.stdout);
+            assert!(spec.container_edits.is_empty(), "{spec:?}");
+            assert_eq!(names(&spec), [FIRST, "cxi0", "0", "all"]);
+        }
+    }
+
+    #[test]
+    fn libraries_that_are_missing_are_a_warning_each() {
+        let stage = Stage::one();
+        fs::remove_dir_all(stage.host("usr/lib64")).unwrap();
+        let said = stage.say([]);
+        assert_has(&said.stderr, "warning: libcxi.so.1: not found (searched /usr/lib64)");
+        assert_eq!(mounted(&yaml(&said.stdout)), BTreeSet::from([FABRIC]));
+
+        fs::remove_dir_all(stage.host("opt")).unwrap();
+        let said = stage.say(["--expose", "env"]);
+        assert_has(
+            &said.stderr,
+            "warning: libfabric.so.1: not found (searched /opt/cray/lib64)",
+        );
+        assert!(yaml(&said.stdout).container_edits.is_empty());
+    }
+
+    #[test]
+    fn a_file_that_no_container_could_load_is_a_warning_and_the_other_library_still_comes() {
+        let elf = fs::read(Stage::one().host("usr/lib64/libcxi.so.1.7.0")).unwrap();
+        let patched = |at: usize, value: u8| {
+            let mut bytes = elf.clone();
+            bytes[at] = value;
+            bytes
+        };
+        let rows: [(Vec<u8>, &str); 6] = [
+            (b"INPUT(libreal.so)\n".to_vec(), "not a 64-bit ELF shared library"),
+            (Vec::new(), "not a 64-bit ELF shared library"),
+            (elf[..70].to_vec(), "not a 64-bit ELF shared library"),
+            (patched(4, 1), "not a 64-bit ELF shared library"), // 32 bits
+            (patched(16, 2), "not a shared library"),           // a program
+            (patched(18, 22), "a library for another machine (ELF machine 22)"), // s390
+        ];
+        for (content, reason) in rows {
+            let stage = Stage::one();
+            fs::write(stage.host("usr/lib64/libcxi.so.1.7.0"), content).unwrap();
+            let said = stage.say([]);
+            assert_has(&said.stderr, &format!("warning: {CXI}: {reason}"));
+            assert_has(&said.stderr, "warning: libcxi.so.1: not found");
+            assert_eq!(mounted(&yaml(&said.stdout)), BTreeSet::from([FABRIC]), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_pipe_or_a_directory_named_like_a_library_is_a_warning() {
+        let stage = Stage::one();
+        mkfifo(&stage.host("usr/lib64/libcxi.so.2"), Mode::S_IRWXU).unwrap();
+        fs::create_dir(stage.host("usr/lib64/libcxi.so.3")).unwrap();
+        symlink("nowhere", stage.host("usr/lib64/libcxi.so.4")).unwrap();
+        symlink("libcxi.so.5", stage.host("usr/lib64/libcxi.so.5")).unwrap();
+        let said = stage.without_hanging();
+        for name in ["libcxi.so.2", "libcxi.so.3", "nowhere", "libcxi.so.5"] {
+            assert_has(&said.stderr, &format!("warning: /usr/lib64/{name}: "));
+        }
+        assert_eq!(mounted(&yaml_file(&stage.file("yaml"))), BTreeSet::from([FABRIC, CXI]));
+    }
+
+    #[test]
+    fn the_newest_versioned_directory_stands_in_for_the_default() {
+        let stage = Stage::one();
+        let versions = ["1.15.2.0", "2.9.0", "2.10.0", "2.10.0rc1"];
+        for version in versions {
+            let directory = stage.host(&format!("opt/cray/libfabric/{version}/lib64"));
+            fs::create_dir_all(&directory).unwrap();
+            let library = stage.host("opt/cray/lib64/libfabric.so.1.30.0");
+            fs::copy(library, directory.join("libfabric.so.1")).unwrap();
+        }
+        assert!(mounted(&stage.spec([])).contains(FABRIC), "the default goes first");
+        fs::remove_dir_all(stage.host("opt/cray/lib64")).unwrap();
+        for version in ["2.10.0", "2.10.0rc1", "2.9.0", "1.15.2.0"] {
+            let file = format!("/opt/cray/libfabric/{version}/lib64/libfabric.so.1");
+            let said = stage.say([]);
+            assert_eq!(mounted(&yaml(&said.stdout)), BTreeSet::from([file.as_str(), CXI]));
+            fs::remove_dir_all(stage.host(&format!("opt/cray/libfabric/{version}"))).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_loaders_cache_is_the_last_resort() {
+        let stage = Stage::one();
+        move_to(&stage, "usr/lib64", "usr/lib/elsewhere");
+        fs::create_dir(stage.host("etc")).unwrap();
+        let cache = loader_cache("libcxi.so.1", "/usr/lib/elsewhere/libcxi.so.1");
+        fs::write(stage.host("etc/ld.so.cache"), cache).unwrap();
+        let said = stage.say([]);
+        assert_eq!(said.stderr, "");
+        assert_eq!(
+            mounted(&yaml(&said.stdout)),
+            BTreeSet::from([FABRIC, "/usr/lib/elsewhere/libcxi.so.1.7.0"])
+        );
+
+        fs::write(stage.host("etc/ld.so.cache"), b"something else").unwrap();
+        assert_eq!(mounted(&stage.spec([])), BTreeSet::from([FABRIC]));
+    }
+
+    #[test]
+    fn a_root_that_was_set_is_the_only_place_that_is_searched() {
+        let stage = Stage::one();
+        fs::create_dir_all(stage.host("site/lib")).unwrap();
+        let said = stage.say(["--cxi-root", "/site/lib"]);
+        assert_has(&said.stderr, "warning: libcxi.so.1: not found (searched /site/lib)");
+        assert_eq!(mounted(&yaml(&said.stdout)), BTreeSet::from([FABRIC]));
+    }
+}
+
+mod foreign_files {
+    use super::*;
+
+    fn foreign(kind: &str, device: &str) -> String {
+        format!(
+            "cdiVersion: 0.5.0\nkind: {kind}\ndevices:\n- name: \"{device}\"\n  containerEdits:\n    env:\n    - A=b\n"
+        )
+    }
+
+    #[test]
+    fn others_specs_are_never_touched() {
+        let stage = Stage::one().with_files(&[
+            ("vendor.com-gpu.yaml", &foreign("vendor.com/gpu", "0")),
+            ("hpe.com-other.yaml", &foreign("hpe.com/other", FIRST)),
+            (
+                "more.json",
+                "{\"cdiVersion\":\"0.5.0\",\"kind\":\"hpe.com/cxi\",\"devices\":[{\"name\":\"special\"}]}",
+            ),
+            ("notes.txt", &foreign("hpe.com/cxi", FIRST)),
+        ]);
+        fs::set_permissions(stage.cdi().join("more.json"), fs::Permissions::from_mode(0o600)).unwrap();
+        let before = listing(&stage.cdi());
+        for format in ["yaml", "json"] {
+            assert_eq!(stage.write(["--format", format]).code, 0);
+            let mut after = listing(&stage.cdi());
+            after.retain(|(path, ..)| *path != stage.file(format));
+            assert_eq!(after, before);
+        }
+        stage.node.remove(FIRST).unwrap();
+        assert_eq!(stage.write(["--format", "json"]).code, 0);
+        assert_eq!(listing(&stage.cdi()), before);
+    }
+
+    #[test]
+    fn a_foreign_file_with_one_of_our_names_is_an_error_that_names_both() {
+        for (name, file) in [
+            (FIRST, "a.yaml"),
+            ("cxi0", "b.json"),
+            ("0", "c.yaml"),
+            ("all", "hpe.com-cxi_1.yaml"),
+        ] {
+            let stage = Stage::one().with_files(&[(file, &foreign("hpe.com/cxi", name))]);
+            let before = listing(&stage.cdi());
+            let said = stage.write([]);
+            assert_eq!(said.code, 1, "{said:?}");
+            let what = format!("{} offers hpe.com/cxi={name}, too", stage.cdi().join(file).display());
+            assert_has(&said.stderr, &what);
+            assert_eq!(said.stdout, "");
+            assert_eq!(listing(&stage.cdi()), before);
+        }
+    }
+
+    #[test]
+    fn a_clash_leaves_our_own_old_file_as_it_was() {
+        let stage = Stage::one();
+        stage.write([]);
+        stage.node.rebind(FIRST).unwrap();
+        fs::write(stage.cdi().join("z.yaml"), foreign("hpe.com/cxi", "cxi1")).unwrap();
+        let before = listing(&stage.cdi());
+        let said = stage.write(["--format", "json"]);
+        assert_eq!(said.code, 1, "{said:?}");
+        assert_eq!(listing(&stage.cdi()), before);
+    }
+
+    #[test]
+    fn files_that_no_reader_understands_are_ignored() {
+        let stage = Stage::one().with_files(&[
+            ("broken.yaml", "kind: [hpe.com/cxi\n"),
+            ("broken.json", "{\"kind\": \"hpe.com/cxi\", "),
+            ("empty.yaml", ""),
+            ("number.json", "17"),
+            ("no-devices.yaml", "kind: hpe.com/cxi\n"),
+        ]);
+        let cdi = stage.cdi();
+        fs::write(cdi.join("binary.yaml"), [0xff, 0xfe, 0, 1, 2]).unwrap();
+        fs::write(
+            cdi.join("huge.yaml"),
+            foreign("hpe.com/cxi", FIRST) + &"#".repeat(5 << 20),
+        )
+        .unwrap();
+        fs::write(cdi.join("unreadable.yaml"), "x").unwrap();
+        fs::set_permissions(cdi.join("unreadable.yaml"), fs::Permissions::from_mode(0)).unwrap();
+        fs::create_dir(cdi.join("directory.yaml")).unwrap();
+        symlink("nowhere", cdi.join("dangling.yaml")).unwrap();
+        symlink("loop.json", cdi.join("loop.json")).unwrap();
+        symlink("/dev/zero", cdi.join("endless.yaml")).unwrap();
+        let said = stage.without_hanging();
+        assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{said:?}");
+        assert_eq!(listing(&cdi).len(), 13);
+    }
+
+    #[test]
+    fn a_pipe_among_the_files_does_not_hold_us_up() {
+        let stage = Stage::one().with_files(&[]);
+        mkfifo(&stage.cdi().join("pipe.yaml"), Mode::S_IRWXU).unwrap();
+        let said = stage.without_hanging();
+        assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{said:?}");
+    }
+}
+
+mod names {
+    use super::*;
+
+    /// Only the good NIC is in the spec, and the bad one is warned about.
+    fn assert_withheld(stage: &Stage, bad: &str, reason: &str) {
+        let said = stage.say([]);
+        let spec = yaml(&said.stdout);
+        assert_eq!(names(&spec), [FIRST, "cxi0", "0", "all"], "{reason}");
+        for name in names(&spec) {
+            assert_eq!(nodes(&spec, name), ["/dev/cxi0"], "{reason}");
+        }
+        assert_has(&said.stderr, &format!("warning: {bad} gets no device name: "));
+        assert_has(&said.stderr, reason);
+        assert_eq!(said.stderr.lines().count(), 1, "{said:?}");
+        let good = format!("{FIRST} gets no");
+        assert!(!said.stderr.contains(&good), "{said:?}");
+    }
+
+    #[test]
+    fn each_nic_has_its_address_its_name_its_number_and_a_part_in_all() {
+        let stage = Stage::new(&[nic(FIRST), nic(SECOND), NicSpec::new(Kind::Cassini2).pci(THIRD)]);
+        let spec = stage.spec([]);
+        assert_eq!(
+            names(&spec),
+            [FIRST, "cxi0", "0", SECOND, "cxi1", "1", THIRD, "cxi2", "2", "all"]
+        );
+        for (address, number) in [(FIRST, 0), (SECOND, 1), (THIRD, 2)] {
+            for name in [address, &format!("cxi{number}"), &number.to_string()] {
+                assert_eq!(nodes(&spec, name), [format!("/dev/cxi{number}")], "{name}");
+            }
+        }
+        assert_eq!(nodes(&spec, "all"), ["/dev/cxi0", "/dev/cxi1", "/dev/cxi2"]);
+    }
+
+    #[test]
+    fn a_number_is_the_whole_number() {
+        let stage = Stage::new(&[nic(FIRST).cxi(10), nic(SECOND).cxi(0), nic(THIRD).cxi(100)]);
+        let spec = stage.spec([]);
+        assert_eq!(nodes(&spec, "10"), ["/dev/cxi10"]);
+        assert_eq!(nodes(&spec, "0"), ["/dev/cxi0"]);
+        assert_eq!(nodes(&spec, "100"), ["/dev/cxi100"]);
+        assert_eq!(nodes(&spec, FIRST), ["/dev/cxi10"]);
+    }
+
+    #[test]
+    fn the_netdevs_name_decides_nothing() {
+        for netdev in ["n1", "x", "hsn9", "cxi7", "fifteen-letters"] {
+            let stage = Stage::new(&[nic(FIRST).netdev(netdev)]);
+            assert_eq!(names(&stage.spec([])), [FIRST, "cxi0", "0", "all"], "{netdev}");
+            assert_has(&stage.say(["-V", "1"]).stderr, netdev);
+        }
+        let swapped = Stage::new(&Variant::V3.nics());
+        for nic in swapped.node.nics().unwrap() {
+            let expected = [format!("/dev/cxi{}", nic.cxi.unwrap())];
+            assert_eq!(nodes(&swapped.spec([]), &nic.pci), expected);
+        }
+    }
+
+    #[test]
+    fn a_nic_is_offered_whatever_else_is_unusual_about_it() {
+        let plain = Stage::one().spec([]);
+        for variant in Variant::ALL {
+            let unusual = nic(FIRST).variant(variant);
+            if variant.fits(Kind::Cassini1) && variant != Variant::V5 {
+                assert_eq!(Stage::new(&[unusual]).spec([]), plain, "{variant}");
+            }
+        }
+        assert_eq!(Stage::new(&[nic(FIRST).numa(-1)]).spec([]), plain);
+        assert_eq!(Stage::new(&[NicSpec::new(Kind::Cassini2).pci(FIRST)]).spec([]), plain);
+    }
+
+    #[test]
+    fn a_gap_in_the_numbers_shifts_no_name() {
+        let stage = Stage::new(&Variant::V4.nics());
+        let spec = stage.spec([]);
+        assert_eq!(
+            nodes(&spec, "all"),
+            ["/dev/cxi4", "/dev/cxi1", "/dev/cxi2", "/dev/cxi3"]
+        );
+        assert!(!names(&spec).contains(&"0"));
+    }
+
+    #[test]
+    fn a_nic_without_device_node_has_no_name() {
+        let stage = Stage::new(&[nic(FIRST), nic(SECOND).variant(Variant::V5)]);
+        assert_withheld(&stage, SECOND, "/dev/cxi1: No such file or directory");
+    }
+
+    #[test]
+    fn a_nic_of_another_driver_has_no_name() {
+        let stage = Stage::new(&[nic(FIRST), nic(SECOND)]);
+        let driver = stage.sysfs(SECOND).join("driver");
+        fs::remove_file(&driver).unwrap();
+        symlink("../../../../bus/pci/drivers/vfio-pci", &driver).unwrap();
+        assert_withheld(&stage, SECOND, "bound to driver vfio-pci");
+    }
+
+    #[test]
+    fn a_nic_without_driver_has_no_name() {
+        let stage = Stage::new(&[nic(FIRST), nic(SECOND)]);
+        stage.node.unbind(SECOND).unwrap();
+        let reason = format!("/sys/class/cxi_user: no entry belongs to {SECOND}");
+        assert_withheld(&stage, SECOND, &reason);
+    }
+
+    #[test]
+    fn a_nic_with_a_stale_device_node_has_no_name() {
+        let stage = Stage::new(&[nic(FIRST), nic(SECOND)]);
+        stage.node.set(SECOND, "cxi_user/cxi1/dev", b"240:1\n").unwrap();
+        let reason = "/dev/cxi1: a stale node: it is 1:7, the driver's is 240:1";
+        assert_withheld(&stage, SECOND, reason);
+    }
+
+    #[test]
+    fn a_plain_file_is_no_device_node() {
+        let stage = Stage::new(&[nic(FIRST), nic(SECOND)]);
+        fs::remove_file(stage.host("dev/cxi1")).unwrap();
+        fs::write(stage.host("dev/cxi1"), "").unwrap();
+        assert_withheld(&stage, SECOND, "/dev/cxi1: not a character device");
+    }
+
+    #[test]
+    fn a_vf_beside_its_pf_is_left_out_without_a_warning() {
+        for (pf, vf) in [(Kind::Cassini1, Kind::Cassini1Vf), (Kind::Cassini2, Kind::Cassini2Vf)] {
+            let stage = Stage::new(&[NicSpec::new(pf).pci(FIRST), NicSpec::new(vf)]);
+            let said = stage.say([]);
+            assert_eq!(names(&yaml(&said.stdout)), [FIRST, "cxi0", "0", "all"]);
+            assert_eq!(said.stderr, "");
+            assert_has(&stage.say(["-V", "1"]).stderr, "VF");
+        }
+    }
+
+    #[test]
+    fn companion_nodes_are_in_the_spec_only_where_the_host_has_them() {
+        let stage = Stage::one();
+        assert!(stage.spec([]).container_edits.device_nodes.is_empty());
+        fs::write(stage.host("dev/gdrdrv"), "").unwrap();
+        assert!(stage.spec([]).container_edits.device_nodes.is_empty(), "a plain file");
+        symlink("/dev/full", stage.host("dev/xpmem")).unwrap();
+        let spec = stage.spec([]);
+        let companions = &spec.container_edits.device_nodes;
+        assert_eq!(companions.len(), 1);
+        assert_eq!(
+            (companions[0].path.as_str(), companions[0].host_path.as_str()),
+            ("/dev/xpmem", "/dev/xpmem")
+        );
+        assert_eq!(nodes(&spec, "all"), ["/dev/cxi0"], "it is no NIC");
+    }
+}

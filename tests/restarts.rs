@@ -1,0 +1,104 @@
+//! Kubelet restarts a hundred times at random moments, and the daemon is killed in between: it is registered again each
+//! time, once, and nothing is left behind.
+#![cfg(test)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::daemon::{Daemon, Host, PATIENCE, RESOURCE, assert_no_violations, until, wait_for};
+use cxi_sim::kubelet::Kubelet;
+use cxi_sim::node::{Kind, NicSpec};
+use fastrand::Rng;
+
+const ROUNDS: usize = 100;
+const A: &str = "0000:21:00.0";
+const B: &str = "0000:61:00.0";
+
+/// Random timing is what is tested here; nothing waits for this to be long enough.
+async fn moment(rng: &mut Rng) {
+    tokio::time::sleep(Duration::from_micros(rng.u64(0..20_000))).await;
+}
+
+fn restart_daemon(host: &Host, daemon: &mut Option<Daemon>, gracefully: bool) {
+    if let Some(daemon) = daemon.take() {
+        if gracefully {
+            drop(daemon.terminate())
+        } else {
+            daemon.kill()
+        }
+    }
+    *daemon = Some(host.start(&[]));
+}
+
+async fn disturb(host: &Host, daemon: &mut Option<Daemon>, kubelet: &mut Kubelet, rng: &mut Rng) {
+    match rng.u8(0..6) {
+        0 => kubelet.restart().unwrap(),
+        1 => {
+            kubelet.shutdown();
+            moment(rng).await;
+            kubelet.boot().unwrap();
+        }
+        2 => {
+            kubelet.stop();
+            moment(rng).await;
+            kubelet.boot().unwrap();
+        }
+        3 => {
+            restart_daemon(host, daemon, false);
+            moment(rng).await;
+            kubelet.restart().unwrap();
+        }
+        4 => {
+            kubelet.stop();
+            restart_daemon(host, daemon, rng.bool());
+            moment(rng).await;
+            kubelet.boot().unwrap();
+        }
+        _ => {
+            kubelet.restart().unwrap();
+            moment(rng).await;
+            kubelet.restart().unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn after_each_of_100_restarts_it_is_registered_once_and_nothing_stale_is_left() {
+    let seed = std::env::var("CXI_RANDOM_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+    println!("seed {seed} (CXI_RANDOM_SEED={seed} repeats this run)");
+    let mut rng = Rng::with_seed(seed);
+    let host = Host::new(&[NicSpec::new(Kind::Cassini1), NicSpec::new(Kind::Cassini2)]);
+    let (mut daemon, mut kubelet) = (Some(host.start(&[])), host.kubelet());
+    wait_for(&kubelet, &[(A, true), (B, true)]).await;
+    for round in 0..ROUNDS {
+        disturb(&host, &mut daemon, &mut kubelet, &mut rng).await;
+        wait_for(&kubelet, &[(A, true), (B, true)]).await;
+        assert!(
+            kubelet
+                .wait_until(PATIENCE, |kubelet| kubelet.open_streams(RESOURCE) == 1)
+                .await,
+            "round {round}"
+        );
+        until(
+            || host.plugin_sockets().len() == 1,
+            || format!("round {round}: {:?}", host.plugin_sockets()),
+        );
+        let pid = daemon.as_ref().unwrap().pid().to_string();
+        assert_eq!(
+            host.plugin_sockets()[0].split('-').nth(2),
+            Some(pid.as_str()),
+            "round {round}"
+        );
+        if round % 10 == 0 {
+            assert_eq!(
+                host.command().output().unwrap().status.code(),
+                Some(75),
+                "a second instance in round {round}"
+            );
+        }
+    }
+    assert_no_violations(&kubelet);
+    assert_eq!(daemon.take().unwrap().terminate().code(), Some(0));
+    assert_eq!(host.plugin_sockets(), Vec::<String>::new());
+}
