@@ -877,14 +877,14 @@ mod foreign_files {
         )
         .unwrap();
         fs::write(cdi.join("unreadable.yaml"), "x").unwrap();
-        fs::set_permissions(cdi.join("unreadable.yaml"), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(cdi.join("unreadable.yaml"), fs::Permissions::from_mode(0o000)).unwrap();
         fs::create_dir(cdi.join("directory.yaml")).unwrap();
         symlink("nowhere", cdi.join("dangling.yaml")).unwrap();
         symlink("loop.json", cdi.join("loop.json")).unwrap();
         symlink("/dev/zero", cdi.join("endless.yaml")).unwrap();
         let said = stage.without_hanging();
         assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{said:?}");
-        assert_eq!(listing(&cdi).len(), 13);
+        assert_eq!(fs::read_dir(&cdi).unwrap().count(), 13);
     }
 
     #[test]

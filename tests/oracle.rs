@@ -57,7 +57,7 @@ fn judge(path: &PathBuf) -> Result<(Vec<String>, String)> {
 
 fn judge_text(directory: &Path, text: &str, format: Format) -> Result<(Vec<String>, String)> {
     let path = directory.join(format!("hpe.com-cxi.{format}"));
-    fs::write(&path, text).unwrap();
+    fs::write(&path, text)?;
     judge(&path)
 }
 

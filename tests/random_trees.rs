@@ -419,7 +419,7 @@ fn prepare(directory: &Path) {
     }
     fs::write(directory.join("megabyte"), "1".repeat(1 << 20)).unwrap();
     fs::write(directory.join("unreadable"), "1\n").unwrap();
-    fs::set_permissions(directory.join("unreadable"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(directory.join("unreadable"), fs::Permissions::from_mode(0o000)).unwrap();
     nix::unistd::mkfifo(&directory.join("pipe"), Mode::S_IRWXU).unwrap();
     fs::create_dir(directory.join("nic")).unwrap();
     fs::write(directory.join("nic/vendor"), "0x17db\n").unwrap();
