@@ -42,7 +42,7 @@ fn specs(nics: &[NicSpec], environment: &[EnvironmentVariable]) -> Vec<Option<Sp
             expose,
             environment: environment.to_vec(),
         };
-        render::spec(&Scanner::new(roots.unwrap(), libraries).scan(), &policy)
+        render::spec(&Scanner::new(roots.unwrap(), libraries).scan().unwrap(), &policy)
     };
     WAYS.map(spec).into()
 }
@@ -57,7 +57,7 @@ fn judge(path: &PathBuf) -> Result<(Vec<String>, String)> {
 
 fn judge_text(directory: &Path, text: &str, format: Format) -> Result<(Vec<String>, String)> {
     let path = directory.join(format!("hpe.com-cxi.{format}"));
-    fs::write(&path, text).unwrap();
+    fs::write(&path, text)?;
     judge(&path)
 }
 

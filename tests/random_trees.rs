@@ -193,7 +193,7 @@ impl Bench {
             ..RootArgs::default()
         });
         let mut scanner = Scanner::new(roots.unwrap(), Libraries::None);
-        let whole = scanner.scan();
+        let whole = scanner.scan().unwrap();
         assert_eq!((whole.nics.len(), whole.problems.len()), (3, 0), "{whole:?}");
         let whole_spec = render::spec(&whole, &Policy::default()).unwrap();
         assert_eq!(whole_spec.devices.len(), 10, "{whole_spec:?}");
@@ -213,7 +213,7 @@ impl Bench {
 
     fn scan(&mut self) -> Inventory {
         self.scans += 1;
-        self.scanner.scan()
+        self.scanner.scan().unwrap()
     }
 
     /// One case; what was done to the node stands in `made` afterwards, for the report of a failure.
@@ -419,7 +419,7 @@ fn prepare(directory: &Path) {
     }
     fs::write(directory.join("megabyte"), "1".repeat(1 << 20)).unwrap();
     fs::write(directory.join("unreadable"), "1\n").unwrap();
-    fs::set_permissions(directory.join("unreadable"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(directory.join("unreadable"), fs::Permissions::from_mode(0o000)).unwrap();
     nix::unistd::mkfifo(&directory.join("pipe"), Mode::S_IRWXU).unwrap();
     fs::create_dir(directory.join("nic")).unwrap();
     fs::write(directory.join("nic/vendor"), "0x17db\n").unwrap();

@@ -10,10 +10,10 @@ use super::model::Spec;
 /// Text format of a spec file; its suffix tells readers which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Format {
-    /// `.yaml`
+    /// As hpe.com-cxi.yaml
     #[default]
     Yaml,
-    /// `.json`
+    /// As hpe.com-cxi.json
     Json,
 }
 

@@ -34,14 +34,9 @@ pub struct Args {
     /// Directory for the CDI spec
     #[arg(long, value_name = "DIR", default_value = "/var/run/cdi")]
     cdi_dir: PathBuf,
-    /// Directory for the daemon's own state
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "RUNTIME_DIRECTORY",
-        default_value = "/run/cxi-device-plugin"
-    )]
-    pub run_dir: PathBuf,
+    /// Directory for the daemon's own state [default: $RUNTIME_DIRECTORY of systemd, or /run/cxi-device-plugin]
+    #[arg(long, value_name = "DIR")]
+    run_dir: Option<PathBuf>,
     /// Answer kubelet with CDI names instead of device nodes and mounts; DIR sets --cdi-dir, too
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
     enable_cdi: Option<Option<PathBuf>>,
@@ -54,6 +49,17 @@ pub struct Args {
 }
 
 impl Args {
+    /// Directory for the daemon's own state. systemd separates several directories by colons.
+    pub fn run_dir(&self) -> PathBuf {
+        let of_systemd = || {
+            let directories = std::env::var("RUNTIME_DIRECTORY").ok()?;
+            let first = directories.split(':').next().filter(|first| !first.is_empty())?;
+            Some(PathBuf::from(first))
+        };
+        let given = self.run_dir.clone().or_else(of_systemd);
+        given.unwrap_or_else(|| "/run/cxi-device-plugin".into())
+    }
+
     /// How containers get their NICs.
     pub fn strategy(&self) -> Strategy {
         if self.enable_cdi.is_some() {

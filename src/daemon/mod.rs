@@ -35,7 +35,7 @@ pub fn main() -> ExitCode {
 fn run(args: Args) -> anyhow::Result<()> {
     let roots = Roots::new(&args.host.roots)?;
     let policy = args.host.policy()?;
-    let _lock = InstanceLock::take(&args.run_dir)?;
+    let _lock = InstanceLock::take(&args.run_dir())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

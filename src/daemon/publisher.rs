@@ -35,6 +35,7 @@ pub struct Publisher {
     snapshots: watch::Sender<Arc<Snapshot>>,
     on_disk: Option<Spec>,
     write_error: Option<String>,
+    blind: Option<String>,
     told: Told,
 }
 
@@ -55,7 +56,7 @@ impl Publisher {
         streams: Arc<watch::Sender<Streams>>,
     ) -> Self {
         let (scanner, snapshots) = (Arc::new(Mutex::new(scanner)), watch::Sender::default());
-        let (on_disk, write_error, told) = (None, None, Told::default());
+        let (on_disk, write_error, blind, told) = (None, None, None, Told::default());
         Self {
             scanner,
             policy,
@@ -65,6 +66,7 @@ impl Publisher {
             snapshots,
             on_disk,
             write_error,
+            blind,
             told,
         }
     }
@@ -74,9 +76,9 @@ impl Publisher {
         self.snapshots.subscribe()
     }
 
-    /// Whether the CDI file says what was published last.
+    /// Whether the last scan could look and the CDI file says what it saw; else it is worth another try.
     pub fn is_current(&self) -> bool {
-        self.write_error.is_none()
+        self.write_error.is_none() && self.blind.is_none()
     }
 
     /// Scans and publishes what has changed.
@@ -84,9 +86,21 @@ impl Publisher {
         let scanner = Arc::clone(&self.scanner);
         let scan = move || scanner.lock().unwrap_or_else(PoisonError::into_inner).scan();
         match tokio::task::spawn_blocking(scan).await {
-            Ok(inventory) => self.publish(&inventory).await,
-            Err(error) => tracing::error!("the scan failed: {error}"),
+            Ok(Ok(inventory)) => {
+                self.blind = None;
+                self.publish(&inventory).await;
+            }
+            Ok(Err(unread)) => self.cannot_look(unread.to_string()),
+            Err(error) => self.cannot_look(error.to_string()),
         }
+    }
+
+    /// What was published stays: that we see nothing does not mean that there is nothing.
+    fn cannot_look(&mut self, reason: String) {
+        if self.blind.as_ref() != Some(&reason) {
+            tracing::error!("cannot look for NICs, so all stays as it was: {reason}");
+        }
+        self.blind = Some(reason);
     }
 
     async fn publish(&mut self, inventory: &Inventory) {
@@ -175,12 +189,15 @@ impl Told {
                 .map_or_else(|_| "no cxi name".to_owned(), ToString::to_string);
             let line = format!("{cxi}: {state}");
             if self.nics.get(&nic.address) != Some(&line) {
-                tracing::info!(nic = %nic.address, "{line}");
+                match next.devices.get(&nic.address) {
+                    Some(device) if !device.is_healthy() => tracing::warn!(nic = %nic.address, "{line}"),
+                    _ => tracing::info!(nic = %nic.address, "{line}"),
+                }
             }
             nics.insert(nic.address, line);
         }
         for gone in self.nics.keys().filter(|address| !nics.contains_key(address)) {
-            tracing::info!(nic = %gone, "gone");
+            tracing::warn!(nic = %gone, "gone");
         }
         self.nics = nics;
     }

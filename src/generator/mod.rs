@@ -6,7 +6,7 @@ mod report;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::Parser;
 
 use self::args::{Args, GenerateArgs};
@@ -27,7 +27,8 @@ pub fn main() -> ExitCode {
 fn generate(args: &GenerateArgs) -> anyhow::Result<()> {
     let roots = Roots::new(&args.host.roots)?;
     let policy = args.host.policy()?;
-    let inventory = Scanner::new(roots, args.host.libraries).scan();
+    let scanned = Scanner::new(roots, args.host.libraries).scan();
+    let inventory = scanned.map_err(|unread| anyhow!("cannot look for NICs, so all stays as it was: {unread}"))?;
     // Notes that nobody reads (`2>&1 | head`) are no reason to leave the spec unwritten.
     let _ = report::inventory(&mut io::stderr(), &inventory, args.verbose);
     let spec = render::spec(&inventory, &policy);

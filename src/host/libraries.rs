@@ -13,7 +13,7 @@ pub enum Libraries {
     /// libfabric and libcxi of the host
     #[default]
     Listed,
-    /// None: for images that bring their own
+    /// Nothing: for images that bring their own
     None,
 }
 
@@ -52,9 +52,14 @@ fn family(roots: &Roots, family: &Family, set: Option<&Path>, problems: &mut Vec
     };
     for directory in &candidates {
         let libraries = in_directory(roots, family, directory, problems);
-        if !libraries.is_empty() {
-            return libraries;
+        if libraries.is_empty() {
+            continue;
         }
+        if let Some(first) = candidates.first().filter(|first| *first != directory) {
+            let reason = format!("not in {}: taken from {}", first.display(), directory.display());
+            problems.push(Unread::new(family.soname, reason));
+        }
+        return libraries;
     }
     let searched: Vec<String> = candidates.iter().map(|path| path.display().to_string()).collect();
     let reason = format!(

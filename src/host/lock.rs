@@ -18,7 +18,7 @@ pub struct InstanceLock {
 #[derive(Debug, Error)]
 pub enum LockError {
     /// Somebody else holds it.
-    #[error("another instance is running (pid {pid} holds {}): stop it first, or give this one another --run-dir", .path.display())]
+    #[error("another instance is running (pid {pid} holds {}): stop it first; two would take the NICs from each other", .path.display())]
     Held {
         /// The lock file.
         path: PathBuf,

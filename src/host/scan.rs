@@ -16,6 +16,8 @@ use crate::inventory::{
 };
 use crate::pci::PciAddress;
 
+/// All PCI functions, below sysfs.
+const PCI_FUNCTIONS: &str = "bus/pci/devices";
 /// BAR0 of a physical function (`MMIO_BAR_LEN_PF` in `cass_core.h`); that of a virtual function is smaller.
 const PF_BAR0_BYTES: u64 = 1 << 31;
 /// Beside the NICs' own nodes, where the host has them.
@@ -56,11 +58,16 @@ impl Scanner {
         }
     }
 
-    /// Everything there is now. Whatever cannot be read is noted where it belongs; nothing fails as a whole.
-    pub fn scan(&mut self) -> Inventory {
+    /// Everything there is now. Whatever cannot be read of a NIC is noted there and harms no other.
+    ///
+    /// # Errors
+    /// The list of PCI functions cannot be read: that says nothing of the NICs, least of all that there are none.
+    pub fn scan(&mut self) -> Reading<Inventory> {
+        let functions = self.roots.sysfs.join(PCI_FUNCTIONS);
+        let names = self.roots.names(&functions)?;
         let mut problems = Vec::new();
         let classes = self.class_entries(&mut problems);
-        let functions = self.functions(&classes, &mut problems);
+        let functions = self.functions(&names, &classes, &mut problems);
         let nics = functions
             .into_iter()
             .map(|(address, generation)| self.nic(address, generation, &classes))
@@ -69,12 +76,12 @@ impl Scanner {
             fru.keep_only(&classes.cxi_user);
         }
         let libraries = self.libraries(&mut problems);
-        Inventory {
+        Ok(Inventory {
             nics,
             libraries,
             companion_nodes: self.companion_nodes(),
             problems,
-        }
+        })
     }
 
     fn libraries(&self, problems: &mut Vec<Unread>) -> Vec<Library> {
@@ -139,14 +146,11 @@ impl Scanner {
     /// Cassini functions by id, and whatever else the classes name: a NIC with an unreadable id is still a NIC.
     fn functions(
         &self,
+        names: &[String],
         classes: &ClassEntries,
         problems: &mut Vec<Unread>,
     ) -> BTreeMap<PciAddress, Reading<(Generation, Option<Function>)>> {
-        let directory = self.roots.sysfs.join("bus/pci/devices");
-        let names = self.roots.names(&directory).unwrap_or_else(|unread| {
-            problems.push(unread);
-            Vec::new()
-        });
+        let directory = self.roots.sysfs.join(PCI_FUNCTIONS);
         let mut functions = BTreeMap::new();
         for (path, address) in names
             .iter()
@@ -190,7 +194,7 @@ impl Scanner {
     }
 
     fn nic(&self, address: PciAddress, id: Reading<(Generation, Option<Function>)>, classes: &ClassEntries) -> Nic {
-        let sysfs = self.roots.sysfs.join("bus/pci/devices").join(address.to_string());
+        let sysfs = self.roots.sysfs.join(PCI_FUNCTIONS).join(address.to_string());
         let number = |attribute: &str| self.roots.number(&sysfs.join(attribute));
         let cxi = classes.cxi_user.get(&address).copied().ok_or_else(|| {
             Unread::new(

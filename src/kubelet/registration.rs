@@ -1,10 +1,12 @@
 //! Kubelet's socket, and the one call we make to it.
 
+use std::error::Error;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tonic::Status;
 use tonic::transport::{Channel, Endpoint, Uri};
 
 use super::pb;
@@ -50,12 +52,18 @@ pub async fn register(kubelet_dir: &Path, endpoint: String, resource: &ResourceN
             options: Some(OPTIONS),
         };
         let answer = RegistrationClient::new(channel).register(request).await;
-        answer
-            .map(drop)
-            .map_err(|status| format!("kubelet refused the registration of {resource}: {}", status.message()))
+        answer.map(drop).map_err(|status| refusal(&status, resource))
     };
     let timed_out = |_| format!("kubelet did not answer within {} s", DEADLINE.as_secs());
     tokio::time::timeout(DEADLINE, calling).await.map_err(timed_out)?
+}
+
+/// A status that kubelet sent has no source; one that our transport made of a failure has.
+fn refusal(status: &Status, resource: &ResourceName) -> String {
+    if status.source().is_some() {
+        return "the connection to kubelet was lost during the registration".to_owned();
+    }
+    format!("kubelet refused the registration of {resource}: {}", status.message())
 }
 
 async fn connect(socket: &Path) -> Result<Channel, tonic::transport::Error> {
@@ -64,8 +72,8 @@ async fn connect(socket: &Path) -> Result<Channel, tonic::transport::Error> {
     endpoint.origin(Uri::from_static("http://localhost")).connect().await
 }
 
-fn root_cause(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source())
+fn root_cause(error: &dyn Error) -> String {
+    std::iter::successors(Some(error), |error| (*error).source())
         .last()
         .map(ToString::to_string)
         .unwrap_or_default()
