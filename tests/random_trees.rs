@@ -486,7 +486,7 @@ fn run(seed: u64, first: u64, step: usize, cases: u64) -> u64 {
         let mut made = Vec::new();
         let outcome = catch_unwind(AssertUnwindSafe(|| bench.case(&mut rng, &mut made)));
         if let Err(panic) = outcome {
-            println!("random trees: seed {seed}, case {case}, mutations: {made:#?}");
+            common::say(&format!("random trees: seed {seed}, case {case}, mutations: {made:#?}"));
             resume_unwind(panic);
         }
     }
@@ -498,7 +498,7 @@ fn run(seed: u64, first: u64, step: usize, cases: u64) -> u64 {
 fn damage_to_one_nic_stays_with_that_nic() {
     let seed = setting("CXI_RANDOM_SEED").unwrap_or_else(|| fastrand::u64(..));
     let cases: u64 = setting("CXI_RANDOM_CASES").unwrap_or(3000);
-    println!("random trees: seed {seed}");
+    common::say(&format!("random trees: seed {seed}"));
     let step = thread::available_parallelism().map_or(1, usize::from).min(8);
     let scans: u64 = thread::scope(|scope| {
         let workers: Vec<_> = (0..step as u64)
@@ -509,5 +509,5 @@ fn damage_to_one_nic_stays_with_that_nic() {
             .map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
             .sum()
     });
-    println!("random trees: {cases} cases, seed {seed}, {scans} scans");
+    common::say(&format!("random trees: {cases} cases, seed {seed}, {scans} scans"));
 }

@@ -165,11 +165,11 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
         "the answers saw only {} of the renumberings",
         maps.len()
     );
-    println!(
+    common::say(&format!(
         "{} answers over {round} renumberings saw {} different maps",
         answers.len(),
         maps.len()
-    );
+    ));
 }
 
 /// Takes the driver from all NICs and gives it back in this order.

@@ -66,7 +66,7 @@ async fn disturb(host: &Host, daemon: &mut Option<Daemon>, kubelet: &mut Kubelet
 #[tokio::test]
 async fn after_each_of_100_restarts_it_is_registered_once_and_nothing_stale_is_left() {
     let seed = std::env::var("CXI_RANDOM_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
-    println!("seed {seed} (CXI_RANDOM_SEED={seed} repeats this run)");
+    common::say(&format!("seed {seed} (CXI_RANDOM_SEED={seed} repeats this run)"));
     let mut rng = Rng::with_seed(seed);
     let host = Host::new(&[NicSpec::new(Kind::Cassini1), NicSpec::new(Kind::Cassini2)]);
     let (mut daemon, mut kubelet) = (Some(host.start(&[])), host.kubelet());

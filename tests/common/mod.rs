@@ -4,6 +4,7 @@
 pub mod daemon;
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -20,6 +21,11 @@ pub fn node(nics: &[NicSpec]) -> (TempDir, Node) {
 /// A folder in memory where there is such a place: the tests write many small files.
 pub fn scratch() -> TempDir {
     cxi_sim::node::scratch_dir().unwrap()
+}
+
+/// One line that is seen even when a test passes: the figures and seeds of random runs.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// What a program said.
