@@ -144,10 +144,11 @@ fn present(nic: &Nic) -> Outcome {
     }
     match &nic.node {
         Err(unread) => fail(format!("no usable device node ({unread})")),
-        Ok(_) if !nic.in_class_cxi => {
-            fail("in class cxi_user but not in class cxi: the driver has not finished its probe")
-        }
-        Ok(node) => ok(format!("{} is {}:{}", node.path.display(), node.major, node.minor)),
+        Ok(node) => match &nic.in_class_cxi {
+            Err(unread) => unknown(unread),
+            Ok(false) => fail("in class cxi_user but not in class cxi: the driver has not finished its probe"),
+            Ok(true) => ok(format!("{} is {}:{}", node.path.display(), node.major, node.minor)),
+        },
     }
 }
 

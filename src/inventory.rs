@@ -62,8 +62,8 @@ pub struct Nic {
     pub driver: Reading<Option<String>>,
     /// Kernel name of the device, from class `cxi_user`, which owns the device node.
     pub cxi: Reading<CxiName>,
-    /// Whether class `cxi` lists the NIC, too.
-    pub in_class_cxi: bool,
+    /// Whether class `cxi` lists the NIC, too, as it does once the driver has finished its probe.
+    pub in_class_cxi: Reading<bool>,
     /// The usable device node.
     pub node: Reading<DeviceNode>,
     /// The Ethernet interface; none when it is absent or in another network namespace.

@@ -109,7 +109,7 @@ impl Publisher {
         if self.send(between) {
             self.delivered().await;
         }
-        self.write(render::spec(inventory, &self.policy));
+        self.write(render::spec(inventory, &self.policy)).await;
         if self.strategy == Strategy::Cdi {
             next.trust_only(self.on_disk.as_ref());
         }
@@ -140,9 +140,15 @@ impl Publisher {
         }
     }
 
-    fn write(&mut self, spec: Option<Spec>) {
-        let file = self.cdi.file();
-        match self.cdi.publish(spec.as_ref()) {
+    /// On a thread of its own, since a slow disk must not keep kubelet waiting.
+    async fn write(&mut self, spec: Option<Spec>) {
+        let (cdi, file) = (self.cdi.clone(), self.cdi.file());
+        let publish = move || (cdi.publish(spec.as_ref()).map_err(anyhow::Error::new), spec);
+        let (published, spec) = match tokio::task::spawn_blocking(publish).await {
+            Ok(done) => done,
+            Err(error) => (Err(error.into()), None),
+        };
+        match published {
             Ok(outcome) => {
                 match outcome {
                     Outcome::Written => tracing::info!("wrote {}", file.display()),
@@ -153,7 +159,7 @@ impl Publisher {
                 self.write_error = None;
             }
             Err(error) => {
-                let error = format!("{:#}", anyhow::Error::new(error));
+                let error = format!("{error:#}");
                 if self.write_error.as_ref() != Some(&error) {
                     tracing::error!("the CDI file stays as it was: {error}");
                 }

@@ -169,13 +169,24 @@ impl Roots {
 
     /// The names in a directory, sorted; names that are not UTF-8 name none of our things and are left out.
     pub fn names(&self, host_path: &Path) -> Reading<Vec<String>> {
-        let unread = |error: io::Error| Unread::new(host_path, error);
+        self.list(host_path).map_err(|error| Unread::new(host_path, error))
+    }
+
+    /// The same, and no names where there is no directory.
+    pub fn names_if_there(&self, host_path: &Path) -> Reading<Vec<String>> {
+        match self.list(host_path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            listed => listed.map_err(|error| Unread::new(host_path, error)),
+        }
+    }
+
+    fn list(&self, host_path: &Path) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for (count, entry) in fs::read_dir(self.here(host_path)).map_err(unread)?.enumerate() {
+        for (count, entry) in fs::read_dir(self.here(host_path))?.enumerate() {
             if count == DIRECTORY_LIMIT {
-                return Err(Unread::new(host_path, format!("more than {DIRECTORY_LIMIT} entries")));
+                return Err(io::Error::other(format!("more than {DIRECTORY_LIMIT} entries")));
             }
-            names.extend(entry.map_err(unread)?.file_name().into_string().ok());
+            names.extend(entry?.file_name().into_string().ok());
         }
         names.sort_unstable();
         Ok(names)

@@ -32,10 +32,18 @@ pub struct Scanner {
 }
 
 /// The names under which the two classes list NICs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct ClassEntries {
     cxi_user: BTreeMap<PciAddress, CxiName>,
-    cxi: BTreeSet<PciAddress>,
+    cxi: Reading<BTreeSet<PciAddress>>,
+}
+
+impl ClassEntries {
+    /// Every PCI function that a class names.
+    fn addresses(&self) -> BTreeSet<PciAddress> {
+        let in_cxi = self.cxi.iter().flatten();
+        self.cxi_user.keys().chain(in_cxi).copied().collect()
+    }
 }
 
 impl Scanner {
@@ -92,33 +100,27 @@ impl Scanner {
     }
 
     fn class_entries(&self, problems: &mut Vec<Unread>) -> ClassEntries {
-        let mut entries = ClassEntries::default();
-        for (address, name) in self.class("cxi_user", problems) {
-            if let Some(older) = entries.cxi_user.insert(address, name) {
+        let mut cxi_user = BTreeMap::new();
+        let entries = self.class("cxi_user", problems).unwrap_or_else(|unread| {
+            problems.push(unread);
+            Vec::new()
+        });
+        for (address, name) in entries {
+            if let Some(older) = cxi_user.insert(address, name) {
                 let path = self.roots.sysfs.join("class/cxi_user").join(older.to_string());
                 problems.push(Unread::new(path, format!("{address} is {name} now")));
             }
         }
-        entries.cxi = self
-            .class("cxi", problems)
-            .into_iter()
-            .map(|(address, _)| address)
-            .collect();
-        entries
+        let addresses = |entries: Vec<(PciAddress, CxiName)>| entries.into_iter().map(|(address, _)| address).collect();
+        let cxi = self.class("cxi", problems).map(addresses);
+        ClassEntries { cxi_user, cxi }
     }
 
-    /// The entries of a class with the PCI function each belongs to, by rising number.
-    fn class(&self, class: &str, problems: &mut Vec<Unread>) -> Vec<(PciAddress, CxiName)> {
+    /// The entries of a class with the PCI function each belongs to, by rising number; none without its module.
+    fn class(&self, class: &str, problems: &mut Vec<Unread>) -> Reading<Vec<(PciAddress, CxiName)>> {
         let directory = self.roots.sysfs.join("class").join(class);
-        if !self.roots.here(&directory).exists() {
-            return Vec::new(); // the module is not loaded
-        }
-        let names = self.roots.names(&directory).unwrap_or_else(|unread| {
-            problems.push(unread);
-            Vec::new()
-        });
         let mut entries = Vec::new();
-        for name in names {
+        for name in self.roots.names_if_there(&directory)? {
             let path = directory.join(&name);
             match (name.parse(), self.pci_function_of(&path)) {
                 (Ok(cxi), Ok(address)) => entries.push((address, cxi)),
@@ -127,7 +129,7 @@ impl Scanner {
             }
         }
         entries.sort_by_key(|(_, name)| *name);
-        entries
+        Ok(entries)
     }
 
     fn pci_function_of(&self, class_entry: &Path) -> Reading<PciAddress> {
@@ -151,12 +153,13 @@ impl Scanner {
         problems: &mut Vec<Unread>,
     ) -> BTreeMap<PciAddress, Reading<(Generation, Option<Function>)>> {
         let directory = self.roots.sysfs.join(PCI_FUNCTIONS);
+        let in_classes = classes.addresses();
         let mut functions = BTreeMap::new();
         for (path, address) in names
             .iter()
             .filter_map(|name| Some((directory.join(name), name.parse().ok()?)))
         {
-            let in_class = classes.cxi_user.contains_key(&address) || classes.cxi.contains(&address);
+            let in_class = in_classes.contains(&address);
             match self.generation(&path) {
                 Ok(Some(generation)) => drop(functions.insert(address, Ok(generation))),
                 Ok(None) if in_class => problems.push(Unread::new(
@@ -167,7 +170,7 @@ impl Scanner {
                 Ok(None) | Err(_) => {}
             }
         }
-        for address in classes.cxi_user.keys().chain(&classes.cxi) {
+        for address in in_classes {
             if names.binary_search(&address.to_string()).is_err() {
                 problems.push(Unread::new(
                     directory.join(address.to_string()),
@@ -212,7 +215,11 @@ impl Scanner {
             function,
             driver: self.link_name(&sysfs.join("driver")),
             node: cxi.clone().and_then(|name| self.device_node(name)),
-            in_class_cxi: classes.cxi.contains(&address),
+            in_class_cxi: classes
+                .cxi
+                .as_ref()
+                .map(|cxi| cxi.contains(&address))
+                .map_err(Clone::clone),
             numa_node: self.numa_node(&sysfs.join("numa_node")),
             pcie_root: self.pcie_root(&sysfs),
             enable_count: number("enable"),
@@ -308,10 +315,7 @@ impl Scanner {
 
     fn netdev(&self, sysfs: &Path) -> Reading<Option<Netdev>> {
         let directory = sysfs.join("net");
-        if !self.roots.here(&directory).exists() {
-            return Ok(None);
-        }
-        let Some(name) = self.roots.names(&directory)?.into_iter().next() else {
+        let Some(name) = self.roots.names_if_there(&directory)?.into_iter().next() else {
             return Ok(None);
         };
         let path: PathBuf = directory.join(&name);
