@@ -47,7 +47,7 @@ demo: build sim ## Show the device plugin at work on an emulated node; no root, 
 
 .PHONY: test
 test: ## Run all tests that need neither root nor hardware
-	$(CARGO) test --workspace --locked
+	$(CARGO) test --workspace --locked --no-fail-fast
 
 .PHONY: e2e
 e2e: build sim ## Run the rigs with real container engines (root; installs Debian packages)
