@@ -54,8 +54,9 @@ e2e: build sim ## Run the rigs with real container engines (root; installs Debia
 	CXI_SIM=$(abspath $(SIM)) tests/e2e/run
 
 .PHONY: bench
-bench: build sim ## Time the CDI generator on emulated nodes of 1 to 512 NICs
-	CXI_SIM=$(abspath $(SIM)) tests/bench/run
+bench: build ## Time the generator on nodes of 1 to 512 NICs, and the daemon with an emulated kubelet
+	$(CARGO) build --release --locked --workspace --bin cxi-sim
+	CXI_SIM=$(abspath $(TARGET)/release/cxi-sim) tests/bench/run
 
 .PHONY: check check-format check-lint check-deps check-spelling check-shell
 check: check-format check-lint check-deps check-spelling check-shell ## Format, lints, dependencies, spelling, shell scripts

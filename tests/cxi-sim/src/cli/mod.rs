@@ -1,5 +1,6 @@
 //! The command line: one file per sub-command.
 
+mod bench;
 mod demo;
 mod kubelet;
 mod node;
@@ -23,6 +24,7 @@ enum Command {
     Node(node::Args),
     Kubelet(kubelet::Args),
     Demo(demo::Args),
+    Bench(bench::Args),
 }
 
 /// Runs the command line. Exit codes: 0 done, 1 failed, 2 wrong usage.
@@ -31,6 +33,7 @@ pub fn run() -> ExitCode {
         Command::Node(args) => node::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Kubelet(args) => Ok(kubelet::run(&args)),
         Command::Demo(args) => demo::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
         complain(&format!("cxi-sim: {error}"));

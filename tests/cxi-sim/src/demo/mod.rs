@@ -1,7 +1,7 @@
 //! A node of four NICs, the real device plugin and an emulated kubelet: what each of them sees, step by step. Each step is
 //! checked, so that the demonstration fails where the plugin does.
 
-mod plugin;
+pub(crate) mod plugin;
 mod stage;
 
 use std::error::Error;

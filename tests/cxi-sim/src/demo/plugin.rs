@@ -46,6 +46,11 @@ impl Plugin {
         })
     }
 
+    /// Its process, as long as it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Asks for a scan.
     pub fn look_again(&self) -> Done {
         self.signal(Signal::SIGHUP)
