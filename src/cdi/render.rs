@@ -63,11 +63,6 @@ pub fn spec(inventory: &Inventory, policy: &Policy) -> Option<Spec> {
     })
 }
 
-/// The qualified CDI name of a NIC that never moves.
-pub fn stable_name(nic: &Nic) -> String {
-    format!("{KIND}={}", nic.address)
-}
-
 /// Names of a NIC: the address, which stays, then the two that move with the kernel's numbers.
 fn names(nic: &Nic) -> Vec<String> {
     let moving = nic.cxi.iter().flat_map(|cxi| [cxi.to_string(), cxi.0.to_string()]);
