@@ -1,22 +1,43 @@
-//! The daemon's life at its borders: kubelet's directory, the CDI directory, signals, exit codes, the log.
+//! The daemon's life at its borders: kubelet's directory, the CDI directory, signals, exit codes, the log. What it
+//! answers to pods is in `allocation.rs`.
 #![cfg(test)]
 
 mod common;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::daemon::{Host, PATIENCE, RESOURCE, assert_no_violations, wait_for};
+use common::daemon::{Host, PATIENCE, RESOURCE, assert_no_violations, until, wait_for};
+use cxi_sim::kubelet::Kubelet;
+use cxi_sim::kubelet::pb;
+use cxi_sim::kubelet::pb::device_plugin_client::DevicePluginClient;
+use cxi_sim::kubelet::pb::registration_server::{Registration, RegistrationServer};
 use cxi_sim::node::{Kind, NicSpec, Variant};
 use nix::sys::signal::Signal;
+use tokio_stream::wrappers::UnixListenerStream;
+use tonic::transport::{Endpoint, Server, Uri};
+use tonic::{Request, Response, Status};
 
 const A: &str = "0000:21:00.0";
 const B: &str = "0000:61:00.0";
 const C: &str = "0000:a1:00.0";
+const D: &str = "0000:e1:00.0";
 
 fn nics(count: usize) -> Vec<NicSpec> {
     vec![NicSpec::new(Kind::Cassini1); count]
+}
+
+/// How many lists kubelet has got so far.
+fn lists(kubelet: &Kubelet) -> usize {
+    kubelet
+        .transcript()
+        .iter()
+        .filter(|line| line.text.contains("\"list\""))
+        .count()
 }
 
 #[tokio::test]
@@ -201,13 +222,6 @@ async fn a_rebind_without_a_scan_between_changes_nothing_for_kubelet() {
     let host = Host::new(&nics(1));
     let (daemon, kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
-    let lists = |kubelet: &cxi_sim::kubelet::Kubelet| {
-        kubelet
-            .transcript()
-            .iter()
-            .filter(|line| line.text.contains("\"list\""))
-            .count()
-    };
     let before = lists(&kubelet);
     host.node.rebind(A).unwrap();
     daemon.hang_up();
@@ -233,89 +247,10 @@ async fn a_node_without_nics_registers_with_an_empty_list_and_the_driver_may_com
     host.node.remove(A).unwrap();
     daemon.hang_up();
     wait_for(&kubelet, &[]).await;
-    common::daemon::until(
+    until(
         || !host.spec_file().exists(),
         || "the spec of a node without NICs is still there".to_owned(),
     );
-}
-
-#[tokio::test]
-async fn allocate_gives_exactly_what_was_asked_for_in_one_answer_a_container() {
-    let host = Host::new(&nics(3));
-    let (_daemon, kubelet) = (host.start(&[]), host.kubelet());
-    wait_for(&kubelet, &[(A, true), (B, true), (C, true)]).await;
-    let containers = vec![vec![C.to_owned(), A.to_owned()], vec![B.to_owned()]];
-    let answer = kubelet.allocate(RESOURCE, containers).await.unwrap();
-    let nodes = |index: usize| -> Vec<String> {
-        answer.container_responses[index]
-            .devices
-            .iter()
-            .map(|device| device.host_path.clone())
-            .collect()
-    };
-    assert_eq!(answer.container_responses.len(), 2);
-    assert_eq!(
-        (nodes(0), nodes(1)),
-        (
-            vec!["/dev/cxi0".to_owned(), "/dev/cxi2".to_owned()],
-            vec!["/dev/cxi1".to_owned()]
-        )
-    );
-    let first = &answer.container_responses[0];
-    assert_eq!(first.envs["PCIDEVICE_BETA_HPE_COM_CXI"], format!("{A},{C}"));
-    assert_eq!(
-        first.mounts.len(),
-        4,
-        "libfabric and libcxi, for the loaders of both families"
-    );
-    assert!(first.mounts.iter().all(|mount| mount.read_only));
-    assert!(first.devices.iter().all(|device| device.permissions == "rw"));
-    assert_no_violations(&kubelet);
-}
-
-#[tokio::test]
-async fn the_cdi_strategy_names_the_addresses_and_nothing_that_moves() {
-    let host = Host::new(&nics(2));
-    let (_daemon, kubelet) = (host.start(&["--enable-cdi"]), host.kubelet());
-    wait_for(&kubelet, &[(A, true), (B, true)]).await;
-    let answer = kubelet
-        .allocate(RESOURCE, vec![vec![B.to_owned(), A.to_owned()]])
-        .await
-        .unwrap();
-    let container = &answer.container_responses[0];
-    let names: Vec<&str> = container
-        .cdi_devices
-        .iter()
-        .map(|device| device.name.as_str())
-        .collect();
-    assert_eq!(names, [format!("hpe.com/cxi={A}"), format!("hpe.com/cxi={B}")]);
-    assert!(container.devices.is_empty() && container.mounts.is_empty());
-    assert_eq!(container.envs.len(), 1);
-    assert!(!format!("{container:?}").contains("cxi0"), "{container:?}");
-    assert_no_violations(&kubelet);
-}
-
-#[tokio::test]
-async fn unknown_and_repeated_devices_are_errors_that_name_them_and_the_next_pod_is_served() {
-    let host = Host::new(&nics(1));
-    let (_daemon, kubelet) = (host.start(&[]), host.kubelet());
-    wait_for(&kubelet, &[(A, true)]).await;
-    for (ids, expected) in [
-        (vec![B], format!("unknown device '{B}'")),
-        (vec!["cxi0"], "unknown device 'cxi0'".to_owned()),
-        (vec![A, "../../dev/null"], "unknown device '../../dev/null'".to_owned()),
-        (vec![A, A], format!("device '{A}' is asked for twice")),
-    ] {
-        let ids = ids.into_iter().map(str::to_owned).collect();
-        let refused = kubelet.allocate(RESOURCE, vec![ids]).await.unwrap_err().to_string();
-        assert!(refused.contains(&expected), "{refused}");
-    }
-    for _ in 0..2 {
-        assert!(
-            kubelet.allocate(RESOURCE, vec![vec![A.to_owned()]]).await.is_ok(),
-            "given again, as kubelet may ask"
-        );
-    }
 }
 
 #[tokio::test]
@@ -379,4 +314,194 @@ fn bad_configuration_ends_with_78_and_wrong_usage_with_2() {
         let (code, said) = run(flags);
         assert_eq!(code, Some(2), "{flags:?}: {said}");
     }
+}
+
+#[tokio::test]
+async fn a_node_without_the_classes_is_no_reason_to_warn_and_the_driver_may_come_later() {
+    let host = Host::new(&[]);
+    let classes = ["sys/class/cxi", "sys/class/cxi_user"].map(|class| host.node.root().join(class));
+    for class in &classes {
+        fs::remove_dir(class).unwrap();
+    }
+    let (kubelet, daemon) = (host.kubelet(), host.start(&[]));
+    assert!(
+        kubelet
+            .wait_until(PATIENCE, |kubelet| kubelet.open_streams(RESOURCE) == 1)
+            .await
+    );
+    for severity in ["WARN", "ERROR"] {
+        assert!(!daemon.log().contains(severity), "{}", daemon.log());
+    }
+    for class in &classes {
+        fs::create_dir(class).unwrap();
+    }
+    host.node.add(&NicSpec::new(Kind::Cassini1)).unwrap();
+    daemon.hang_up();
+    wait_for(&kubelet, &[(A, true)]).await;
+    assert!(host.spec().contains(&format!("name: \"{A}\"")), "{}", host.spec());
+    assert_no_violations(&kubelet);
+}
+
+#[tokio::test]
+async fn ten_kubelet_restarts_leave_nothing_behind_in_the_daemon() {
+    let host = Host::new(&nics(2));
+    let (daemon, mut kubelet) = (host.start(&[]), host.kubelet());
+    wait_for(&kubelet, &[(A, true), (B, true)]).await;
+    daemon.wait_for_log("registered with kubelet");
+    let open_files = || fs::read_dir(format!("/proc/{}/fd", daemon.pid())).unwrap().count();
+    let before = open_files();
+    for _ in 0..10 {
+        kubelet.restart().unwrap();
+        wait_for(&kubelet, &[(A, true), (B, true)]).await;
+    }
+    // The first count may have seen a call that was just ending, so fewer is fine.
+    until(
+        || open_files() <= before,
+        || format!("{} open files, and {before} before", open_files()),
+    );
+
+    let listed = lists(&kubelet);
+    host.node.link(B, false).unwrap();
+    daemon.hang_up();
+    wait_for(&kubelet, &[(A, true), (B, false)]).await;
+    // News in one stream come in order: a second list for the first change would be here before this one.
+    host.node.link(B, true).unwrap();
+    daemon.hang_up();
+    wait_for(&kubelet, &[(A, true), (B, true)]).await;
+    assert_eq!(lists(&kubelet), listed + 2, "one list for each change");
+    assert_no_violations(&kubelet);
+}
+
+/// A Registration service on one unchanged socket that refuses a number of times before it does what kubelet does.
+struct Grudging {
+    folder: PathBuf,
+    refusals: AtomicUsize,
+    calls: Arc<AtomicUsize>,
+}
+
+#[tonic::async_trait]
+impl Registration for Grudging {
+    async fn register(&self, request: Request<pb::RegisterRequest>) -> Result<Response<pb::Empty>, Status> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let refuse = |left: usize| left.checked_sub(1);
+        if self
+            .refusals
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, refuse)
+            .is_ok()
+        {
+            return Err(Status::unknown("not today"));
+        }
+        let socket = self.folder.join(&request.get_ref().endpoint);
+        let endpoint = Endpoint::from_shared(format!("unix://{}", socket.display())).unwrap();
+        let channel = endpoint.origin(Uri::from_static("http://localhost")).connect().await;
+        let mut plugin = DevicePluginClient::new(channel.unwrap());
+        tokio::spawn(async move {
+            let mut lists = plugin.list_and_watch(pb::Empty {}).await.unwrap().into_inner();
+            while lists.message().await.is_ok_and(|list| list.is_some()) {}
+        });
+        Ok(Response::new(pb::Empty {}))
+    }
+}
+
+#[tokio::test]
+async fn refusals_of_one_kubelet_are_said_once_and_end_with_the_registration() {
+    const REFUSALS: usize = 4;
+    let host = Host::new(&nics(1));
+    fs::create_dir(host.kubelet_dir()).unwrap();
+    let socket = tokio::net::UnixListener::bind(host.kubelet_dir().join("kubelet.sock")).unwrap();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let grudging = Grudging {
+        folder: host.kubelet_dir(),
+        refusals: AtomicUsize::new(REFUSALS),
+        calls: Arc::clone(&calls),
+    };
+    let service = Server::builder().add_service(RegistrationServer::new(grudging));
+    tokio::spawn(service.serve_with_incoming(UnixListenerStream::new(socket)));
+
+    let daemon = host.start_at("info", &[]);
+    // The service runs on this thread meanwhile.
+    let waiting = move || {
+        daemon.wait_for_log("registered with kubelet");
+        daemon
+    };
+    let daemon = tokio::task::spawn_blocking(waiting).await.unwrap();
+    let log = daemon.log();
+    assert_eq!(calls.load(Ordering::SeqCst), REFUSALS + 1, "{log}");
+    assert_eq!(log.matches("not today").count(), 1, "{log}");
+    assert_eq!(host.plugin_sockets().len(), 1, "{:?}", host.plugin_sockets());
+}
+
+#[tokio::test]
+async fn enable_cdi_takes_the_directory_or_a_file_in_it() {
+    for file in ["", "/x.yaml"] {
+        let host = Host::new(&nics(1));
+        let flag = format!("--enable-cdi={}{file}", host.path("elsewhere").display());
+        let (_daemon, kubelet) = (host.start(&[&flag]), host.kubelet());
+        wait_for(&kubelet, &[(A, true)]).await;
+        let names: Vec<_> = fs::read_dir(host.path("elsewhere"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names, ["hpe.com-cxi.yaml"], "{flag}");
+        assert!(!host.spec_file().exists(), "{flag}");
+        let answer = kubelet.allocate(RESOURCE, vec![vec![A.to_owned()]]).await.unwrap();
+        assert_eq!(answer.container_responses[0].cdi_devices.len(), 1, "{flag}");
+    }
+}
+
+#[tokio::test]
+async fn the_log_level_decides_what_is_said() {
+    for (level, expected) in [("debug", 1), ("info", 0)] {
+        let host = Host::new(&nics(1));
+        let (daemon, kubelet) = (host.start_at(level, &[]), host.kubelet());
+        wait_for(&kubelet, &[(A, true)]).await;
+        host.node.add(&NicSpec::new(Kind::Cassini1)).unwrap();
+        daemon.hang_up();
+        wait_for(&kubelet, &[(A, true), (B, true)]).await;
+        let log = daemon.log();
+        assert_eq!(log.matches("SIGHUP").count(), expected, "{level}: {log}");
+        assert!(log.contains("INFO"), "{level}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn a_nic_without_cxi_user_is_unhealthy_and_has_no_cdi_name() {
+    let host = Host::new(&nics(2));
+    for lost in ["sys/class/cxi_user/cxi0", "dev/cxi0"] {
+        fs::remove_file(host.node.root().join(lost)).unwrap();
+    }
+    let (daemon, kubelet) = (host.start(&[]), host.kubelet());
+    wait_for(&kubelet, &[(A, false), (B, true)]).await;
+    daemon.wait_for_log("unhealthy: present: not in class cxi_user");
+    let spec = host.spec();
+    assert!(
+        spec.contains(B) && !spec.contains(A) && !spec.contains("cxi0"),
+        "{spec}"
+    );
+    let refused = kubelet.allocate(RESOURCE, vec![vec![A.to_owned()]]).await.unwrap_err();
+    assert!(refused.to_string().contains("has no device node"), "{refused}");
+    assert_no_violations(&kubelet);
+}
+
+#[tokio::test]
+async fn the_drivers_older_name_is_ours_another_driver_hides_a_nic_and_no_driver_is_unhealthy() {
+    let host = Host::new(&nics(4));
+    let bind = |address: &str, driver: &str| {
+        let sys = host.node.root().join("sys/bus/pci");
+        fs::create_dir(sys.join("drivers").join(driver)).unwrap();
+        let link = sys.join("devices").join(address).join("driver");
+        let _ = fs::remove_file(&link); // an unbound function has none
+        symlink(format!("../../../../bus/pci/drivers/{driver}"), link).unwrap();
+    };
+    bind(A, "cxi_core");
+    host.node.unbind(B).unwrap();
+    bind(B, "vfio-pci");
+    host.node.unbind(C).unwrap();
+    let (daemon, kubelet) = (host.start(&[]), host.kubelet());
+    wait_for(&kubelet, &[(A, true), (C, false), (D, true)]).await;
+    daemon.wait_for_log("not offered: bound to driver vfio-pci");
+    daemon.wait_for_log("unhealthy: present: no driver is bound");
+    let spec = host.spec();
+    assert!(spec.contains(A) && !spec.contains(B) && !spec.contains(C), "{spec}");
+    assert_no_violations(&kubelet);
 }

@@ -58,8 +58,12 @@ impl Host {
         );
     }
 
-    /// The daemon's command line with the folders of this host.
+    /// The daemon's command line with the folders of this host, and every message in its log.
     pub fn command(&self) -> Command {
+        self.command_at("debug")
+    }
+
+    fn command_at(&self, log_level: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cxi-device-plugin"));
         for variable in [
             "SYSFS_ROOT",
@@ -75,7 +79,7 @@ impl Host {
             .arg("--root")
             .arg(self.node.root())
             .arg("--log-level")
-            .arg("debug");
+            .arg(log_level);
         for (flag, folder) in [("--kubelet-dir", "kubelet"), ("--cdi-dir", "cdi"), ("--run-dir", "run")] {
             command.arg(flag).arg(self.path(folder));
         }
@@ -83,10 +87,15 @@ impl Host {
     }
 
     pub fn start(&self, flags: &[&str]) -> Daemon {
+        self.start_at("debug", flags)
+    }
+
+    /// With messages of this level and more severe ones in its log.
+    pub fn start_at(&self, log_level: &str, flags: &[&str]) -> Daemon {
         let log = self.path("daemon.log");
         let file = File::options().create(true).append(true).open(&log).unwrap();
         let child = self
-            .command()
+            .command_at(log_level)
             .args(flags)
             .stdin(Stdio::null())
             .stderr(file)
