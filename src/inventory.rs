@@ -193,6 +193,30 @@ pub struct Fru {
     pub serial_number: String,
 }
 
+impl fmt::Display for Fru {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let labelled = |label: &str, text: &str| {
+            if text.is_empty() {
+                String::new()
+            } else {
+                format!("{label}{text}")
+            }
+        };
+        let parts = [
+            self.description.clone(),
+            labelled("part number ", &self.part_number),
+            labelled("serial number ", &self.serial_number),
+        ];
+        let known: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        f.write_str(if known.is_empty() {
+            "a card without texts"
+        } else {
+            "card: "
+        })?;
+        f.write_str(&known.join(", "))
+    }
+}
+
 /// A shared library of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Library {

@@ -15,7 +15,7 @@ use crate::health::{Condition, Verdict};
 use crate::host::cdi_directory::CdiDirectory;
 use crate::host::scan::Scanner;
 use crate::host::store::Outcome;
-use crate::inventory::{Inventory, Unread};
+use crate::inventory::{Fru, Inventory, Unread};
 use crate::kubelet::service::Streams;
 use crate::offer;
 use crate::pci::PciAddress;
@@ -43,6 +43,7 @@ pub struct Publisher {
 #[derive(Debug, Default)]
 struct Told {
     nics: BTreeMap<PciAddress, String>,
+    cards: BTreeMap<PciAddress, Fru>,
     problems: Vec<Unread>,
 }
 
@@ -201,6 +202,11 @@ impl Told {
                 }
             }
             nics.insert(nic.address, line);
+            if let Ok(fru) = &nic.fru
+                && self.cards.insert(nic.address, fru.clone()).as_ref() != Some(fru)
+            {
+                tracing::info!(nic = %nic.address, "{fru}");
+            }
         }
         for gone in self.nics.keys().filter(|address| !nics.contains_key(address)) {
             tracing::warn!(nic = %gone, "gone");
