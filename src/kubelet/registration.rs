@@ -12,6 +12,7 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use super::pb;
 use super::pb::registration_client::RegistrationClient;
 use super::service::OPTIONS;
+use super::socket::OwnSocket;
 use crate::resource::ResourceName;
 
 /// Kubelet dials back inside the call and gives that 10 s.
@@ -39,15 +40,20 @@ pub fn socket_path(kubelet_dir: &Path) -> PathBuf {
 }
 
 /// Tells kubelet of our endpoint. The error is a whole sentence for the log.
-pub async fn register(kubelet_dir: &Path, endpoint: String, resource: &ResourceName) -> Result<(), String> {
+pub async fn register(kubelet_dir: &Path, own: &OwnSocket, resource: &ResourceName) -> Result<(), String> {
     let calling = async {
         let socket = socket_path(kubelet_dir);
         let channel = connect(&socket)
             .await
             .map_err(|error| format!("cannot connect to {}: {}", socket.display(), root_cause(&error)))?;
+        // A starting kubelet removes all sockets, then listens: one that started since we bound ours would be told of
+        // a name that is gone.
+        if !own.is_in_place() {
+            return Err("kubelet was starting and has removed our socket".to_owned());
+        }
         let request = pb::RegisterRequest {
             version: "v1beta1".to_owned(),
-            endpoint,
+            endpoint: own.file_name(),
             resource_name: resource.to_string(),
             options: Some(OPTIONS),
         };

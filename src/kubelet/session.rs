@@ -157,7 +157,7 @@ impl Session {
         kubelet_dir: &mut DirectoryWatch,
         was_live: &mut bool,
     ) -> Ended {
-        if let Err(reason) = register(&self.kubelet_dir, socket.file_name(), &self.resource).await {
+        if let Err(reason) = register(&self.kubelet_dir, socket, &self.resource).await {
             return Ended::Refused(reason);
         }
         let mut streams = self.streams.subscribe();

@@ -1,6 +1,6 @@
 //! Kubelet's client to one plugin endpoint: dial, options, and the ListAndWatch stream.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +44,8 @@ pub fn go_text(status: &Status) -> String {
 pub struct Connection {
     api: DevicePluginClient<Channel>,
     closed: watch::Sender<bool>,
+    /// The plugin's socket.
+    pub socket: PathBuf,
     /// The plugin's answer to GetDevicePluginOptions.
     pub options: pb::DevicePluginOptions,
 }
@@ -78,6 +80,7 @@ impl Connection {
             Ok(Connection {
                 api,
                 closed: watch::Sender::new(false),
+                socket: socket.to_owned(),
                 options,
             })
         })

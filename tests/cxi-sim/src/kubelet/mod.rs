@@ -217,6 +217,14 @@ impl Kubelet {
             .unwrap_or_default()
     }
 
+    /// The socket of the plugin that serves the resource, once kubelet has connected to it; none after its stream ended.
+    pub fn endpoint(&self, resource: &str) -> Option<PathBuf> {
+        self.shared.read(|state| {
+            let endpoint = state.resources.get(resource)?.endpoint.as_ref()?;
+            Some(endpoint.socket.clone())
+        })
+    }
+
     /// How often a plugin tried to register the resource in this life, failures included: the metric
     /// `kubelet_device_plugin_registration_total`. 0 while kubelet does not run.
     pub fn registrations(&self, resource: &str) -> usize {
