@@ -2,10 +2,14 @@
 
 use std::error::Error;
 use std::fs;
+use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint, Uri};
 
@@ -43,14 +47,17 @@ pub fn socket_path(kubelet_dir: &Path) -> PathBuf {
 pub async fn register(kubelet_dir: &Path, own: &OwnSocket, resource: &ResourceName) -> Result<(), String> {
     let calling = async {
         let socket = socket_path(kubelet_dir);
-        let channel = connect(&socket)
+        let cannot_connect =
+            |error: &dyn Error| format!("cannot connect to {}: {}", socket.display(), root_cause(error));
+        let connection = UnixStream::connect(&socket)
             .await
-            .map_err(|error| format!("cannot connect to {}: {}", socket.display(), root_cause(&error)))?;
+            .map_err(|error| cannot_connect(&error))?;
         // A starting kubelet removes all sockets, then listens: one that started since we bound ours would be told of
         // a name that is gone.
         if !own.is_in_place() {
             return Err("kubelet was starting and has removed our socket".to_owned());
         }
+        let channel = channel(connection).await.map_err(|error| cannot_connect(&error))?;
         let request = pb::RegisterRequest {
             version: "v1beta1".to_owned(),
             endpoint: own.file_name(),
@@ -72,10 +79,17 @@ fn refusal(status: &Status, resource: &ResourceName) -> String {
     format!("kubelet refused the registration of {resource}: {}", status.message())
 }
 
-async fn connect(socket: &Path) -> Result<Channel, tonic::transport::Error> {
+/// A channel over this one connection. tonic's own would dial anew when the connection is lost, and so tell the next
+/// kubelet of a socket that it has removed.
+async fn channel(connection: UnixStream) -> Result<Channel, tonic::transport::Error> {
+    let once = Mutex::new(Some(TokioIo::new(connection)));
+    let connector = tower::service_fn(move |_: Uri| {
+        let connection = once.lock().unwrap_or_else(PoisonError::into_inner).take();
+        std::future::ready(connection.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected)))
+    });
     // The origin becomes the authority, for which a server may want a host name.
-    let endpoint = Endpoint::from_shared(format!("unix://{}", socket.display()))?;
-    endpoint.origin(Uri::from_static("http://localhost")).connect().await
+    let endpoint = Endpoint::from_static("http://localhost");
+    endpoint.connect_with_connector(connector).await
 }
 
 fn root_cause(error: &dyn Error) -> String {

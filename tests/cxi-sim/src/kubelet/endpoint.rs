@@ -27,7 +27,7 @@ const RECEIVED: usize = 16 * MAX_MESSAGE;
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
     #[error("failed to dial device plugin: the socket path {0:?} is not UTF-8")]
-    Path(std::path::PathBuf),
+    Path(PathBuf),
     #[error("failed to dial device plugin: context deadline exceeded: {0}")]
     Deadline(String),
     #[error("failed to get device plugin options: {}", go_text(.0))]
