@@ -7,6 +7,7 @@ use clap::Parser;
 use crate::allocate::Strategy;
 use crate::cdi::format::Format;
 use crate::host::cdi_directory::CdiDirectory;
+use crate::host::lock::RUN_DIR;
 use crate::host_args::HostArgs;
 use crate::resource::ResourceName;
 
@@ -57,7 +58,7 @@ impl Args {
             Some(PathBuf::from(first))
         };
         let given = self.run_dir.clone().or_else(of_systemd);
-        given.unwrap_or_else(|| "/run/cxi-device-plugin".into())
+        given.unwrap_or_else(|| RUN_DIR.into())
     }
 
     /// How containers get their NICs.
