@@ -65,6 +65,13 @@ impl Stage {
         Generator::below(self.node.root())
     }
 
+    /// The program on this node with a subcommand.
+    pub fn generator_of(&self, subcommand: &str) -> Generator {
+        let mut generator = Generator::new();
+        generator.arg(subcommand).arg("--root").arg(self.node.root());
+        generator
+    }
+
     /// Writes the spec with these further arguments.
     pub fn write<const N: usize>(&self, args: [&str; N]) -> Said {
         self.generator().args(args).write_to(&self.cdi())
