@@ -27,11 +27,12 @@ use crate::offer::Functions;
 pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
+    // Before the flattened ones, whose last heading it would get; shown after them.
+    /// Print the version
+    #[arg(short = 'v', long, action = ArgAction::Version, display_order = 1000)]
+    version: Option<bool>,
     #[command(flatten)]
     generate: GenerateArgs,
-    /// Print the version
-    #[arg(short = 'v', long, action = ArgAction::Version)]
-    version: Option<bool>,
 }
 
 #[derive(Debug, Subcommand)]
