@@ -187,7 +187,7 @@ mod tests {
     fn every_part_that_the_specification_has_is_known() {
         let text = with(
             "- name: a\n  annotations: {x: y}\n  containerEdits:\n    env: [A=B]\n    hooks: [{hookName: prestart, path: /x}]\n    \
-             netDevices: [{hostInterfaceName: a, name: b}]\n    additionalGids: [1]\n    intelRdt: {closID: x}\n    \
+             netDevices: [{hostInterfaceName: a, name: b}]\n    additionalGids: [1]\n    intelRdt: {schemata: x}\n    \
              mounts: [{hostPath: /a, containerPath: /b}]\n    deviceNodes: [{path: /dev/a, major: 1, permissions: rw}]\n\
              - name: b\n  containerEdits: {deviceNodes: [{path: /dev/b, hostPath: /host/b}]}\n",
         );
