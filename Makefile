@@ -6,6 +6,10 @@ CARGO ?= cargo
 prefix ?= /usr
 DESTDIR ?=
 bindir ?= $(prefix)/bin
+mandir ?= $(prefix)/share/man
+bashcompdir ?= $(prefix)/share/bash-completion/completions
+zshcompdir ?= $(prefix)/share/zsh/site-functions
+fishcompdir ?= $(prefix)/share/fish/vendor_completions.d
 
 # Where cargo builds; an exported CARGO_TARGET_DIR is respected.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -48,6 +52,10 @@ demo: build sim ## Show the device plugin at work on an emulated node; no root, 
 .PHONY: test
 test: ## Run all tests that need neither root nor hardware
 	$(CARGO) test --workspace --locked --no-fail-fast
+
+.PHONY: docs
+docs: ## Make the manual pages and completions in packaging/ from the programs; `make test` fails when they differ
+	UPDATE_GOLDEN=1 $(CARGO) test --locked --test manual what_is_packaged_is_what_the_programs_say
 
 .PHONY: e2e
 e2e: build sim ## Run the rigs with real container engines (root; installs Debian packages)
@@ -101,10 +109,15 @@ $(TOOLS)/typos-$(TYPOS_VERSION):
 	@touch $@
 
 .PHONY: install
-install: ## Install the programs (DESTDIR, prefix); run `make build` first
+install: ## Install programs, manual pages, completions (DESTDIR, prefix); run `make build` first
 	@test -x bin/cxi-device-plugin || { echo "bin/ is empty: make build" >&2; exit 1; }
 	install -d $(DESTDIR)$(bindir)
 	install -m 0755 $(PROGRAMS:%=bin/%) $(DESTDIR)$(bindir)
+	install -d $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(bashcompdir) $(DESTDIR)$(zshcompdir) $(DESTDIR)$(fishcompdir)
+	install -m 0644 packaging/man/*.1 $(DESTDIR)$(mandir)/man1
+	install -m 0644 packaging/completions/bash/* $(DESTDIR)$(bashcompdir)
+	install -m 0644 packaging/completions/zsh/* $(DESTDIR)$(zshcompdir)
+	install -m 0644 packaging/completions/fish/* $(DESTDIR)$(fishcompdir)
 
 .PHONY: clean
 clean: ## Remove everything that was built, the tools in target/tools too

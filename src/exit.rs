@@ -1,24 +1,54 @@
-//! How a program ends: one line with what, where and what to do, the chain of causes under it, and an exit code that
-//! tells systemd whether another start could help.
+//! How a program begins and ends: its command line is understood or explained; an error is one line with what, where and
+//! what to do, the chain of causes under it; and an exit code tells systemd whether another start could help.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+
+use anyhow::Context;
 
 use crate::host::lock::LockError;
 use crate::host::roots::RootError;
 use crate::host_args::EnvVarsError;
 
+/// There are findings, as a caller who asked for them can tell by this code alone.
+const FINDINGS: u8 = 3;
+/// Wrong usage, as of most programs.
+const USAGE: u8 = 2;
 /// EX_TEMPFAIL of sysexits.h.
 const TRY_AGAIN: u8 = 75;
 /// EX_CONFIG of sysexits.h.
 const BAD_CONFIGURATION: u8 = 78;
 
+/// How a run ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Done.
+    Done,
+    /// Done, and something is not as it should be.
+    Findings,
+}
+
+/// The command line; or, once help, version or what is wrong with it has been said, how to end.
+pub fn arguments<Args: clap::Parser>(program: &str) -> Result<Args, ExitCode> {
+    Args::try_parse().map_err(|answer| {
+        let said = answer.print().and_then(|()| io::stdout().flush());
+        if answer.use_stderr() {
+            // Nobody is left to tell if stderr is closed.
+            return ExitCode::from(USAGE);
+        }
+        let said = said.context("cannot write to standard output");
+        report(program, said.map(|()| Ended::Done))
+    })
+}
+
 /// Says on stderr what went wrong, if something did.
-pub fn report(program: &str, result: anyhow::Result<()>) -> ExitCode {
-    let Err(error) = result else { return ExitCode::SUCCESS };
-    if is_closed_pipe(&error) {
-        return ExitCode::SUCCESS;
-    }
+pub fn report(program: &str, result: anyhow::Result<Ended>) -> ExitCode {
+    let error = match result {
+        Ok(Ended::Done) => return ExitCode::SUCCESS,
+        Ok(Ended::Findings) => return ExitCode::from(FINDINGS),
+        Err(error) if is_closed_pipe(&error) => return ExitCode::SUCCESS,
+        Err(error) => error,
+    };
     let mut text = format!("{program}: {error}\n");
     for cause in error.chain().skip(1) {
         text += &format!("  because: {}\n", cause.to_string().trim_end().replace('\n', "\n    "));

@@ -64,6 +64,7 @@ impl HostArgs {
         Ok(Policy {
             expose: self.expose,
             environment,
+            ..Policy::default()
         })
     }
 }

@@ -29,4 +29,5 @@ pub mod offer;
 pub mod pci;
 pub mod preference;
 pub mod resource;
+pub mod selection;
 pub mod snapshot;

@@ -5,18 +5,9 @@ mod common;
 
 use std::fs;
 
-use common::daemon::{Host, PATIENCE, RESOURCE, assert_no_violations, wait_for};
+use common::daemon::{A, B, C, D, Host, PATIENCE, RESOURCE, assert_no_violations, nics, wait_for};
 use cxi_sim::kubelet::pb::ContainerAllocateResponse;
 use cxi_sim::node::{Kind, NicSpec};
-
-const A: &str = "0000:21:00.0";
-const B: &str = "0000:61:00.0";
-const C: &str = "0000:a1:00.0";
-const D: &str = "0000:e1:00.0";
-
-fn nics(count: usize) -> Vec<NicSpec> {
-    vec![NicSpec::new(Kind::Cassini1); count]
-}
 
 fn ids(ids: &[&str]) -> Vec<String> {
     ids.iter().map(|&id| id.to_owned()).collect()

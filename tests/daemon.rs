@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::daemon::{Host, PATIENCE, RESOURCE, assert_no_violations, until, wait_for};
+use common::daemon::{A, B, C, D, Host, PATIENCE, RESOURCE, assert_no_violations, nics, until, wait_for};
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::kubelet::pb;
 use cxi_sim::kubelet::pb::device_plugin_client::DevicePluginClient;
@@ -21,15 +21,6 @@ use nix::sys::signal::Signal;
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::{Endpoint, Server, Uri};
 use tonic::{Request, Response, Status};
-
-const A: &str = "0000:21:00.0";
-const B: &str = "0000:61:00.0";
-const C: &str = "0000:a1:00.0";
-const D: &str = "0000:e1:00.0";
-
-fn nics(count: usize) -> Vec<NicSpec> {
-    vec![NicSpec::new(Kind::Cassini1); count]
-}
 
 /// How many lists kubelet has got so far.
 fn lists(kubelet: &Kubelet) -> usize {

@@ -5,14 +5,12 @@ mod common;
 
 use std::sync::mpsc::{Receiver, channel};
 
-use common::daemon::{Host, PATIENCE, wait_for};
+use common::daemon::{A, Host, PATIENCE, wait_for};
 use cxi_device_plugin::host::libraries::Libraries;
 use cxi_device_plugin::host::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::scan::Scanner;
 use cxi_device_plugin::inventory::{Fru, Reading};
 use cxi_sim::node::{Kind, NicSpec, Node, Variant};
-
-const A: &str = "0000:21:00.0";
 
 /// A scanner of the node and the news that a card's texts have come.
 fn scanner(node: &Node) -> (Scanner, Receiver<()>) {

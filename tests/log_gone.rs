@@ -5,12 +5,10 @@ mod common;
 
 use std::process::Stdio;
 
-use common::daemon::{Host, assert_no_violations, wait_for};
+use common::daemon::{A, Host, assert_no_violations, wait_for};
 use cxi_sim::node::{Kind, NicSpec};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-
-const A: &str = "0000:21:00.0";
 
 #[tokio::test]
 async fn the_daemon_goes_on_without_its_log() {

@@ -41,6 +41,7 @@ fn specs(nics: &[NicSpec], environment: &[EnvironmentVariable]) -> Vec<Option<Sp
         let policy = Policy {
             expose,
             environment: environment.to_vec(),
+            ..Policy::default()
         };
         render::spec(&Scanner::new(roots.unwrap(), libraries).scan().unwrap(), &policy)
     };

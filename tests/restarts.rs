@@ -7,7 +7,7 @@ mod common;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use common::daemon::{Daemon, Host, PATIENCE, RESOURCE, assert_no_violations, until, wait_for};
+use common::daemon::{A, B, Daemon, Host, PATIENCE, RESOURCE, assert_no_violations, until, wait_for};
 use cxi_device_plugin::kubelet::registration::register;
 use cxi_device_plugin::kubelet::socket::OwnSocket;
 use cxi_sim::kubelet::Kubelet;
@@ -15,8 +15,6 @@ use cxi_sim::node::{Kind, NicSpec};
 use fastrand::Rng;
 
 const ROUNDS: usize = 100;
-const A: &str = "0000:21:00.0";
-const B: &str = "0000:61:00.0";
 
 /// Random timing is what is tested here; nothing waits for this to be long enough.
 async fn moment(rng: &mut Rng) {

@@ -6,11 +6,8 @@ mod common;
 use std::fs;
 
 use common::Generator;
-use common::daemon::{Host, PATIENCE, RESOURCE, assert_no_violations, wait_for};
+use common::daemon::{A, B, Host, PATIENCE, RESOURCE, assert_no_violations, wait_for};
 use cxi_sim::node::{Kind, NicSpec};
-
-const A: &str = "0000:21:00.0";
-const B: &str = "0000:61:00.0";
 
 #[tokio::test]
 async fn the_daemon_keeps_what_it_knew_and_recovers() {

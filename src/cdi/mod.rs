@@ -1,8 +1,12 @@
 //! The Container Device Interface: what our spec says, how it is written down, and who else's specs stand beside it.
 
+pub mod drift;
 pub mod format;
 pub mod model;
+pub mod naming;
+pub mod read;
 pub mod render;
+pub mod survey;
 
 /// Vendor and class of our devices: `hpe.com/cxi`.
 pub const KIND: &str = "hpe.com/cxi";

@@ -5,9 +5,11 @@ use std::path::Path;
 
 use super::KIND;
 use super::model::{CDI_VERSION, ContainerEdits, Device, DeviceNode, Mount, Spec};
+use super::naming::{self, Naming};
 use crate::environment::EnvironmentVariable;
 use crate::inventory::{Inventory, Library, Nic};
 use crate::offer;
+use crate::selection::Selection;
 
 /// How containers find the host's libraries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -26,6 +28,10 @@ pub struct Policy {
     pub expose: Expose,
     /// Added to every container; wins over our own variables.
     pub environment: Vec<EnvironmentVariable>,
+    /// Which NICs are in it.
+    pub selection: Selection,
+    /// Which names they have.
+    pub naming: Naming,
 }
 
 /// The spec of a node; none when no NIC has a usable device node, since readers refuse a spec without devices.
@@ -33,27 +39,29 @@ pub fn spec(inventory: &Inventory, policy: &Policy) -> Option<Spec> {
     let nics: Vec<(&Nic, ContainerEdits)> = inventory
         .nics
         .iter()
-        .filter_map(|nic| Some((nic, device_edits(nic)?)))
+        .filter(|nic| policy.selection.withheld(nic).is_none())
+        .filter_map(|nic| Some((nic, node_edits(nic)?)))
         .collect();
     if nics.is_empty() {
         return None;
     }
-    let all = ContainerEdits {
-        device_nodes: nics.iter().flat_map(|(_, edits)| edits.device_nodes.clone()).collect(),
-        ..ContainerEdits::default()
-    };
+    let all = policy.naming.all.then(|| Device {
+        name: naming::ALL.to_owned(),
+        container_edits: ContainerEdits {
+            device_nodes: nics.iter().flat_map(|(_, edits)| edits.device_nodes.clone()).collect(),
+            ..ContainerEdits::default()
+        },
+    });
     let devices = nics
         .into_iter()
         .flat_map(|(nic, edits)| {
-            names(nic).into_iter().map(move |name| Device {
+            let names = policy.naming.names(nic).into_iter();
+            names.map(move |name| Device {
                 name,
                 container_edits: edits.clone(),
             })
         })
-        .chain([Device {
-            name: "all".to_owned(),
-            container_edits: all,
-        }])
+        .chain(all)
         .collect();
     Some(Spec {
         cdi_version: CDI_VERSION.to_owned(),
@@ -63,15 +71,16 @@ pub fn spec(inventory: &Inventory, policy: &Policy) -> Option<Spec> {
     })
 }
 
-/// Names of a NIC: the address, which stays, then the two that move with the kernel's numbers.
-fn names(nic: &Nic) -> Vec<String> {
-    let moving = nic.cxi.iter().flat_map(|cxi| [cxi.to_string(), cxi.0.to_string()]);
-    [nic.address.to_string()].into_iter().chain(moving).collect()
-}
-
 /// What a container gets for this NIC alone; none when the NIC is withheld or has no usable node.
 pub fn device_edits(nic: &Nic) -> Option<ContainerEdits> {
-    let (None, Ok(cxi), Ok(node)) = (offer::withheld(nic), &nic.cxi, &nic.node) else {
+    match offer::withheld(nic) {
+        None => node_edits(nic),
+        Some(_) => None,
+    }
+}
+
+fn node_edits(nic: &Nic) -> Option<ContainerEdits> {
+    let (Ok(cxi), Ok(node)) = (&nic.cxi, &nic.node) else {
         return None;
     };
     // libcxi opens /dev/cxiN by the number it finds in sysfs, wherever the host keeps its nodes.

@@ -7,10 +7,12 @@ use clap::Parser;
 use crate::allocate::Strategy;
 use crate::cdi::format::Format;
 use crate::host::cdi_directory::CdiDirectory;
+use crate::host::lock::RUN_DIR;
 use crate::host_args::HostArgs;
 use crate::resource::ResourceName;
 
-const EXAMPLES: &str = "\
+/// Headings, under them what to type or what is meant, and under that what it does; the manual page is made from it.
+const HELP: &str = "\
 Examples:
   cxi-device-plugin
       Serve beta.hpe.com/cxi to kubelet and keep /var/run/cdi/hpe.com-cxi.yaml true
@@ -19,11 +21,35 @@ Examples:
   kill -HUP $(pidof cxi-device-plugin)
       Have it look at the node again
 
-Exit codes: 0 ended by SIGTERM or SIGINT, 1 failed, 2 wrong usage, 75 another instance is running, 78 bad configuration";
+Files:
+  /var/run/cdi/hpe.com-cxi.yaml
+      The CDI spec; files of other names are never touched
+  /var/lib/kubelet/device-plugins/kubelet.sock
+      Where kubelet is; its directory gets the daemon's own sockets, too
+  /run/cxi-device-plugin/lock
+      Held while an instance runs
+
+Environment:
+  SYSFS_ROOT, DEVFS_ROOT, OFI_ROOT, CXI_ROOT
+      Where the host keeps things, as the flags of these names; a flag wins, and an empty value counts as not set
+  RUNTIME_DIRECTORY
+      Set by systemd: directory for the daemon's own state, unless --run-dir names one
+
+Exit codes:
+  0
+      Ended by SIGTERM or SIGINT
+  1
+      Failed
+  2
+      Wrong usage
+  75
+      Another instance is running
+  78
+      Bad configuration: a root or the --env-vars file";
 
 /// Offers the HPE Slingshot (CXI) NICs of this node to Kubernetes and keeps their CDI spec true
 #[derive(Debug, Parser)]
-#[command(name = "cxi-device-plugin", version, after_help = EXAMPLES)]
+#[command(name = "cxi-device-plugin", version, after_help = HELP)]
 pub struct Args {
     /// Name of the extended resource
     #[arg(long, value_name = "NAME", default_value = "beta.hpe.com/cxi")]
@@ -57,7 +83,7 @@ impl Args {
             Some(PathBuf::from(first))
         };
         let given = self.run_dir.clone().or_else(of_systemd);
-        given.unwrap_or_else(|| "/run/cxi-device-plugin".into())
+        given.unwrap_or_else(|| RUN_DIR.into())
     }
 
     /// How containers get their NICs.

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::CommandFactory;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 
 pub use self::args::Args;
 pub use self::publisher::Publisher;
-use crate::exit;
+use crate::exit::{self, Ended};
 use crate::host::lock::InstanceLock;
 use crate::host::roots::Roots;
 use crate::host::scan::Scanner;
@@ -22,14 +22,23 @@ use crate::kubelet::service::Streams;
 use crate::kubelet::session::Session;
 use crate::log;
 
+const PROGRAM: &str = "cxi-device-plugin";
 /// How soon a CDI file that could not be written is tried again.
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Parses the command line, runs, and says how it went.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
+    let args: Args = match exit::arguments(PROGRAM) {
+        Ok(args) => args,
+        Err(ended) => return ended,
+    };
     log::to_stderr(args.log_level);
-    exit::report("cxi-device-plugin", run(args))
+    exit::report(PROGRAM, run(args).map(|()| Ended::Done))
+}
+
+/// The command line as it is defined, for manual pages and completions.
+pub fn command() -> clap::Command {
+    Args::command()
 }
 
 fn run(args: Args) -> anyhow::Result<()> {

@@ -3,22 +3,23 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
+use super::table::{self, Cell, plain};
 use crate::health::{self, Verdict};
 use crate::inventory::{Function, Inventory, Nic, Reading, Unread};
-use crate::offer;
+use crate::selection::Selection;
 
 /// Writes the problems, from verbosity 1 on the NICs, and from 2 on every value that could not be read.
-pub fn inventory(out: &mut impl Write, inventory: &Inventory, verbosity: u8) -> io::Result<()> {
+pub fn inventory(out: &mut impl Write, inventory: &Inventory, selection: &Selection, verbosity: u8) -> io::Result<()> {
     for problem in &inventory.problems {
         writeln!(out, "warning: {problem}")?;
     }
     for nic in &inventory.nics {
-        if let Some(reason) = unusable(nic) {
+        if let Some(reason) = unusable(nic, selection) {
             writeln!(out, "warning: {} gets no device name: {reason}", nic.address)?;
         }
     }
     if verbosity > 0 {
-        table(out, inventory)?;
+        out.write_all(nics(inventory, selection).as_bytes())?;
     }
     if verbosity > 1 {
         for nic in &inventory.nics {
@@ -30,38 +31,22 @@ pub fn inventory(out: &mut impl Write, inventory: &Inventory, verbosity: u8) -> 
     Ok(())
 }
 
-/// Why a NIC is not in the spec; a VF is kept out by choice, which is no warning.
-fn unusable(nic: &Nic) -> Option<String> {
-    if nic.function == Function::Virtual {
+/// Why a NIC is not in the spec, unless it is by choice.
+fn unusable(nic: &Nic, selection: &Selection) -> Option<String> {
+    if selection.is_by_choice(nic) {
         return None;
     }
     let no_node = || nic.node.as_ref().err().map(ToString::to_string);
-    offer::withheld(nic).or_else(no_node)
+    selection.withheld(nic).or_else(no_node)
 }
 
-fn table(out: &mut impl Write, inventory: &Inventory) -> io::Result<()> {
-    let header = ["ADDRESS", "CXI", "NETDEV", "TYPE", "NUMA", "SPEED", "NID", "STATE"].map(str::to_owned);
-    let rows: Vec<[String; 8]> = [header].into_iter().chain(inventory.nics.iter().map(row)).collect();
-    let width = |column: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(column))
-            .map(String::len)
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..8).map(width).collect();
-    for row in &rows {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        writeln!(out, "{}", cells.join("  ").trim_end())?;
-    }
-    Ok(())
+fn nics(inventory: &Inventory, selection: &Selection) -> String {
+    let rows = inventory.nics.iter().map(|nic| row(nic, selection));
+    let headings = ["ADDRESS", "CXI", "NETDEV", "TYPE", "NUMA", "SPEED", "NID", "STATE"];
+    table::table(headings, rows.collect())
 }
 
-fn row(nic: &Nic) -> [String; 8] {
+fn row(nic: &Nic, selection: &Selection) -> [Cell; 8] {
     let kind = match nic.function {
         Function::Physical => "PF",
         Function::Virtual => "VF",
@@ -84,16 +69,17 @@ fn row(nic: &Nic) -> [String; 8] {
         or_unknown(numa),
         or_unknown(speed),
         or_unknown(nid),
-        state(nic),
+        state(nic, selection),
     ]
+    .map(plain)
 }
 
 fn or_unknown<T: Display, E>(value: Result<T, E>) -> String {
     value.map_or_else(|_| "?".to_owned(), |value| value.to_string())
 }
 
-fn state(nic: &Nic) -> String {
-    if let Some(reason) = offer::withheld(nic) {
+fn state(nic: &Nic, selection: &Selection) -> String {
+    if let Some(reason) = selection.withheld(nic) {
         return format!("not offered: {reason}");
     }
     let conditions = health::assess(nic);

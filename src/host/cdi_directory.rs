@@ -1,20 +1,15 @@
 //! Our one spec file in a CDI directory, among other people's.
 
 use std::collections::BTreeSet;
-use std::fs::{self, OpenOptions};
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::spec_files;
 use super::store::{self, Outcome, StoreError};
 use crate::cdi::format::{self, Format, FormatError};
 use crate::cdi::model::Spec;
 use crate::cdi::{FILE_STEM, KIND};
-
-/// Specs are a few kilobytes; a larger file is nobody's spec.
-const SIZE_LIMIT: u64 = 4 << 20;
 
 /// A CDI directory as we keep our spec in it.
 #[derive(Debug, Clone)]
@@ -50,10 +45,15 @@ impl CdiDirectory {
         self.path.join(file_name(self.format))
     }
 
+    /// Path of our spec file in the other format, which must not stand beside it.
+    pub fn other_file(&self) -> PathBuf {
+        self.path.join(file_name(self.format.other()))
+    }
+
     /// Makes the directory hold this spec of ours and no other; none removes ours. Foreign files are never touched.
     pub fn publish(&self, spec: Option<&Spec>) -> Result<Outcome, PublishError> {
         // Before anything is changed: an error means that all stays as it was.
-        store::refuse_link(&self.path.join(file_name(self.format.other())))?;
+        store::refuse_link(&self.other_file())?;
         let outcome = match spec {
             None => store::remove(&self.path, &file_name(self.format))?,
             Some(spec) => {
@@ -66,10 +66,25 @@ impl CdiDirectory {
         Ok(outcome)
     }
 
-    fn refuse_clash(&self, spec: &Spec) -> Result<(), PublishError> {
+    /// Removes our spec in both formats. The files that were there are returned.
+    pub fn remove(&self) -> Result<Vec<PathBuf>, StoreError> {
+        // Before anything is changed: an error means that all stays as it was.
+        store::refuse_link(&self.file())?;
+        store::refuse_link(&self.other_file())?;
+        let mut removed = Vec::new();
+        for format in [self.format, self.format.other()] {
+            if store::remove(&self.path, &file_name(format))? == Outcome::Removed {
+                removed.push(self.path.join(file_name(format)));
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Finds a foreign file of this directory that has a name of the spec.
+    pub fn refuse_clash(&self, spec: &Spec) -> Result<(), PublishError> {
         let ours: BTreeSet<&str> = spec.devices.iter().map(|device| device.name.as_str()).collect();
         for file in self.foreign_files() {
-            let Some(offer) = read_limited(&file).and_then(|text| format::read_offer(&text)) else {
+            let Some(offer) = spec_files::text(&file).ok().and_then(|text| format::read_offer(&text)) else {
                 continue; // readers drop it, too
             };
             let clash = offer
@@ -86,39 +101,15 @@ impl CdiDirectory {
         Ok(())
     }
 
+    /// What cannot be listed has no clash that we could know of; writing there says what is wrong with it.
     fn foreign_files(&self) -> Vec<PathBuf> {
-        let ours = [file_name(Format::Yaml), file_name(Format::Json)];
-        let names = fs::read_dir(&self.path)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(|e| e.file_name().into_string().ok());
-        let mut foreign: Vec<PathBuf> = names
-            .filter(|name| Format::of_file_name(name).is_some() && !ours.contains(name))
-            .map(|name| self.path.join(name))
-            .collect();
-        foreign.sort();
-        foreign
+        let ours = [self.file(), self.other_file()];
+        let mut files = spec_files::paths(&self.path).unwrap_or_default();
+        files.retain(|file| !ours.contains(file));
+        files
     }
 }
 
 fn file_name(format: Format) -> String {
     format!("{FILE_STEM}.{format}")
-}
-
-/// A regular file's text; nothing for anything else, which could block or never end.
-fn read_limited(path: &Path) -> Option<String> {
-    let mut text = String::new();
-    // Without waiting, should it be a pipe, and asked only once it is open: the name may become another file.
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(nix::libc::O_NONBLOCK)
-        .open(path)
-        .ok()?;
-    let metadata = file.metadata().ok()?;
-    if !metadata.is_file() || metadata.len() > SIZE_LIMIT {
-        return None;
-    }
-    file.take(SIZE_LIMIT).read_to_string(&mut text).ok()?;
-    Some(text)
 }

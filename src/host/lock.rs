@@ -2,11 +2,17 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
+use nix::sys::signal;
+use nix::unistd::Pid;
 use thiserror::Error;
+
+/// Where the daemon keeps its lock unless it is told otherwise.
+pub const RUN_DIR: &str = "/run/cxi-device-plugin";
 
 /// Held as long as it lives; the kernel frees it when the process ends in whatever way.
 #[derive(Debug)]
@@ -63,6 +69,26 @@ impl InstanceLock {
             }),
             Err((_, error)) => Err(io(error.into())),
         }
+    }
+}
+
+/// Process id of the instance that runs now, by its lock in `run_dir`.
+///
+/// Trying a lock takes it for a moment, in which an instance that starts would take us for another one. So it is tried
+/// only when the file names a living process.
+pub fn running(run_dir: &Path) -> Option<Pid> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(nix::libc::O_NONBLOCK)
+        .open(run_dir.join("lock"))
+        .ok()?;
+    let pid = holder(&file).parse().ok().filter(|pid| *pid > 0).map(Pid::from_raw)?;
+    if signal::kill(pid, None) == Err(Errno::ESRCH) {
+        return None;
+    }
+    match Flock::lock(file, FlockArg::LockSharedNonblock) {
+        Err((_, Errno::EWOULDBLOCK)) => Some(pid),
+        _ => None,
     }
 }
 

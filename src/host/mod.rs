@@ -8,5 +8,6 @@ pub mod libraries;
 pub mod lock;
 pub mod roots;
 pub mod scan;
+pub mod spec_files;
 pub mod store;
 pub mod watch;

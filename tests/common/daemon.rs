@@ -7,12 +7,17 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use cxi_sim::kubelet::{Device, Kubelet};
-use cxi_sim::node::{NicSpec, Node};
+use cxi_sim::node::{Kind, NicSpec, Node};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
 pub const RESOURCE: &str = "beta.hpe.com/cxi";
+/// Addresses of an emulated node's first four NICs.
+pub const A: &str = "0000:21:00.0";
+pub const B: &str = "0000:61:00.0";
+pub const C: &str = "0000:a1:00.0";
+pub const D: &str = "0000:e1:00.0";
 /// A hang guard, far above what anything takes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -26,6 +31,11 @@ pub struct Host {
 pub struct Daemon {
     child: Child,
     log: PathBuf,
+}
+
+/// As many usual NICs.
+pub fn nics(count: usize) -> Vec<NicSpec> {
+    vec![NicSpec::new(Kind::Cassini1); count]
 }
 
 impl Host {

@@ -1,0 +1,122 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_cxi_cdi_generator_global_optspecs
+    string join \n v/version cdi-dir= n/dry-run o/output= format= device= functions= names= no-all V/verbose= run-dir= libraries= expose= env-vars= root= sysfs-root= devfs-root= ofi-root= cxi-root= h/help
+end
+
+function __fish_cxi_cdi_generator_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_cxi_cdi_generator_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_cxi_cdi_generator_using_subcommand
+    set -l cmd (__fish_cxi_cdi_generator_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l cdi-dir -d 'Directory for the spec' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -s o -l output -d 'Write the spec to this file instead, as a whole or not at all; - prints it. The suffix .json or .yaml sets the format unless --format does' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l format -d 'Format of the spec [default: yaml]' -r -f -a "yaml\t'As hpe.com-cxi.yaml'
+json\t'As hpe.com-cxi.json'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l device -d 'Only these NICs: PCI address, cxiN, N or network interface; may be repeated' -r
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l functions -d 'Which PCI functions get names' -r -f -a "pf\t'Physical functions'
+vf\t'Virtual functions (SR-IOV)'
+all\t'Both'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l names -d 'Names that each NIC gets, separated by commas' -r -f -a "pci\t'The PCI address, such as 0000:21:00.0, which stays'
+cxi\t'The kernel\'s name, such as cxi0, which moves'
+index\t'The kernel\'s number, such as 0, which moves'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -s V -l verbose -d 'How much to say of what was found: 0 problems, 1 each NIC, 2 each value that could not be read' -r
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l run-dir -d 'Where a running cxi-device-plugin keeps its lock; looked at to warn of it' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l libraries -d 'Libraries that containers get from the host' -r -f -a "listed\t'libfabric and libcxi of the host'
+none\t'Nothing: for images that bring their own'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched'
+env\t'At the host\'s paths, with LD_LIBRARY_PATH set, which REPLACES the image\'s own value'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l env-vars -d 'YAML file whose key \'env:\' lists KEY=VALUE for every container with a NIC' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader\'s cache]' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -s v -l version -d 'Print the version'
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -s n -l dry-run -d 'Print the spec instead of writing it'
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l no-all -d 'Leave out the device \'all\''
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -f -a "generate" -d 'Write the CDI spec (the default)'
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -f -a "list" -d 'List what the CDI directories offer, and which of it works'
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -f -a "verify" -d 'Compare the spec on disk with what this node would get now'
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -f -a "remove" -d 'Remove our spec from a CDI directory'
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l cdi-dir -d 'Directory for the spec' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -s o -l output -d 'Write the spec to this file instead, as a whole or not at all; - prints it. The suffix .json or .yaml sets the format unless --format does' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l format -d 'Format of the spec [default: yaml]' -r -f -a "yaml\t'As hpe.com-cxi.yaml'
+json\t'As hpe.com-cxi.json'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l device -d 'Only these NICs: PCI address, cxiN, N or network interface; may be repeated' -r
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l functions -d 'Which PCI functions get names' -r -f -a "pf\t'Physical functions'
+vf\t'Virtual functions (SR-IOV)'
+all\t'Both'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l names -d 'Names that each NIC gets, separated by commas' -r -f -a "pci\t'The PCI address, such as 0000:21:00.0, which stays'
+cxi\t'The kernel\'s name, such as cxi0, which moves'
+index\t'The kernel\'s number, such as 0, which moves'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -s V -l verbose -d 'How much to say of what was found: 0 problems, 1 each NIC, 2 each value that could not be read' -r
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l run-dir -d 'Where a running cxi-device-plugin keeps its lock; looked at to warn of it' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l libraries -d 'Libraries that containers get from the host' -r -f -a "listed\t'libfabric and libcxi of the host'
+none\t'Nothing: for images that bring their own'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched'
+env\t'At the host\'s paths, with LD_LIBRARY_PATH set, which REPLACES the image\'s own value'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l env-vars -d 'YAML file whose key \'env:\' lists KEY=VALUE for every container with a NIC' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader\'s cache]' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -s n -l dry-run -d 'Print the spec instead of writing it'
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l no-all -d 'Leave out the device \'all\''
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand list" -l cdi-dir -d 'CDI directories, that of the highest priority last; may be repeated' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand list" -s o -l output -d 'For whom to write' -r -f -a "table\t'For people'
+json\t'For programs'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand list" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand list" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand list" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand list" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader\'s cache]' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand list" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l cdi-dir -d 'Directory of the spec' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -s o -l output -d 'For whom to write' -r -f -a "table\t'For people'
+json\t'For programs'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l format -d 'Format of the spec [default: yaml]' -r -f -a "yaml\t'As hpe.com-cxi.yaml'
+json\t'As hpe.com-cxi.json'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l device -d 'Only these NICs: PCI address, cxiN, N or network interface; may be repeated' -r
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l functions -d 'Which PCI functions get names' -r -f -a "pf\t'Physical functions'
+vf\t'Virtual functions (SR-IOV)'
+all\t'Both'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l names -d 'Names that each NIC gets, separated by commas' -r -f -a "pci\t'The PCI address, such as 0000:21:00.0, which stays'
+cxi\t'The kernel\'s name, such as cxi0, which moves'
+index\t'The kernel\'s number, such as 0, which moves'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -s V -l verbose -d 'How much to say of what was found: 0 problems, 1 each NIC, 2 each value that could not be read' -r
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l run-dir -d 'Where a running cxi-device-plugin keeps its lock; looked at to warn of it' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l libraries -d 'Libraries that containers get from the host' -r -f -a "listed\t'libfabric and libcxi of the host'
+none\t'Nothing: for images that bring their own'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched'
+env\t'At the host\'s paths, with LD_LIBRARY_PATH set, which REPLACES the image\'s own value'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l env-vars -d 'YAML file whose key \'env:\' lists KEY=VALUE for every container with a NIC' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader\'s cache]' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l no-all -d 'Leave out the device \'all\''
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand remove" -l cdi-dir -d 'Directory of the spec' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand remove" -s o -l output -d 'For whom to write' -r -f -a "table\t'For people'
+json\t'For programs'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand remove" -s h -l help -d 'Print help (see more with \'--help\')'

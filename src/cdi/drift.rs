@@ -1,0 +1,100 @@
+//! How the spec on disk differs from the one that the node would get now. Pure.
+
+use std::path::{Path, PathBuf};
+
+use similar::TextDiff;
+
+use super::KIND;
+
+/// Lines around a change.
+const CONTEXT: usize = 3;
+/// So that all users' runtimes may read it.
+const MODE: u32 = 0o644;
+
+/// What stands where a spec file of ours may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// Nothing.
+    Absent,
+    /// A file.
+    File {
+        /// What it says.
+        text: String,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// Something that is no spec, with what it is.
+    Other(String),
+}
+
+/// One thing that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    /// For programs: missing, unexpected, unreadable, mode, differs or clash.
+    pub kind: &'static str,
+    /// Where.
+    pub file: PathBuf,
+    /// For people, after the file's name.
+    pub text: String,
+    /// From what is on disk to what should be there, for differs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
+}
+
+impl Finding {
+    /// Without a diff.
+    pub fn new(kind: &'static str, file: &Path, text: impl Into<String>) -> Self {
+        Self {
+            kind,
+            file: file.to_owned(),
+            text: text.into(),
+            diff: None,
+        }
+    }
+}
+
+/// What is wrong with our file; none of it should be there when nothing is `expected`.
+pub fn of_file(file: &Path, seen: &Seen, expected: Option<&str>) -> Vec<Finding> {
+    let finding = |kind, text: &str| vec![Finding::new(kind, file, text)];
+    match (seen, expected) {
+        (Seen::Absent, None) => Vec::new(),
+        (Seen::Absent, Some(_)) => finding("missing", "is missing"),
+        (Seen::Other(what), _) => finding("unreadable", what),
+        (Seen::File { .. }, None) => finding("unexpected", "should not be there: the node has no usable CXI NIC"),
+        (Seen::File { text, mode }, Some(expected)) => [differs(file, text, expected), unreadable_mode(file, *mode)]
+            .into_iter()
+            .flatten()
+            .collect(),
+    }
+}
+
+/// What is wrong with our file of the other format, which readers would read, too.
+pub fn of_other_format(file: &Path, seen: &Seen) -> Option<Finding> {
+    let text = "should not be there: readers drop every name that it shares with our file of the other format";
+    (*seen != Seen::Absent).then(|| Finding::new("unexpected", file, text))
+}
+
+fn differs(file: &Path, text: &str, expected: &str) -> Option<Finding> {
+    (text != expected).then(|| Finding {
+        diff: Some(diff(file, text, expected)),
+        ..Finding::new("differs", file, "is not what this node would get now")
+    })
+}
+
+fn unreadable_mode(file: &Path, mode: u32) -> Option<Finding> {
+    (mode != MODE).then(|| Finding::new("mode", file, format!("has mode {mode:04o} instead of {MODE:04o}")))
+}
+
+fn diff(file: &Path, old: &str, new: &str) -> String {
+    TextDiff::from_lines(old, new)
+        .unified_diff()
+        .context_radius(CONTEXT)
+        .header(&file.display().to_string(), "this node")
+        .to_string()
+}
+
+/// A foreign file that has a name of ours.
+pub fn clash(file: &Path, name: &str) -> Finding {
+    let text = format!("offers {KIND}={name}, too, and readers drop a name that two files offer: remove that file");
+    Finding::new("clash", file, text)
+}

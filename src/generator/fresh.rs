@@ -1,0 +1,24 @@
+//! The spec that this node would get now.
+
+use anyhow::anyhow;
+
+use super::args::SpecArgs;
+use super::report;
+use crate::cdi::model::Spec;
+use crate::cdi::render;
+use crate::host::roots::Roots;
+use crate::host::scan::Scanner;
+use crate::selection::Selection;
+
+/// Looks at the node, says what is unusual about it, and renders; none when no NIC is usable.
+pub fn spec(args: &SpecArgs) -> anyhow::Result<Option<Spec>> {
+    let roots = Roots::new(&args.host.roots)?;
+    let mut policy = args.host.policy()?;
+    let scanned = Scanner::new(roots, args.host.libraries).scan();
+    let inventory = scanned.map_err(|unread| anyhow!("cannot look for NICs, so all stays as it was: {unread}"))?;
+    policy.naming = args.naming();
+    policy.selection = Selection::new(args.functions, &args.device, &inventory)?;
+    // Notes that nobody reads (`2>&1 | head`) are no reason to leave the spec unwritten.
+    let _ = report::inventory(&mut anstream::stderr(), &inventory, &policy.selection, args.verbose);
+    Ok(render::spec(&inventory, &policy))
+}

@@ -1,0 +1,87 @@
+//! `generate`: the spec into a CDI directory, a file, or standard output.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use super::args::{GenerateArgs, Target};
+use super::{beside, fresh, output};
+use crate::cdi::format::{self, Format};
+use crate::cdi::model::Spec;
+use crate::exit::Ended;
+use crate::host::cdi_directory::CdiDirectory;
+use crate::host::store::{self, Outcome};
+
+/// Generates.
+pub fn run(args: &GenerateArgs) -> anyhow::Result<Ended> {
+    let spec = fresh::spec(&args.spec)?;
+    let format = args.format();
+    match args.target() {
+        Target::Stdout => print(spec.as_ref(), format, &args.cdi().file())?,
+        Target::File(file) => write_file(spec.as_ref(), format, &file)?,
+        Target::Directory(directory) => {
+            publish(spec.as_ref(), &directory)?;
+            if spec.is_some() {
+                beside::warn_of_daemon(&args.spec.run_dir, &directory);
+            }
+        }
+    }
+    Ok(Ended::Done)
+}
+
+fn print(spec: Option<&Spec>, format: Format, file: &Path) -> anyhow::Result<()> {
+    match spec {
+        None => Ok(writeln!(
+            io::stderr(),
+            "no usable CXI NIC: {} would be removed",
+            file.display()
+        )?),
+        Some(spec) => output::raw(&format::to_text(spec, format)?),
+    }
+}
+
+/// Like in a CDI directory: no NIC, no file.
+fn write_file(spec: Option<&Spec>, format: Format, file: &Path) -> anyhow::Result<()> {
+    let (Some(directory), Some(name)) = (file.parent(), file.file_name().and_then(|name| name.to_str())) else {
+        bail!("--output {} names no file: give its path", file.display());
+    };
+    // A bare name is one of the working directory.
+    let directory = if directory.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        directory
+    };
+    // Else a device such as /dev/null would become a plain file.
+    if file.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        bail!(
+            "{} is not a regular file, and is left alone: use '--output -' and redirect it",
+            file.display()
+        );
+    }
+    let stored = match spec {
+        None => store::remove(directory, name),
+        Some(spec) => store::replace(directory, name, format::to_text(spec, format)?.as_bytes()),
+    };
+    let outcome = stored.with_context(|| format!("{} stays as it was", file.display()))?;
+    say(outcome, spec, file, file)
+}
+
+fn publish(spec: Option<&Spec>, directory: &CdiDirectory) -> anyhow::Result<()> {
+    let file = directory.file();
+    let outcome = directory
+        .publish(spec)
+        .with_context(|| format!("{} stays as it was", file.display()))?;
+    say(outcome, spec, &file, &directory.path)
+}
+
+fn say(outcome: Outcome, spec: Option<&Spec>, file: &Path, place: &Path) -> anyhow::Result<()> {
+    let names = spec.map_or(0, |spec| spec.devices.len());
+    let file = file.display();
+    output::raw(&match outcome {
+        Outcome::Written => format!("wrote {file}: {names} device names\n"),
+        Outcome::Unchanged => format!("{file} is up to date: {names} device names\n"),
+        Outcome::Removed => format!("no usable CXI NIC: removed {file}\n"),
+        Outcome::Absent => format!("no usable CXI NIC: nothing written to {}\n", place.display()),
+    })
+}

@@ -1,0 +1,64 @@
+//! What the program says on standard output: written as a whole, or an error that says so.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use anyhow::Context;
+use serde::Serialize;
+
+/// Of headings.
+pub const HEADING: Style = Style::new().bold();
+/// Of what is as it should be, and of what a diff adds.
+pub const GOOD: Style = AnsiColor::Green.on_default();
+/// Of what needs a look.
+pub const WARNING: Style = AnsiColor::Yellow.on_default();
+/// Of what does not work, and of what a diff takes away.
+pub const BAD: Style = AnsiColor::Red.on_default();
+
+/// For whom to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Audience {
+    /// For people
+    #[default]
+    Table,
+    /// For programs
+    Json,
+}
+
+/// Writes bytes as they are.
+pub fn raw(text: &str) -> anyhow::Result<()> {
+    written(io::stdout().lock(), text)
+}
+
+/// Writes a value for programs.
+pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
+    raw(&(serde_json::to_string_pretty(value)? + "\n"))
+}
+
+/// Writes for people: colours show on a terminal, unless the environment asks for none (`NO_COLOR`).
+pub fn styled(text: &str) -> anyhow::Result<()> {
+    written(anstream::stdout().lock(), text)
+}
+
+fn written(mut out: impl Write, text: &str) -> anyhow::Result<()> {
+    let said = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    said.context("cannot write to standard output")
+}
+
+/// A text that came from outside, such that it cannot steer a terminal.
+pub fn visible(text: &str) -> String {
+    let shown = |c: char| {
+        let (escaped, plain) = if c.is_control() && c != '\t' {
+            (Some(c.escape_default()), None)
+        } else {
+            (None, Some(c))
+        };
+        escaped.into_iter().flatten().chain(plain)
+    };
+    text.chars().flat_map(shown).collect()
+}
+
+/// A text in a style.
+pub fn paint(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}

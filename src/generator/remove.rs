@@ -1,0 +1,39 @@
+//! `remove`: our spec away from a CDI directory, and nothing else.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use serde::Serialize;
+
+use super::args::RemoveArgs;
+use super::output::{self, Audience};
+use crate::cdi::format::Format;
+use crate::exit::Ended;
+use crate::host::cdi_directory::CdiDirectory;
+
+#[derive(Serialize)]
+struct Removal {
+    removed: Vec<PathBuf>,
+}
+
+/// Removes.
+pub fn run(args: &RemoveArgs) -> anyhow::Result<Ended> {
+    let directory = CdiDirectory {
+        path: args.cdi_dir.clone(),
+        format: Format::default(),
+    };
+    let removed = directory
+        .remove()
+        .with_context(|| format!("our spec in {} is not removed", directory.path.display()))?;
+    match args.output {
+        Audience::Json => output::json(&Removal { removed })?,
+        Audience::Table if removed.is_empty() => {
+            output::raw(&format!("no spec of ours in {}\n", directory.path.display()))?;
+        }
+        Audience::Table => {
+            let lines = removed.iter().map(|file| format!("removed {}\n", file.display()));
+            output::raw(&lines.collect::<String>())?;
+        }
+    }
+    Ok(Ended::Done)
+}

@@ -1,0 +1,97 @@
+//! `verify`: the spec on disk against the one that the node would get now.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::args::VerifyArgs;
+use super::output::{self, Audience, BAD, GOOD, HEADING, paint, visible};
+use super::{beside, fresh};
+use crate::cdi::drift::{self, Finding};
+use crate::cdi::format;
+use crate::cdi::model::Spec;
+use crate::exit::Ended;
+use crate::host::cdi_directory::{CdiDirectory, PublishError};
+use crate::host::spec_files;
+
+/// For programs.
+#[derive(Serialize)]
+struct Verified {
+    file: PathBuf,
+    equal: bool,
+    findings: Vec<Finding>,
+}
+
+/// Verifies.
+pub fn run(args: &VerifyArgs) -> anyhow::Result<Ended> {
+    let directory = args.cdi();
+    let spec = fresh::spec(&args.spec)?;
+    if directory.file().exists() {
+        beside::warn_of_daemon(&args.spec.run_dir, &directory);
+    }
+    let findings = findings(&directory, spec.as_ref())?;
+    let ended = if findings.is_empty() {
+        Ended::Done
+    } else {
+        Ended::Findings
+    };
+    match args.output {
+        Audience::Json => output::json(&Verified {
+            file: directory.file(),
+            equal: findings.is_empty(),
+            findings,
+        })?,
+        Audience::Table if findings.is_empty() => output::raw(&in_step(&directory, spec.as_ref()))?,
+        Audience::Table => output::styled(&described(&findings, &directory.path))?,
+    }
+    Ok(ended)
+}
+
+fn findings(directory: &CdiDirectory, spec: Option<&Spec>) -> anyhow::Result<Vec<Finding>> {
+    let (file, other) = (directory.file(), directory.other_file());
+    let expected = spec.map(|spec| format::to_text(spec, directory.format)).transpose()?;
+    let mut findings = drift::of_file(&file, &spec_files::look_at(&file), expected.as_deref());
+    findings.extend(drift::of_other_format(&other, &spec_files::look_at(&other)));
+    match spec.map(|spec| directory.refuse_clash(spec)) {
+        None | Some(Ok(())) => {}
+        Some(Err(PublishError::Clash { file, device })) => findings.push(drift::clash(&file, &device)),
+        Some(Err(error)) => return Err(error.into()),
+    }
+    Ok(findings)
+}
+
+fn in_step(directory: &CdiDirectory, spec: Option<&Spec>) -> String {
+    match spec {
+        None => format!(
+            "no usable CXI NIC, and no spec of ours in {}\n",
+            directory.path.display()
+        ),
+        Some(spec) => format!(
+            "{} is up to date: {} device names\n",
+            directory.file().display(),
+            spec.devices.len()
+        ),
+    }
+}
+
+/// Each finding with its diff, and what to do.
+fn described(findings: &[Finding], directory: &Path) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        let file = visible(&finding.file.display().to_string());
+        text += &format!("{} {}\n", paint(HEADING, &file), visible(&finding.text));
+        let lines = finding.diff.iter().flat_map(|diff| diff.lines());
+        text.extend(lines.map(|line| painted(line) + "\n"));
+    }
+    let again = "run cxi-cdi-generator with the same flags to put it right, or remove to take our spec away";
+    text + &format!("findings: {} in {}: {again}\n", findings.len(), directory.display())
+}
+
+fn painted(line: &str) -> String {
+    let text = visible(line);
+    match line.chars().next() {
+        Some('+') => paint(GOOD, &text),
+        Some('-') => paint(BAD, &text),
+        _ => text,
+    }
+}

@@ -1,0 +1,111 @@
+//! Which NICs of a node a spec is about, by kind of function and by name. Pure.
+
+use std::collections::BTreeSet;
+
+use thiserror::Error;
+
+use crate::inventory::{Inventory, Nic};
+use crate::offer::{self, Functions};
+use crate::pci::PciAddress;
+
+/// A choice of NICs.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    functions: Functions,
+    /// None for all.
+    only: Option<BTreeSet<PciAddress>>,
+}
+
+/// A name that does not lead to one NIC.
+#[derive(Debug, Error)]
+pub enum SelectionError {
+    /// To none.
+    #[error("no NIC is called '{name}' on this node: {there_is}")]
+    Unknown {
+        /// As given.
+        name: String,
+        /// The NICs with all their names, as a phrase.
+        there_is: String,
+    },
+    /// To several, as when an interface is called like another NIC's device.
+    #[error("'{name}' may be any of {}: give the PCI address", .addresses.join(", "))]
+    Ambiguous {
+        /// As given.
+        name: String,
+        /// Of the NICs.
+        addresses: Vec<String>,
+    },
+}
+
+impl Selection {
+    /// The NICs of these functions and, unless there are no names, of these names. A name is a PCI address, `cxiN`, `N`,
+    /// or that of the network interface.
+    pub fn new(functions: Functions, names: &[String], inventory: &Inventory) -> Result<Self, SelectionError> {
+        let addresses = names.iter().map(|name| find(name, inventory));
+        let only: BTreeSet<PciAddress> = addresses.collect::<Result<_, _>>()?;
+        Ok(Self {
+            functions,
+            only: Some(only).filter(|_| !names.is_empty()),
+        })
+    }
+
+    /// Why a NIC is kept out of the spec; none for a NIC that is in if it has a usable node.
+    pub fn withheld(&self, nic: &Nic) -> Option<String> {
+        if self.only.as_ref().is_some_and(|only| !only.contains(&nic.address)) {
+            return Some("not among the NICs of --device".to_owned());
+        }
+        offer::withheld_from(nic, self.functions)
+    }
+
+    /// Whether it is by choice that a NIC is kept out, and so nothing to warn of.
+    pub fn is_by_choice(&self, nic: &Nic) -> bool {
+        match &self.only {
+            Some(only) => !only.contains(&nic.address),
+            None => !self.functions.include(nic.function),
+        }
+    }
+}
+
+fn find(name: &str, inventory: &Inventory) -> Result<PciAddress, SelectionError> {
+    let nics = &inventory.nics;
+    let found: Vec<PciAddress> = nics
+        .iter()
+        .filter(|nic| names(nic).iter().any(|n| n == name))
+        .map(|nic| nic.address)
+        .collect();
+    match found.as_slice() {
+        [address] => Ok(*address),
+        [] => Err(SelectionError::Unknown {
+            name: name.to_owned(),
+            there_is: there_is(nics),
+        }),
+        several => Err(SelectionError::Ambiguous {
+            name: name.to_owned(),
+            addresses: several.iter().map(ToString::to_string).collect(),
+        }),
+    }
+}
+
+fn names(nic: &Nic) -> Vec<String> {
+    let of_kernel = nic.cxi.iter().flat_map(|cxi| [cxi.to_string(), cxi.0.to_string()]);
+    let netdev = nic.netdev.iter().flatten().map(|netdev| netdev.name.clone());
+    [nic.address.to_string()]
+        .into_iter()
+        .chain(of_kernel)
+        .chain(netdev)
+        .collect()
+}
+
+fn there_is(nics: &[Nic]) -> String {
+    if nics.is_empty() {
+        return "it has no CXI NIC".to_owned();
+    }
+    let described = nics.iter().map(|nic| {
+        let names = names(nic);
+        match names.split_first() {
+            Some((address, others)) if !others.is_empty() => format!("{address} ({})", others.join(", ")),
+            _ => nic.address.to_string(),
+        }
+    });
+    format!("there are {}", described.collect::<Vec<_>>().join(", "))
+}

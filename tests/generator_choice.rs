@@ -1,0 +1,331 @@
+//! `cxi-cdi-generator generate`: which NICs, which names, and where to.
+#![cfg(test)]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Command;
+
+use common::stage::{FIRST, PROGRAM, SECOND, Stage, THIRD, assert_has, identity, names, nic, nodes, yaml, yaml_file};
+use common::{Generator, Said, listing};
+use cxi_sim::node::{Kind, NicSpec};
+
+fn three() -> Stage {
+    Stage::new(&[nic(FIRST), nic(SECOND), nic(THIRD)])
+}
+
+mod nics {
+    use super::*;
+
+    #[test]
+    fn a_subset_is_chosen_by_any_name_of_a_nic() {
+        for name in [SECOND, "cxi1", "1", "hsn1"] {
+            let stage = three();
+            let spec = stage.spec(["--device", name]);
+            assert_eq!(names(&spec), [SECOND, "cxi1", "1", "all"], "{name}");
+            assert_eq!(nodes(&spec, "all"), ["/dev/cxi1"]);
+        }
+    }
+
+    #[test]
+    fn several_names_are_given_by_comma_or_by_repetition() {
+        let stage = three();
+        for args in [
+            ["--device=cxi2,0", "-V0"],
+            ["--device=0", "--device=cxi2"],
+            ["--device=0,cxi2", "--device=0000:21:00.0"],
+        ] {
+            assert_eq!(nodes(&stage.spec(args), "all"), ["/dev/cxi0", "/dev/cxi2"], "{args:?}");
+        }
+        assert_eq!(
+            stage.say(["--device", "cxi2"]).stderr,
+            "",
+            "what is not chosen is nothing to warn of"
+        );
+    }
+
+    #[test]
+    fn an_unknown_name_is_an_error_that_lists_what_there_is_and_nothing_is_written() {
+        let stage = Stage::new(&[nic(FIRST), nic(SECOND)]);
+        let said = stage.write(["--device", "cxi1,cxi9"]);
+        let expected = format!(
+            "cxi-cdi-generator: no NIC is called 'cxi9' on this node: there are {FIRST} (cxi0, 0, hsn0), {SECOND} (cxi1, 1, hsn1)\n"
+        );
+        assert_eq!((said.code, said.stderr), (1, expected));
+        assert!(stage.has_no_cdi_directory());
+        let empty = Stage::new(&[]);
+        assert_has(&empty.write(["--device", "0"]).stderr, "it has no CXI NIC");
+    }
+
+    #[test]
+    fn a_name_that_two_nics_have_is_refused() {
+        let stage = Stage::new(&[nic(FIRST).cxi(0), nic(SECOND).cxi(1).netdev("cxi0")]);
+        let said = stage.write(["--device", "cxi0"]);
+        assert_eq!(said.code, 1);
+        assert_has(
+            &said.stderr,
+            &format!("'cxi0' may be any of {FIRST}, {SECOND}: give the PCI address"),
+        );
+    }
+
+    #[test]
+    fn virtual_functions_come_when_they_are_asked_for() {
+        let vf = "0000:21:00.1";
+        let stage = Stage::new(&[nic(FIRST), NicSpec::new(Kind::Cassini1Vf).pci(vf)]);
+        let addresses = |functions: &str| {
+            let spec = stage.spec(["--functions", functions, "--names", "pci", "--no-all"]);
+            names(&spec).into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(addresses("pf"), [FIRST]);
+        assert_eq!(addresses("vf"), [vf]);
+        assert_eq!(addresses("all"), [FIRST, vf]);
+        assert_eq!(
+            names(&stage.spec(["--names", "pci", "--no-all"])),
+            [FIRST],
+            "the default"
+        );
+    }
+
+    #[test]
+    fn a_nic_that_was_named_and_is_not_offered_is_a_warning() {
+        let vf = "0000:21:00.1";
+        let stage = Stage::new(&[nic(FIRST), NicSpec::new(Kind::Cassini1Vf).pci(vf)]);
+        let said = stage.say(["--device", vf]);
+        assert_has(
+            &said.stderr,
+            &format!("warning: {vf} gets no device name: a VF, and no VFs are asked for"),
+        );
+    }
+}
+
+mod kinds_of_names {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_name_can_be_had_alone_and_in_any_order() {
+        let stage = Stage::one();
+        for (list, expected) in [
+            ("pci", vec![FIRST, "all"]),
+            ("cxi", vec!["cxi0", "all"]),
+            ("index", vec!["0", "all"]),
+            ("index,pci", vec!["0", FIRST, "all"]),
+            ("pci,cxi,index,pci", vec![FIRST, "cxi0", "0", "all"]),
+        ] {
+            assert_eq!(names(&stage.spec(["--names", list])), expected, "{list}");
+        }
+        assert_eq!(names(&stage.spec(["--names=pci", "--no-all"])), [FIRST]);
+    }
+
+    #[test]
+    fn unknown_kinds_are_wrong_usage_and_a_near_one_is_suggested() {
+        for (args, part) in [
+            (["--names", "pci,cxj"], "a similar value exists: 'cxi'"),
+            (["--names", ""], "a value is required for '--names <LIST>'"),
+            (["--functions", "pff"], "a similar value exists: 'pf'"),
+            (["--no-al", "-n"], "a similar argument exists: '--no-all'"),
+        ] {
+            let said = Generator::new().args(args).output();
+            assert_eq!(said.code, 2, "{args:?}");
+            assert_has(&said.stderr, part);
+        }
+    }
+}
+
+mod output {
+    use super::*;
+
+    fn to(stage: &Stage, file: &Path, further: &[&str]) -> Said {
+        let mut generator = stage.generator();
+        for arg in further {
+            generator.arg(arg);
+        }
+        generator.arg("--output").arg(file).output()
+    }
+
+    #[test]
+    fn a_dash_prints_the_spec() {
+        let stage = three();
+        let said = to(&stage, Path::new("-"), &[]);
+        assert_eq!(said.stdout, stage.say([]).stdout);
+        assert_eq!(
+            to(&stage, Path::new("-"), &["--format=json"]).stdout,
+            stage.say(["--format=json"]).stdout
+        );
+    }
+
+    #[test]
+    fn a_file_is_written_in_the_format_of_its_suffix_unless_told_otherwise() {
+        let stage = three();
+        let file = |name: &str| stage.folder.path().join(name);
+        for (name, further, format) in [
+            ("a.yaml", &[][..], "yaml"),
+            ("a.json", &[], "json"),
+            ("plain", &[], "yaml"),
+            ("b.json", &["--format=yaml"], "yaml"),
+            ("plain.txt", &["--format=json"], "json"),
+        ] {
+            let said = to(&stage, &file(name), further);
+            assert_eq!(
+                said.stdout,
+                format!("wrote {}: 10 device names\n", file(name).display())
+            );
+            assert_eq!(
+                fs::read_to_string(file(name)).unwrap(),
+                stage.say(["--format", format]).stdout,
+                "{name}"
+            );
+            assert_eq!(file(name).metadata().unwrap().permissions().mode() & 0o7777, 0o644);
+        }
+        assert!(stage.has_no_cdi_directory());
+    }
+
+    #[test]
+    fn a_bare_name_is_a_file_of_the_working_directory() {
+        let stage = three();
+        let before = listing(stage.folder.path()).len();
+        let mut bare = Command::new(PROGRAM);
+        bare.current_dir(stage.folder.path());
+        bare.arg("--root")
+            .arg(stage.node.root())
+            .args(["--output", "bare.json"]);
+        assert!(bare.output().unwrap().status.success());
+        assert_eq!(
+            listing(stage.folder.path()).len(),
+            before + 1,
+            "no temporary file stays"
+        );
+        assert_eq!(yaml_file(&stage.folder.path().join("bare.json")), stage.spec([]));
+    }
+
+    #[test]
+    fn an_unchanged_file_is_not_touched_and_the_last_nic_takes_it_away() {
+        let stage = Stage::one();
+        let file = stage.folder.path().join("spec.yaml");
+        to(&stage, &file, &[]);
+        let before = identity(&file);
+        assert_has(&to(&stage, &file, &[]).stdout, "is up to date");
+        assert_eq!(identity(&file), before);
+        stage.node.remove(FIRST).unwrap();
+        assert_eq!(
+            to(&stage, &file, &[]).stdout,
+            format!("no usable CXI NIC: removed {}\n", file.display())
+        );
+        assert!(!file.exists());
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_left_alone() {
+        let stage = Stage::one();
+        let link = stage.folder.path().join("link.yaml");
+        symlink(stage.folder.path().join("target"), &link).unwrap();
+        let pipe = stage.folder.path().join("pipe.yaml");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let before = listing(stage.folder.path());
+        // A directory, a link, a pipe; as a file to replace, /dev/null would be lost to the whole machine.
+        for file in [stage.folder.path(), &link, &pipe] {
+            let said = to(&stage, file, &[]);
+            assert_eq!((said.code, said.stdout.as_str()), (1, ""), "{}", file.display());
+            assert_has(&said.stderr, &format!("{} is not a regular file", file.display()));
+        }
+        assert_eq!(listing(stage.folder.path()), before);
+    }
+
+    #[test]
+    fn a_format_in_place_of_a_file_and_contradicting_places_are_wrong_usage() {
+        for (args, part) in [
+            (&["--output", "json"][..], "its format is --format"),
+            (&["-o", ""], "give a file, or - for standard output"),
+            (&["-o", "x", "--cdi-dir", "/tmp"], "cannot be used with"),
+            (&["-o", "x", "-n"], "cannot be used with"),
+        ] {
+            let mut generator = Generator::new();
+            for arg in args {
+                generator.arg(arg);
+            }
+            let said = generator.output();
+            assert_eq!((said.code, said.stdout.as_str()), (2, ""), "{args:?}");
+            assert_has(&said.stderr, part);
+        }
+    }
+}
+
+mod saying {
+    use super::*;
+
+    const COMMANDS: [&[&str]; 7] = [
+        &["--help"],
+        &["--version"],
+        &["list", "--help"],
+        &["--dry-run"],
+        &["list"],
+        &["list", "-o", "json"],
+        &["verify"],
+    ];
+
+    fn run(stage: &Stage, args: &[&str], stdout: impl Into<std::process::Stdio>) -> Said {
+        let mut command = Command::new(PROGRAM);
+        command.args(args);
+        if !args.contains(&"--help") && !args.contains(&"--version") {
+            command
+                .arg("--root")
+                .arg(stage.node.root())
+                .arg("--cdi-dir")
+                .arg(stage.cdi());
+        }
+        command.stdout(stdout).output().unwrap().into()
+    }
+
+    #[test]
+    fn a_reader_that_has_seen_enough_is_no_error() {
+        let stage = Stage::one();
+        for args in COMMANDS {
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            let said = run(&stage, args, writer);
+            assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_said_is_an_error() {
+        let stage = Stage::one();
+        for args in COMMANDS {
+            let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+            let said = run(&stage, args, full);
+            let expected = "cxi-cdi-generator: cannot write to standard output\n  because: No space left on device (os error 28)\n";
+            assert_eq!((said.code, said.stderr.as_str()), (1, expected), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn each_command_has_help_with_examples_and_exit_codes() {
+        for command in ["generate", "list", "verify", "remove"] {
+            let said = Generator::new().args([command, "--help"]).output();
+            assert_eq!(said.code, 0);
+            assert_has(&said.stdout, &format!("Examples:\n  cxi-cdi-generator {command}"));
+            assert_has(&said.stdout, "Exit codes:\n");
+        }
+    }
+
+    #[test]
+    fn each_option_of_the_commands_is_still_there() {
+        let said = Generator::new().args(["generate", "--help"]).output();
+        for flag in [
+            "cdi-dir",
+            "dry-run",
+            "output",
+            "format",
+            "device",
+            "functions",
+            "names",
+            "no-all",
+            "run-dir",
+            "verbose",
+        ] {
+            assert_has(&said.stdout, &format!("--{flag}"));
+        }
+        assert_eq!(yaml(&Stage::one().say(["-V", "0"]).stdout).kind, "hpe.com/cxi");
+    }
+}
