@@ -17,6 +17,7 @@ use cxi_device_plugin::cdi::render::Policy;
 use cxi_device_plugin::daemon::Publisher;
 use cxi_device_plugin::host::cdi_directory::CdiDirectory;
 use cxi_device_plugin::host::libraries::Libraries;
+use cxi_device_plugin::host::lookout::Lookout;
 use cxi_device_plugin::host::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::scan::Scanner;
 use cxi_device_plugin::kubelet::session::Session;
@@ -68,7 +69,7 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
     .unwrap();
     let streams = Arc::default();
     let mut publisher = Publisher::new(
-        Scanner::new(roots, Libraries::None),
+        Lookout::new(Scanner::new(roots, Libraries::None), || {}),
         Policy::default(),
         CdiDirectory {
             path: folder.path().join("cdi"),
@@ -94,6 +95,7 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
         strategy: Strategy::Direct,
         snapshots: snapshots.clone(),
         streams,
+        beat: watch::Sender::default().subscribe(),
     };
     let session = tokio::spawn(session.run(stopping));
     kubelet

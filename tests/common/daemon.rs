@@ -135,6 +135,20 @@ impl Daemon {
         self.signal(Signal::SIGHUP);
     }
 
+    /// Puts it to sleep, wholly: what happens now it will see at once when it is woken.
+    pub fn pause(&self) {
+        self.signal(Signal::SIGSTOP);
+        let status = || fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        until(
+            || status().contains("State:\tT"),
+            || "the daemon does not stop".to_owned(),
+        );
+    }
+
+    pub fn wake(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
     pub fn wait_for_log(&self, text: &str) {
         until(
             || self.log().contains(text),

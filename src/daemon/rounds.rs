@@ -1,0 +1,124 @@
+//! The daemon's loop: wait for a trigger, let the others settle, look, publish; again.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::Signal;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::Publisher;
+use crate::host::events::{Content, Events};
+use crate::host::libraries;
+use crate::host::roots::Roots;
+use crate::settle::Settle;
+use crate::trigger::Trigger;
+
+/// Triggers within this time fold into one look.
+const SETTLE: Duration = Duration::from_millis(50);
+/// How soon what went wrong is tried again: a CDI file that could not be written, a node that could not be looked at.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Everything that a round needs. One task owns it.
+#[derive(Debug)]
+pub struct Rounds {
+    publisher: Publisher,
+    events: Events,
+    settle: Settle,
+    began: Instant,
+    looked: Instant,
+    /// Time between two looks without a trigger; none for no slow poll.
+    pulse: Option<Duration>,
+    hangup: Signal,
+    news: Arc<Notify>,
+    roots: Roots,
+    cdi_dir: PathBuf,
+    beat: watch::Sender<()>,
+}
+
+/// What the loop listens to beside the node's events.
+#[derive(Debug)]
+pub struct Asked {
+    /// SIGHUP.
+    pub hangup: Signal,
+    /// An earlier look has more to say.
+    pub news: Arc<Notify>,
+    /// Time between two looks without a trigger; none for no slow poll.
+    pub pulse: Option<Duration>,
+}
+
+impl Rounds {
+    /// Looks at nothing yet.
+    pub fn new(publisher: Publisher, roots: Roots, cdi_dir: PathBuf, asked: Asked) -> Self {
+        let now = Instant::now();
+        Self {
+            publisher,
+            events: Events::default(),
+            settle: Settle::new(SETTLE),
+            began: now,
+            looked: now,
+            pulse: asked.pulse,
+            hangup: asked.hangup,
+            news: asked.news,
+            roots,
+            cdi_dir,
+            beat: watch::Sender::default(),
+        }
+    }
+
+    /// Changes with every look: whoever wants to look at something now and then does it with this, and wakes nobody.
+    pub fn beat(&self) -> watch::Receiver<()> {
+        self.beat.subscribe()
+    }
+
+    /// Looks at the node once and publishes what has changed.
+    pub async fn look(&mut self) {
+        tracing::debug!("looking at the node");
+        self.settle.begin(self.began.elapsed());
+        self.events.prepare(&self.places());
+        self.publisher.refresh().await;
+        self.events.follow(self.publisher.interfaces());
+        self.looked = Instant::now();
+        self.beat.send_replace(());
+    }
+
+    /// Looks whenever something asks for it. Never ends.
+    pub async fn run(&mut self) {
+        loop {
+            let due = self.settle.due().map(|due| self.began + due);
+            let pulse = self.pulse.map(|pulse| self.looked + pulse);
+            let retry = (!self.publisher.is_current()).then(|| self.looked + RETRY);
+            let trigger = tokio::select! {
+                () = at(due) => {
+                    self.look().await;
+                    continue;
+                }
+                trigger = self.events.next() => trigger,
+                _ = self.hangup.recv() => Trigger::Hangup,
+                () = self.news.notified() => Trigger::News,
+                () = at(pulse), if due.is_none() => Trigger::Pulse,
+                () = at(retry), if due.is_none() => Trigger::Retry,
+            };
+            tracing::debug!("trigger: {trigger}");
+            self.settle.trigger();
+        }
+    }
+
+    /// The directories whose entries matter, as they are now.
+    fn places(&self) -> Vec<(PathBuf, Content)> {
+        let libraries = libraries::places(&self.roots).into_iter();
+        let mut places: Vec<_> = libraries.map(|place| (place, Content::Libraries)).collect();
+        places.push((self.roots.here(&self.roots.dev), Content::Nodes));
+        places.push((self.cdi_dir.clone(), Content::Specs));
+        places
+    }
+}
+
+/// Waits until then; for ever without a time.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,174 @@
+//! Where triggers come from. Each source is a hint only, so it may fail: then the slow poll finds what it would have told.
+
+mod cxi_errors;
+mod files;
+mod links;
+mod listener;
+mod uevents;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::future::pending;
+use std::io;
+use std::path::PathBuf;
+
+use self::cxi_errors::CxiErrors;
+pub use self::files::Content;
+use self::files::Files;
+use self::links::Links;
+use self::uevents::Uevents;
+use crate::trigger::Trigger;
+
+/// There, the kernel's word on interfaces and the driver's on errors are those of others.
+const PRIVATE_NETWORK: &str = "in a private network namespace: no uevents and link messages of the host's interfaces, \
+     and no driver error messages";
+
+/// A source of triggers.
+trait Listen: Sized {
+    /// For people.
+    const NAME: &'static str;
+
+    fn open() -> io::Result<Self>;
+
+    /// Waits for the next trigger. An error ends the source.
+    async fn next(&mut self) -> io::Result<Trigger>;
+}
+
+/// All sources.
+#[derive(Debug)]
+pub struct Events {
+    uevents: Source<Uevents>,
+    links: Source<Links>,
+    cxi_errors: Source<CxiErrors>,
+    files: Source<Files>,
+    private_network: Option<&'static str>,
+}
+
+impl Default for Events {
+    /// Opens each source; one that cannot be opened is tried again by [`prepare`](Self::prepare).
+    fn default() -> Self {
+        let private_network = is_network_private().then_some(PRIVATE_NETWORK);
+        if let Some(reason) = private_network {
+            tracing::warn!("{reason}; the slow poll (--pulse) takes their place");
+        }
+        Self {
+            uevents: Source::default(),
+            links: Source::default(),
+            cxi_errors: Source::default(),
+            files: Source::default(),
+            private_network,
+        }
+    }
+}
+
+impl Events {
+    /// Before a scan: opens what is lost and watches these directories, so that nothing is missed after the scan.
+    pub fn prepare(&mut self, places: &[(PathBuf, Content)]) {
+        self.uevents.open();
+        self.links.open();
+        self.cxi_errors.open();
+        self.files.open();
+        let watched = self.files.listener.as_mut().map(|files| files.watch(places));
+        self.files.note(watched.unwrap_or(Ok(())));
+    }
+
+    /// After a scan: hears the link messages of these interfaces.
+    pub fn follow(&mut self, interfaces: BTreeSet<String>) {
+        if let Some(links) = &mut self.links.listener {
+            links.follow(interfaces);
+        }
+    }
+
+    /// Waits for the next trigger.
+    pub async fn next(&mut self) -> Trigger {
+        tokio::select! {
+            trigger = self.uevents.next() => trigger,
+            trigger = self.links.next() => trigger,
+            trigger = self.cxi_errors.next() => trigger,
+            trigger = self.files.next() => trigger,
+        }
+    }
+
+    /// Every source by name, and why it is not heard, or not wholly.
+    pub fn sources(&self) -> [(&'static str, Option<&str>); 4] {
+        let private = self.private_network;
+        [
+            (Uevents::NAME, self.uevents.lost.as_deref().or(private)),
+            (Links::NAME, self.links.lost.as_deref().or(private)),
+            (CxiErrors::NAME, self.cxi_errors.lost.as_deref().or(private)),
+            (Files::NAME, self.files.lost.as_deref()),
+        ]
+    }
+}
+
+/// A source that may be lost.
+#[derive(Debug)]
+struct Source<T> {
+    listener: Option<T>,
+    lost: Option<String>,
+}
+
+impl<T: Listen> Default for Source<T> {
+    fn default() -> Self {
+        let mut source = Self {
+            listener: None,
+            lost: None,
+        };
+        source.open();
+        source
+    }
+}
+
+impl<T: Listen> Source<T> {
+    fn open(&mut self) {
+        if self.listener.is_some() {
+            return;
+        }
+        match T::open() {
+            Ok(listener) => {
+                self.listener = Some(listener);
+                self.note(Ok(()));
+            }
+            Err(error) => self.note(Err(error)),
+        }
+    }
+
+    /// Says once that the source is lost, and once that it is back.
+    fn note(&mut self, state: io::Result<()>) {
+        match state {
+            Err(error) => {
+                let reason = error.to_string();
+                if self.lost.is_none() {
+                    tracing::warn!("no {}: {reason}; the slow poll (--pulse) takes their place", T::NAME);
+                }
+                self.lost = Some(reason);
+            }
+            Ok(()) if self.listener.is_some() && self.lost.take().is_some() => {
+                tracing::info!("{} are heard again", T::NAME);
+            }
+            Ok(()) => {}
+        }
+    }
+
+    async fn next(&mut self) -> Trigger {
+        let Some(listener) = &mut self.listener else {
+            return pending().await;
+        };
+        match listener.next().await {
+            Ok(trigger) => trigger,
+            Err(error) => {
+                self.listener = None;
+                self.note(Err(error));
+                Trigger::Source(T::NAME)
+            }
+        }
+    }
+}
+
+/// Whether the first process, which is the host's, has another network namespace than we.
+fn is_network_private() -> bool {
+    let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/net")).ok();
+    namespace("self")
+        .zip(namespace("1"))
+        .is_some_and(|(ours, hosts)| ours != hosts)
+}
