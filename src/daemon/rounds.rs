@@ -12,6 +12,7 @@ use super::Publisher;
 use crate::host::events::{Content, Events};
 use crate::host::libraries;
 use crate::host::roots::Roots;
+use crate::rate_limit::RateLimit;
 use crate::settle::Settle;
 use crate::trigger::Trigger;
 
@@ -19,6 +20,8 @@ use crate::trigger::Trigger;
 const SETTLE: Duration = Duration::from_millis(50);
 /// How soon what went wrong is tried again: a CDI file that could not be written, a node that could not be looked at.
 const RETRY: Duration = Duration::from_secs(5);
+/// How often the log says that events were lost.
+const OVERFLOWS: Duration = Duration::from_secs(60);
 
 /// Everything that a round needs. One task owns it.
 #[derive(Debug)]
@@ -35,6 +38,7 @@ pub struct Rounds {
     roots: Roots,
     cdi_dir: PathBuf,
     beat: watch::Sender<()>,
+    overflows: RateLimit,
 }
 
 /// What the loop listens to beside the node's events.
@@ -64,6 +68,7 @@ impl Rounds {
             roots,
             cdi_dir,
             beat: watch::Sender::default(),
+            overflows: RateLimit::new(1, OVERFLOWS),
         }
     }
 
@@ -100,8 +105,15 @@ impl Rounds {
                 () = at(pulse), if due.is_none() => Trigger::Pulse,
                 () = at(retry), if due.is_none() => Trigger::Retry,
             };
-            tracing::debug!("trigger: {trigger}");
+            self.note(&trigger);
             self.settle.trigger();
+        }
+    }
+
+    fn note(&mut self, trigger: &Trigger) {
+        tracing::debug!("trigger: {trigger}");
+        if matches!(trigger, Trigger::Overflow(_)) && self.overflows.say(self.began.elapsed()).is_some() {
+            tracing::warn!("{trigger}: some are lost, so the node is looked at");
         }
     }
 

@@ -7,10 +7,11 @@ mod listener;
 mod uevents;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::future::pending;
 use std::io;
 use std::path::PathBuf;
+
+use nix::net::if_::if_nametoindex;
 
 use self::cxi_errors::CxiErrors;
 pub use self::files::Content;
@@ -18,10 +19,6 @@ use self::files::Files;
 use self::links::Links;
 use self::uevents::Uevents;
 use crate::trigger::Trigger;
-
-/// There, the kernel's word on interfaces and the driver's on errors are those of others.
-const PRIVATE_NETWORK: &str = "in a private network namespace: no uevents and link messages of the host's interfaces, \
-     and no driver error messages";
 
 /// A source of triggers.
 trait Listen: Sized {
@@ -41,22 +38,18 @@ pub struct Events {
     links: Source<Links>,
     cxi_errors: Source<CxiErrors>,
     files: Source<Files>,
-    private_network: Option<&'static str>,
+    private_network: Option<String>,
 }
 
 impl Default for Events {
     /// Opens each source; one that cannot be opened is tried again by [`prepare`](Self::prepare).
     fn default() -> Self {
-        let private_network = is_network_private().then_some(PRIVATE_NETWORK);
-        if let Some(reason) = private_network {
-            tracing::warn!("{reason}; the slow poll (--pulse) takes their place");
-        }
         Self {
             uevents: Source::default(),
             links: Source::default(),
             cxi_errors: Source::default(),
             files: Source::default(),
-            private_network,
+            private_network: None,
         }
     }
 }
@@ -74,8 +67,27 @@ impl Events {
 
     /// After a scan: hears the link messages of these interfaces.
     pub fn follow(&mut self, interfaces: BTreeSet<String>) {
+        self.note_private_network(&interfaces);
         if let Some(links) = &mut self.links.listener {
             links.follow(interfaces);
+        }
+    }
+
+    /// sysfs shows the interfaces of the network namespace that it was mounted in, netlink those of ours.
+    fn note_private_network(&mut self, interfaces: &BTreeSet<String>) {
+        let is_elsewhere = |interface: &String| if_nametoindex(interface.as_str()).is_err();
+        match interfaces.first() {
+            Some(first) if interfaces.iter().all(is_elsewhere) => {
+                let reason = format!("in a private network namespace: {first} is not in it");
+                if self.private_network.is_none() {
+                    tracing::warn!(
+                        "{reason}: no link messages, interface uevents and driver error messages of the host; \
+                         the slow poll (--pulse) takes their place"
+                    );
+                }
+                self.private_network = Some(reason);
+            }
+            _ => self.private_network = None,
         }
     }
 
@@ -91,7 +103,7 @@ impl Events {
 
     /// Every source by name, and why it is not heard, or not wholly.
     pub fn sources(&self) -> [(&'static str, Option<&str>); 4] {
-        let private = self.private_network;
+        let private = self.private_network.as_deref();
         [
             (Uevents::NAME, self.uevents.lost.as_deref().or(private)),
             (Links::NAME, self.links.lost.as_deref().or(private)),
@@ -163,12 +175,4 @@ impl<T: Listen> Source<T> {
             }
         }
     }
-}
-
-/// Whether the first process, which is the host's, has another network namespace than we.
-fn is_network_private() -> bool {
-    let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/net")).ok();
-    namespace("self")
-        .zip(namespace("1"))
-        .is_some_and(|(ours, hosts)| ours != hosts)
 }
