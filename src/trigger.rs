@@ -26,6 +26,8 @@ pub enum Trigger {
     News,
     /// The slow poll.
     Pulse,
+    /// We have written the CDI file: is it still so?
+    Written,
     /// What went wrong before is tried again.
     Retry,
 }
@@ -41,6 +43,7 @@ impl fmt::Display for Trigger {
             Self::Hangup => f.write_str("SIGHUP"),
             Self::News => f.write_str("news of an earlier look"),
             Self::Pulse => f.write_str("slow poll"),
+            Self::Written => f.write_str("our own write"),
             Self::Retry => f.write_str("another try"),
         }
     }

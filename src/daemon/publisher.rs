@@ -13,7 +13,7 @@ use crate::cdi::model::Spec;
 use crate::cdi::render::{self, Policy};
 use crate::health::{Condition, Verdict};
 use crate::host::cdi_directory::CdiDirectory;
-use crate::host::lookout::Lookout;
+use crate::host::lookout::{Lookout, Preparation};
 use crate::host::store::Outcome;
 use crate::inventory::{Fru, Inventory, Unread};
 use crate::kubelet::service::Streams;
@@ -87,9 +87,10 @@ impl Publisher {
         self.interfaces.clone()
     }
 
-    /// Looks at the node and publishes what has changed.
-    pub async fn refresh(&mut self) {
-        match self.lookout.look().await {
+    /// Looks at the node and publishes what has changed; `prepare` comes before the look. Returns whether the CDI file was
+    /// written, and its directory possibly made.
+    pub async fn refresh(&mut self, prepare: &Preparation) -> bool {
+        match self.lookout.look(prepare).await {
             Ok(inventory) => {
                 if self.blind.take().is_some() {
                     tracing::info!("the node can be looked at again");
@@ -99,9 +100,12 @@ impl Publisher {
                     .iter()
                     .filter_map(|nic| nic.netdev.as_ref().ok()?.as_ref());
                 self.interfaces = netdevs.map(|netdev| netdev.name.clone()).collect();
-                self.publish(&inventory).await;
+                self.publish(&inventory).await
             }
-            Err(unread) => self.cannot_look(unread.to_string()),
+            Err(unread) => {
+                self.cannot_look(unread.to_string());
+                false
+            }
         }
     }
 
@@ -113,18 +117,19 @@ impl Publisher {
         self.blind = Some(reason);
     }
 
-    async fn publish(&mut self, inventory: &Inventory) {
+    async fn publish(&mut self, inventory: &Inventory) -> bool {
         let mut next = Snapshot::of(inventory, &self.policy);
         let between = self.snapshots.borrow().on_the_way_to(&next);
         if self.send(between) {
             self.delivered().await;
         }
-        self.write(render::spec(inventory, &self.policy)).await;
+        let written = self.write(render::spec(inventory, &self.policy)).await;
         if self.strategy == Strategy::Cdi {
             next.trust_only(self.on_disk.as_ref());
         }
         self.told.tell(inventory, &next);
         self.send(next);
+        written
     }
 
     /// Publishes a snapshot unless it says what the one before said.
@@ -151,7 +156,7 @@ impl Publisher {
     }
 
     /// On a thread of its own, since a slow disk must not keep kubelet waiting.
-    async fn write(&mut self, spec: Option<Spec>) {
+    async fn write(&mut self, spec: Option<Spec>) -> bool {
         let (cdi, file) = (self.cdi.clone(), self.cdi.file());
         let publish = move || (cdi.publish(spec.as_ref()).map_err(anyhow::Error::new), spec);
         let (published, spec) = match tokio::task::spawn_blocking(publish).await {
@@ -170,6 +175,7 @@ impl Publisher {
                 }
                 self.on_disk = spec;
                 self.write_error = None;
+                outcome == Outcome::Written
             }
             Err(error) => {
                 let error = format!("{error:#}");
@@ -177,6 +183,7 @@ impl Publisher {
                     tracing::error!("the CDI file stays as it was: {error}");
                 }
                 self.write_error = Some(error);
+                false
             }
         }
     }

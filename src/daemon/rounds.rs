@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use super::Publisher;
 use crate::host::events::{Content, Events};
 use crate::host::libraries;
+use crate::host::lookout::Preparation;
 use crate::host::roots::Roots;
 use crate::rate_limit::RateLimit;
 use crate::settle::Settle;
@@ -81,8 +82,12 @@ impl Rounds {
     pub async fn look(&mut self) {
         tracing::debug!("looking at the node");
         self.settle.begin(self.began.elapsed());
-        self.events.prepare(&self.places());
-        self.publisher.refresh().await;
+        let prepare = self.prepare();
+        if self.publisher.refresh(&prepare).await {
+            // A directory that was made is not watched yet: somebody may have changed the file since.
+            self.note(&Trigger::Written);
+            self.settle.trigger();
+        }
         self.events.follow(self.publisher.interfaces());
         self.looked = Instant::now();
         self.beat.send_replace(());
@@ -117,13 +122,19 @@ impl Rounds {
         }
     }
 
-    /// The directories whose entries matter, as they are now.
-    fn places(&self) -> Vec<(PathBuf, Content)> {
-        let libraries = libraries::places(&self.roots).into_iter();
-        let mut places: Vec<_> = libraries.map(|place| (place, Content::Libraries)).collect();
-        places.push((self.roots.here(&self.roots.dev), Content::Nodes));
-        places.push((self.cdi_dir.clone(), Content::Specs));
-        places
+    /// Opens lost sources; what is returned watches the directories whose entries matter, as they are then.
+    fn prepare(&mut self) -> Preparation {
+        let Some(watcher) = self.events.prepare() else {
+            return Arc::new(|| {});
+        };
+        let (roots, cdi_dir) = (self.roots.clone(), self.cdi_dir.clone());
+        Arc::new(move || {
+            let libraries = libraries::places(&roots).into_iter();
+            let mut places: Vec<_> = libraries.map(|place| (place, Content::Libraries)).collect();
+            places.push((roots.here(&roots.dev), Content::Nodes));
+            places.push((cdi_dir.clone(), Content::Specs));
+            watcher.clone().watch(&places);
+        })
     }
 }
 

@@ -44,6 +44,9 @@ impl Course {
     }
 }
 
+/// What is done on the thread of a look, before it, because it may hang as well.
+pub type Preparation = Arc<dyn Fn() + Send + Sync>;
+
 /// Looks at the node.
 pub struct Lookout {
     scanner: Arc<Scanner>,
@@ -82,13 +85,13 @@ impl Lookout {
     ///
     /// # Errors
     /// The node as a whole could not be looked at.
-    pub async fn look(&mut self) -> Reading<Inventory> {
+    pub async fn look(&mut self, prepare: &Preparation) -> Reading<Inventory> {
         loop {
             self.forget_ended();
             if self.hanging.iter().any(|hanging| hanging.at.is_none()) {
                 return Err(Unread::new("the node", "an earlier look still hangs"));
             }
-            match self.look_once().await {
+            match self.look_once(Arc::clone(prepare)).await {
                 Ok(inventory) => {
                     let nics = inventory.nics.iter();
                     self.known = nics.map(|nic| (nic.address, nic.clone())).collect();
@@ -101,13 +104,14 @@ impl Lookout {
     }
 
     /// One look; an error without a reason means that one NIC is to be passed over.
-    async fn look_once(&mut self) -> Result<Inventory, Option<Unread>> {
+    async fn look_once(&mut self, prepare: Preparation) -> Result<Inventory, Option<Unread>> {
         let course = self.course();
         let is_late = Arc::new(AtomicBool::new(false));
         let mut task = {
             let (scanner, course) = (Arc::clone(&self.scanner), course.clone());
             let (is_late, on_news) = (Arc::clone(&is_late), Arc::clone(&self.on_news));
             spawn_blocking(move || {
+                prepare();
                 let found = scanner.scan_along(&course);
                 if is_late.load(Ordering::SeqCst) {
                     on_news();

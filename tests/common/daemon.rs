@@ -92,15 +92,27 @@ impl Host {
 
     /// With messages of this level and more severe ones in its log.
     pub fn start_at(&self, log_level: &str, flags: &[&str]) -> Daemon {
+        let mut command = self.command_at(log_level);
+        command.args(flags);
+        self.spawn(command)
+    }
+
+    /// By another program, which becomes the daemon.
+    pub fn start_in(&self, wrapper: &[&str], flags: &[&str]) -> Daemon {
+        let daemon = self.command();
+        let mut command = Command::new(wrapper[0]);
+        command
+            .args(&wrapper[1..])
+            .arg(daemon.get_program())
+            .args(daemon.get_args())
+            .args(flags);
+        self.spawn(command)
+    }
+
+    fn spawn(&self, mut command: Command) -> Daemon {
         let log = self.path("daemon.log");
         let file = File::options().create(true).append(true).open(&log).unwrap();
-        let child = self
-            .command_at(log_level)
-            .args(flags)
-            .stdin(Stdio::null())
-            .stderr(file)
-            .spawn()
-            .unwrap();
+        let child = command.stdin(Stdio::null()).stderr(file).spawn().unwrap();
         Daemon { child, log }
     }
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use inotify::{Event, EventMask, EventStream, Inotify, WatchMask};
+use inotify::{Event, EventMask, EventStream, Inotify, WatchMask, Watches};
 use tokio_stream::StreamExt;
 
 use super::Listen;
@@ -46,52 +47,88 @@ impl Content {
     }
 }
 
-/// Watches directories.
+/// Hears of changes in watched directories.
 pub struct Files {
     events: EventStream<[u8; 4096]>,
+    shared: Arc<Mutex<Shared>>,
+}
+
+/// Adds directories. It may hang where a directory does, so it is for threads that may.
+#[derive(Clone)]
+pub struct Watcher {
+    watches: Watches,
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
     watched: BTreeMap<i32, (PathBuf, Content)>,
+    problem: Option<String>,
 }
 
 impl std::fmt::Debug for Files {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Files")
-            .field("watched", &self.watched)
+            .field("shared", &self.shared)
             .finish_non_exhaustive()
     }
 }
 
-impl Files {
+impl std::fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watcher")
+            .field("shared", &self.shared)
+            .finish_non_exhaustive()
+    }
+}
+
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Watcher {
     /// Watches these directories as far as they are there; one that is watched already stays so.
-    ///
-    /// # Errors
-    /// The first directory that is there and cannot be watched; the others are.
-    pub fn watch(&mut self, places: &[(PathBuf, Content)]) -> io::Result<()> {
-        let mut first_error = Ok(());
+    pub fn watch(&mut self, places: &[(PathBuf, Content)]) {
+        let mut problem = None;
         for (directory, content) in places {
-            match self.events.watches().add(directory, content.mask()) {
+            match self.watches.add(directory, content.mask()) {
                 Ok(watch) => {
                     let place = (directory.clone(), *content);
-                    self.watched.insert(watch.get_watch_descriptor_id(), place);
+                    lock(&self.shared)
+                        .watched
+                        .insert(watch.get_watch_descriptor_id(), place);
                 }
                 Err(error) if is_absent(&error) => {}
-                Err(error) => {
-                    let said = format!("{}: {error}", directory.display());
-                    first_error = first_error.and(Err(io::Error::new(error.kind(), said)));
-                }
+                Err(error) => problem = problem.or_else(|| Some(format!("{}: {error}", directory.display()))),
             }
         }
-        first_error
+        lock(&self.shared).problem = problem;
+    }
+}
+
+impl Files {
+    /// A handle that adds directories.
+    pub fn watcher(&self) -> Watcher {
+        Watcher {
+            watches: self.events.watches(),
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// A directory that is there and could not be watched, and why.
+    pub fn problem(&self) -> Option<String> {
+        lock(&self.shared).problem.clone()
     }
 
     /// What an event asks for.
-    fn trigger(&mut self, event: &Event<impl AsRef<OsStr>>) -> Option<Trigger> {
+    fn trigger(&self, event: &Event<impl AsRef<OsStr>>) -> Option<Trigger> {
         if event.mask.contains(EventMask::Q_OVERFLOW) {
             return Some(Trigger::Overflow(Self::NAME));
         }
         let watch = event.wd.get_watch_descriptor_id();
-        let (directory, content) = self.watched.get(&watch)?;
+        let (directory, content) = lock(&self.shared).watched.get(&watch)?.clone();
         let path = match &event.name {
-            None => directory.clone(),
+            None => directory,
             Some(name) => {
                 let name = Path::new(name.as_ref());
                 name.to_str().filter(|name| content.includes(name))?;
@@ -100,7 +137,7 @@ impl Files {
         };
         // The directory has gone, and its watch with it; a new one is watched with the next scan.
         if event.mask.contains(EventMask::IGNORED) {
-            self.watched.remove(&watch);
+            lock(&self.shared).watched.remove(&watch);
         }
         Some(Trigger::Files(path.display().to_string()))
     }
@@ -117,7 +154,7 @@ impl Listen for Files {
     fn open() -> io::Result<Self> {
         Ok(Self {
             events: Inotify::init()?.into_event_stream([0; 4096])?,
-            watched: BTreeMap::new(),
+            shared: Arc::default(),
         })
     }
 

@@ -9,13 +9,12 @@ mod uevents;
 use std::collections::BTreeSet;
 use std::future::pending;
 use std::io;
-use std::path::PathBuf;
 
 use nix::net::if_::if_nametoindex;
 
 use self::cxi_errors::CxiErrors;
-pub use self::files::Content;
 use self::files::Files;
+pub use self::files::{Content, Watcher};
 use self::links::Links;
 use self::uevents::Uevents;
 use crate::trigger::Trigger;
@@ -55,19 +54,23 @@ impl Default for Events {
 }
 
 impl Events {
-    /// Before a scan: opens what is lost and watches these directories, so that nothing is missed after the scan.
-    pub fn prepare(&mut self, places: &[(PathBuf, Content)]) {
+    /// Before a scan: opens what is lost. What is returned watches directories; it does so before the scan, too, so that
+    /// nothing is missed after it.
+    pub fn prepare(&mut self) -> Option<Watcher> {
         self.uevents.open();
         self.links.open();
         self.cxi_errors.open();
         self.files.open();
-        let watched = self.files.listener.as_mut().map(|files| files.watch(places));
-        self.files.note(watched.unwrap_or(Ok(())));
+        self.files.listener.as_ref().map(Files::watcher)
     }
 
-    /// After a scan: hears the link messages of these interfaces.
+    /// After a scan: takes stock, and hears the link messages of these interfaces.
     pub fn follow(&mut self, interfaces: BTreeSet<String>) {
         self.note_private_network(&interfaces);
+        if let Some(files) = &self.files.listener {
+            let watched = files.problem().map_or(Ok(()), |problem| Err(io::Error::other(problem)));
+            self.files.note(watched);
+        }
         if let Some(links) = &mut self.links.listener {
             links.follow(interfaces);
         }
