@@ -39,6 +39,7 @@ async fn a_file_that_was_removed_truncated_or_changed_is_restored_and_said_once_
         &|| fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap(),
     ];
     for (count, tamper) in tamper.iter().enumerate() {
+        daemon.wait_until_settled();
         tamper();
         host.wait_for_spec(|spec| spec == good);
         until(|| mode() == Some(0o644), || format!("mode {:?}", mode()));

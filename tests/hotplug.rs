@@ -122,8 +122,11 @@ async fn a_nic_without_driver_that_goes_is_gone() {
     let rig = Rig::new(&nics(2)).await;
     rig.node.unbind(A).unwrap();
     rig.quiet().await;
+    rig.daemon.wait_until_settled();
     rig.node.remove(A).unwrap();
     wait_for(&rig.kubelet, &[(B, true)]).await;
+    let event = "trigger: uevent remove /devices/pci0000:20/0000:20:01.1/0000:21:00.0\n";
+    assert!(rig.daemon.log().contains(event), "{}", rig.daemon.log());
 }
 
 #[tokio::test]
@@ -173,6 +176,10 @@ async fn the_driver_may_come_later_and_come_anew() {
         rig.node.unload_driver().unwrap();
         wait_for(&rig.kubelet, &[(A, false), (B, false)]).await;
         rig.quiet().await;
+    }
+    for action in ["add", "remove"] {
+        let event = format!("trigger: uevent {action} /module/cxi_ss1\n");
+        assert!(rig.daemon.log().contains(&event), "{}", rig.daemon.log());
     }
     assert_eq!(rig.kubelet.registrations(RESOURCE), 1);
     assert_no_violations(&rig.kubelet);

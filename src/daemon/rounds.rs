@@ -81,15 +81,18 @@ impl Rounds {
     /// Looks at the node once and publishes what has changed.
     pub async fn look(&mut self) {
         tracing::debug!("looking at the node");
-        self.settle.begin(self.began.elapsed());
+        let began = Instant::now();
+        self.settle.begin(began - self.began);
         let prepare = self.prepare();
-        if self.publisher.refresh(&prepare).await {
+        let has_written = self.publisher.refresh(&prepare).await;
+        self.events.follow(self.publisher.interfaces());
+        self.looked = Instant::now();
+        tracing::debug!("looked at the node in {} us", (self.looked - began).as_micros());
+        if has_written {
             // A directory that was made is not watched yet: somebody may have changed the file since.
             self.note(&Trigger::Written);
             self.settle.trigger();
         }
-        self.events.follow(self.publisher.interfaces());
-        self.looked = Instant::now();
         self.beat.send_replace(());
     }
 

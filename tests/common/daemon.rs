@@ -168,6 +168,18 @@ impl Daemon {
         );
     }
 
+    /// Waits until it has looked after its last write and waits for events: what happens now, only they can tell.
+    pub fn wait_until_settled(&self) {
+        let is_settled = |log: &str| {
+            let after_write = log.rsplit("trigger: our own write").next().unwrap_or_default();
+            let last = log.lines().next_back().unwrap_or_default();
+            after_write.contains("looked at the node")
+                && !last.contains("trigger")
+                && !last.contains("looking at the node")
+        };
+        until(|| is_settled(&self.log()), || self.log());
+    }
+
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
