@@ -312,6 +312,7 @@ fn bad_configuration_ends_with_78_and_wrong_usage_with_2() {
     for flags in [
         &["--resource-name", "cxi"][..],
         &["--enable-cdi", "/etc/cdi"],
+        &["--pulse", "often"],
         &["--frobnicate"],
     ] {
         let (code, said) = run(flags);
