@@ -59,7 +59,7 @@ impl Rounds {
         let now = Instant::now();
         Self {
             publisher,
-            events: Events::default(),
+            events: Events::new(&roots),
             settle: Settle::new(SETTLE),
             began: now,
             looked: now,

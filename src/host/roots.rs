@@ -134,6 +134,12 @@ impl Roots {
         }
     }
 
+    /// Whether the host's sysfs is the kernel's, not an emulated one.
+    pub fn is_kernel_sysfs(&self) -> bool {
+        let kind = nix::sys::statfs::statfs(&self.here(&self.sysfs)).map(|statfs| statfs.filesystem_type());
+        kind == Ok(nix::sys::statfs::SYSFS_MAGIC)
+    }
+
     /// An attribute's text without the line end that most attributes have.
     pub fn text(&self, host_path: &Path) -> Reading<String> {
         let bytes = self.bytes(host_path, ATTRIBUTE_LIMIT)?;

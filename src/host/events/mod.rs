@@ -17,6 +17,7 @@ use self::files::Files;
 pub use self::files::{Content, Watcher};
 use self::links::Links;
 use self::uevents::Uevents;
+use super::roots::Roots;
 use crate::trigger::Trigger;
 
 /// A source of triggers.
@@ -38,22 +39,22 @@ pub struct Events {
     cxi_errors: Source<CxiErrors>,
     files: Source<Files>,
     private_network: Option<String>,
+    is_kernel_sysfs: bool,
 }
 
-impl Default for Events {
+impl Events {
     /// Opens each source; one that cannot be opened is tried again by [`prepare`](Self::prepare).
-    fn default() -> Self {
+    pub fn new(roots: &Roots) -> Self {
         Self {
             uevents: Source::default(),
             links: Source::default(),
             cxi_errors: Source::default(),
             files: Source::default(),
             private_network: None,
+            is_kernel_sysfs: roots.is_kernel_sysfs(),
         }
     }
-}
 
-impl Events {
     /// Before a scan: opens what is lost. What is returned watches directories; it does so before the scan, too, so that
     /// nothing is missed after it.
     pub fn prepare(&mut self) -> Option<Watcher> {
@@ -82,15 +83,20 @@ impl Events {
         match interfaces.first() {
             Some(first) if interfaces.iter().all(is_elsewhere) => {
                 let reason = format!("in a private network namespace: {first} is not in it");
-                if self.private_network.is_none() {
-                    tracing::warn!(
-                        "{reason}: no link messages, interface uevents and driver error messages of the host; \
-                         the slow poll (--pulse) takes their place"
-                    );
+                let news = format!(
+                    "{reason}: no link messages, interface uevents and driver error messages of the host; \
+                     the slow poll (--pulse) takes their place"
+                );
+                match (&self.private_network, self.is_kernel_sysfs) {
+                    (None, true) => tracing::warn!("{news}"),
+                    // The interfaces of an emulated node are nowhere.
+                    (None, false) => tracing::info!("{news}"),
+                    (Some(_), _) => {}
                 }
                 self.private_network = Some(reason);
             }
-            _ => self.private_network = None,
+            Some(_) => self.private_network = None,
+            None => {} // no NIC, no evidence
         }
     }
 
