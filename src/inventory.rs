@@ -1,7 +1,7 @@
 //! What one scan found: the NICs of the node and the host's libraries, as an immutable value.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::pci::PciAddress;
@@ -90,6 +90,38 @@ pub struct Nic {
     pub driver_revision: Reading<String>,
     /// Texts of the card, read once in the life of a NIC because they may wake its microcontroller.
     pub fru: Reading<Fru>,
+}
+
+impl Nic {
+    /// A NIC in `functions`, the directory of PCI functions, that does not answer.
+    pub fn unread(address: PciAddress, functions: PathBuf, generation: Reading<Generation>) -> Self {
+        fn none<T>(sysfs: &Path) -> Reading<T> {
+            Err(Unread::new(sysfs, "does not answer"))
+        }
+        let sysfs = functions.join(address.to_string());
+        Self {
+            address,
+            generation,
+            function: Function::Physical,
+            driver: none(&sysfs),
+            cxi: none(&sysfs),
+            in_class_cxi: none(&sysfs),
+            node: none(&sysfs),
+            netdev: none(&sysfs),
+            numa_node: none(&sysfs),
+            pcie_root: none(&sysfs),
+            enable_count: none(&sysfs),
+            config_vendor: none(&sysfs),
+            link: none(&sysfs),
+            nid: none(&sysfs),
+            retry_handler_eq: none(&sysfs),
+            platform: none(&sysfs),
+            speed_mbps: none(&sysfs),
+            driver_revision: none(&sysfs),
+            fru: none(&sysfs),
+            sysfs,
+        }
+    }
 }
 
 /// Generation of the NIC's chip.

@@ -214,7 +214,10 @@ async fn a_rebind_without_a_scan_between_changes_nothing_for_kubelet() {
     let (daemon, kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
     let before = lists(&kubelet);
+    // Asleep, it cannot look in the middle of the rebind.
+    daemon.pause();
     host.node.rebind(A).unwrap();
+    daemon.wake();
     daemon.hang_up();
     host.wait_for_spec(|spec| spec.contains("path: /dev/cxi1\n"));
     let answer = kubelet.allocate(RESOURCE, vec![vec![A.to_owned()]]).await.unwrap();
@@ -300,6 +303,7 @@ fn bad_configuration_ends_with_78_and_wrong_usage_with_2() {
     for flags in [
         &["--resource-name", "cxi"][..],
         &["--enable-cdi", "/etc/cdi"],
+        &["--pulse", "often"],
         &["--frobnicate"],
     ] {
         let (code, said) = run(flags);
@@ -450,7 +454,7 @@ async fn the_log_level_decides_what_is_said() {
         daemon.hang_up();
         wait_for(&kubelet, &[(A, true), (B, true)]).await;
         let log = daemon.log();
-        assert_eq!(log.matches("SIGHUP").count(), expected, "{level}: {log}");
+        assert_eq!(log.matches("trigger: SIGHUP").count(), expected, "{level}: {log}");
         assert!(log.contains("INFO"), "{level}: {log}");
     }
 }

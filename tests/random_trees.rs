@@ -192,7 +192,7 @@ impl Bench {
             prefix: Some(node.clone()),
             ..RootArgs::default()
         });
-        let mut scanner = Scanner::new(roots.unwrap(), Libraries::None);
+        let scanner = Scanner::new(roots.unwrap(), Libraries::None);
         let whole = scanner.scan().unwrap();
         assert_eq!((whole.nics.len(), whole.problems.len()), (3, 0), "{whole:?}");
         let whole_spec = render::spec(&whole, &Policy::default()).unwrap();

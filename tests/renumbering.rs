@@ -17,6 +17,7 @@ use cxi_device_plugin::cdi::render::Policy;
 use cxi_device_plugin::daemon::Publisher;
 use cxi_device_plugin::host::cdi_directory::CdiDirectory;
 use cxi_device_plugin::host::libraries::Libraries;
+use cxi_device_plugin::host::lookout::{Lookout, Preparation};
 use cxi_device_plugin::host::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::scan::Scanner;
 use cxi_device_plugin::kubelet::session::Session;
@@ -68,7 +69,7 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
     .unwrap();
     let streams = Arc::default();
     let mut publisher = Publisher::new(
-        Scanner::new(roots, Libraries::None),
+        Lookout::new(Scanner::new(roots, Libraries::None), || {}),
         Policy::default(),
         CdiDirectory {
             path: folder.path().join("cdi"),
@@ -78,8 +79,9 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
         Arc::clone(&streams),
     );
     let snapshots = publisher.subscribe();
+    let nothing: Preparation = Arc::new(|| {});
     let from = Instant::now();
-    publisher.refresh().await;
+    publisher.refresh(&nothing).await;
     let mut generations = vec![Generation {
         map: map_of(&snapshots.borrow()),
         from,
@@ -94,6 +96,7 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
         strategy: Strategy::Direct,
         snapshots: snapshots.clone(),
         streams,
+        beat: watch::Sender::default().subscribe(),
     };
     let session = tokio::spawn(session.run(stopping));
     kubelet
@@ -125,7 +128,7 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
             .await
             .unwrap();
         let from = Instant::now();
-        publisher.refresh().await;
+        publisher.refresh(&nothing).await;
         if let Some(last) = generations.last_mut() {
             last.until = Some(Instant::now());
         }

@@ -1,6 +1,7 @@
 //! The daemon's command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -66,6 +67,9 @@ pub struct Args {
     /// Answer kubelet with CDI names instead of device nodes and mounts; DIR sets --cdi-dir, too
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
     enable_cdi: Option<Option<PathBuf>>,
+    /// Seconds between two looks at the node without an event, for what has none; 0 for no such looks
+    #[arg(long, value_name = "SECS", default_value_t = 30)]
+    pulse: u32,
     /// Least severe messages to log
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: tracing::Level,
@@ -84,6 +88,11 @@ impl Args {
         };
         let given = self.run_dir.clone().or_else(of_systemd);
         given.unwrap_or_else(|| RUN_DIR.into())
+    }
+
+    /// Time between two looks without an event; none for no such looks.
+    pub fn pulse(&self) -> Option<Duration> {
+        (self.pulse > 0).then(|| Duration::from_secs(self.pulse.into()))
     }
 
     /// How containers get their NICs.

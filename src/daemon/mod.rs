@@ -2,10 +2,10 @@
 
 mod args;
 mod publisher;
+mod rounds;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use clap::CommandFactory;
@@ -14,8 +14,10 @@ use tokio::sync::{Notify, watch};
 
 pub use self::args::Args;
 pub use self::publisher::Publisher;
+use self::rounds::{Asked, Rounds};
 use crate::exit::{self, Ended};
 use crate::host::lock::InstanceLock;
+use crate::host::lookout::Lookout;
 use crate::host::roots::Roots;
 use crate::host::scan::Scanner;
 use crate::kubelet::service::Streams;
@@ -23,8 +25,6 @@ use crate::kubelet::session::Session;
 use crate::log;
 
 const PROGRAM: &str = "cxi-device-plugin";
-/// How soon a CDI file that could not be written is tried again.
-const RETRY: Duration = Duration::from_secs(5);
 
 /// Parses the command line, runs, and says how it went.
 pub fn main() -> ExitCode {
@@ -57,20 +57,23 @@ fn run(args: Args) -> anyhow::Result<()> {
 
 async fn serve(args: Args, roots: Roots, policy: crate::cdi::render::Policy) -> anyhow::Result<()> {
     let mut signals = Signals::new().context("cannot handle signals")?;
-    let mut hangup = signal(SignalKind::hangup()).context("cannot handle signals")?;
-    let rescan = Arc::new(Notify::new());
-    let news = Arc::clone(&rescan);
-    let scanner = Scanner::with_fru_texts(roots, args.host.libraries, move || news.notify_one());
+    let asked = Asked {
+        hangup: signal(SignalKind::hangup()).context("cannot handle signals")?,
+        news: Arc::new(Notify::new()),
+        pulse: args.pulse(),
+    };
     let streams = Arc::new(watch::Sender::new(Streams::default()));
-    let mut publisher = Publisher::new(
-        scanner,
+    let publisher = Publisher::new(
+        lookout(&roots, &args, &asked.news),
         policy,
         args.cdi_directory(),
         args.strategy(),
         Arc::clone(&streams),
     );
+    let snapshots = publisher.subscribe();
+    let mut rounds = Rounds::new(publisher, roots, args.cdi_directory().path, asked);
     tokio::select! {
-        () = publisher.refresh() => {}
+        () = rounds.look() => {}
         () = signals.terminated() => return Ok(()),
     }
     let (stop, stopping) = watch::channel(false);
@@ -78,12 +81,13 @@ async fn serve(args: Args, roots: Roots, policy: crate::cdi::render::Policy) -> 
         kubelet_dir: args.kubelet_dir.clone(),
         resource: args.resource_name.clone(),
         strategy: args.strategy(),
-        snapshots: publisher.subscribe(),
+        snapshots,
         streams,
+        beat: rounds.beat(),
     };
     let mut session = tokio::spawn(session.run(stopping));
     tokio::select! {
-        () = keep_fresh(&mut publisher, &rescan, &mut hangup) => {}
+        () = rounds.run() => {}
         () = signals.terminated() => tracing::info!("stopping; the CDI file stays, as running pods need it"),
         ended = &mut session => anyhow::bail!("the kubelet session ended: {ended:?}"),
     }
@@ -91,16 +95,13 @@ async fn serve(args: Args, roots: Roots, policy: crate::cdi::render::Policy) -> 
     session.await.context("the kubelet session failed")
 }
 
-/// Scans whenever something asks for it; an event carries no state, so many of them are as good as one.
-async fn keep_fresh(publisher: &mut Publisher, rescan: &Notify, hangup: &mut Signal) {
-    loop {
-        tokio::select! {
-            () = rescan.notified() => {}
-            _ = hangup.recv() => tracing::debug!("SIGHUP: looking at the node again"),
-            () = tokio::time::sleep(RETRY), if !publisher.is_current() => {}
-        }
-        publisher.refresh().await;
-    }
+fn lookout(roots: &Roots, args: &Args, news: &Arc<Notify>) -> Lookout {
+    let notify = |news: &Arc<Notify>| {
+        let news = Arc::clone(news);
+        move || news.notify_one()
+    };
+    let scanner = Scanner::with_fru_texts(roots.clone(), args.host.libraries, notify(news));
+    Lookout::new(scanner, notify(news))
 }
 
 /// The signals that end the daemon.

@@ -1,8 +1,8 @@
 //! From a scan to the CDI file and to kubelet, in the order that never promises what is not there: what is lost leaves
 //! kubelet first and the file after; what is new enters the file first and kubelet after.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -13,7 +13,7 @@ use crate::cdi::model::Spec;
 use crate::cdi::render::{self, Policy};
 use crate::health::{Condition, Verdict};
 use crate::host::cdi_directory::CdiDirectory;
-use crate::host::scan::Scanner;
+use crate::host::lookout::{Lookout, Preparation};
 use crate::host::store::Outcome;
 use crate::inventory::{Fru, Inventory, Unread};
 use crate::kubelet::service::Streams;
@@ -27,7 +27,7 @@ const DELIVERY_DEADLINE: Duration = Duration::from_secs(1);
 /// Owns the state.
 #[derive(Debug)]
 pub struct Publisher {
-    scanner: Arc<Mutex<Scanner>>,
+    lookout: Lookout,
     policy: Policy,
     cdi: CdiDirectory,
     strategy: Strategy,
@@ -36,6 +36,7 @@ pub struct Publisher {
     on_disk: Option<Spec>,
     write_error: Option<String>,
     blind: Option<String>,
+    interfaces: BTreeSet<String>,
     told: Told,
 }
 
@@ -50,25 +51,24 @@ struct Told {
 impl Publisher {
     /// Nothing is published before the first [`refresh`](Self::refresh).
     pub fn new(
-        scanner: Scanner,
+        lookout: Lookout,
         policy: Policy,
         cdi: CdiDirectory,
         strategy: Strategy,
         streams: Arc<watch::Sender<Streams>>,
     ) -> Self {
-        let (scanner, snapshots) = (Arc::new(Mutex::new(scanner)), watch::Sender::default());
-        let (on_disk, write_error, blind, told) = (None, None, None, Told::default());
         Self {
-            scanner,
+            lookout,
             policy,
             cdi,
             strategy,
             streams,
-            snapshots,
-            on_disk,
-            write_error,
-            blind,
-            told,
+            snapshots: watch::Sender::default(),
+            on_disk: None,
+            write_error: None,
+            blind: None,
+            interfaces: BTreeSet::new(),
+            told: Told::default(),
         }
     }
 
@@ -82,17 +82,30 @@ impl Publisher {
         self.write_error.is_none() && self.blind.is_none()
     }
 
-    /// Scans and publishes what has changed.
-    pub async fn refresh(&mut self) {
-        let scanner = Arc::clone(&self.scanner);
-        let scan = move || scanner.lock().unwrap_or_else(PoisonError::into_inner).scan();
-        match tokio::task::spawn_blocking(scan).await {
-            Ok(Ok(inventory)) => {
-                self.blind = None;
-                self.publish(&inventory).await;
+    /// The network interfaces of the NICs, as of the last look.
+    pub fn interfaces(&self) -> BTreeSet<String> {
+        self.interfaces.clone()
+    }
+
+    /// Looks at the node and publishes what has changed; `prepare` comes before the look. Returns whether the CDI file was
+    /// written, and its directory possibly made.
+    pub async fn refresh(&mut self, prepare: &Preparation) -> bool {
+        match self.lookout.look(prepare).await {
+            Ok(inventory) => {
+                if self.blind.take().is_some() {
+                    tracing::info!("the node can be looked at again");
+                }
+                let netdevs = inventory
+                    .nics
+                    .iter()
+                    .filter_map(|nic| nic.netdev.as_ref().ok()?.as_ref());
+                self.interfaces = netdevs.map(|netdev| netdev.name.clone()).collect();
+                self.publish(&inventory).await
             }
-            Ok(Err(unread)) => self.cannot_look(unread.to_string()),
-            Err(error) => self.cannot_look(error.to_string()),
+            Err(unread) => {
+                self.cannot_look(unread.to_string());
+                false
+            }
         }
     }
 
@@ -104,18 +117,19 @@ impl Publisher {
         self.blind = Some(reason);
     }
 
-    async fn publish(&mut self, inventory: &Inventory) {
+    async fn publish(&mut self, inventory: &Inventory) -> bool {
         let mut next = Snapshot::of(inventory, &self.policy);
         let between = self.snapshots.borrow().on_the_way_to(&next);
         if self.send(between) {
             self.delivered().await;
         }
-        self.write(render::spec(inventory, &self.policy)).await;
+        let written = self.write(render::spec(inventory, &self.policy)).await;
         if self.strategy == Strategy::Cdi {
             next.trust_only(self.on_disk.as_ref());
         }
         self.told.tell(inventory, &next);
         self.send(next);
+        written
     }
 
     /// Publishes a snapshot unless it says what the one before said.
@@ -142,7 +156,7 @@ impl Publisher {
     }
 
     /// On a thread of its own, since a slow disk must not keep kubelet waiting.
-    async fn write(&mut self, spec: Option<Spec>) {
+    async fn write(&mut self, spec: Option<Spec>) -> bool {
         let (cdi, file) = (self.cdi.clone(), self.cdi.file());
         let publish = move || (cdi.publish(spec.as_ref()).map_err(anyhow::Error::new), spec);
         let (published, spec) = match tokio::task::spawn_blocking(publish).await {
@@ -152,12 +166,16 @@ impl Publisher {
         match published {
             Ok(outcome) => {
                 match outcome {
+                    Outcome::Written if spec.is_some() && spec == self.on_disk => {
+                        tracing::warn!("restored {}: somebody had changed or removed it", file.display());
+                    }
                     Outcome::Written => tracing::info!("wrote {}", file.display()),
                     Outcome::Removed => tracing::info!("removed {}: no NIC is usable", file.display()),
                     Outcome::Unchanged | Outcome::Absent => {}
                 }
                 self.on_disk = spec;
                 self.write_error = None;
+                outcome == Outcome::Written
             }
             Err(error) => {
                 let error = format!("{error:#}");
@@ -165,6 +183,7 @@ impl Publisher {
                     tracing::error!("the CDI file stays as it was: {error}");
                 }
                 self.write_error = Some(error);
+                false
             }
         }
     }

@@ -38,11 +38,32 @@ const LIBCXI: Family = Family {
 /// Versions of libfabric that HPE installs beside each other, as `/opt/cray/libfabric/VERSION/lib64`.
 const LIBFABRIC_VERSIONS: &str = "/opt/cray/libfabric";
 
+/// More versions than a node has.
+const PLACES_LIMIT: usize = 32;
+
 /// libfabric and libcxi as they stand in the host's directories; what is missing or no library is noted.
 pub fn listed(roots: &Roots, problems: &mut Vec<Unread>) -> Vec<Library> {
     let fabric = family(roots, &LIBFABRIC, roots.ofi.as_deref(), problems);
     let cxi = family(roots, &LIBCXI, roots.cxi.as_deref(), problems);
     fabric.into_iter().chain(cxi).collect()
+}
+
+/// Where a library of ours may appear, as we find it: the site's directories or the default ones, and those of HPE's
+/// versions.
+pub fn places(roots: &Roots) -> Vec<PathBuf> {
+    let mut places = Vec::new();
+    match &roots.ofi {
+        Some(set) => places.push(set.clone()),
+        None => {
+            let versions = roots.names(Path::new(LIBFABRIC_VERSIONS)).unwrap_or_default();
+            let version = |version: &String| Path::new(LIBFABRIC_VERSIONS).join(version).join("lib64");
+            places.extend([LIBFABRIC.default_directory.into(), LIBFABRIC_VERSIONS.into()]);
+            places.extend(versions.iter().take(PLACES_LIMIT).map(version));
+        }
+    }
+    places.push(roots.cxi.clone().unwrap_or_else(|| LIBCXI.default_directory.into()));
+    let here = |place: PathBuf| roots.here(&roots.resolve(&place).unwrap_or(place));
+    places.into_iter().map(here).collect()
 }
 
 fn family(roots: &Roots, family: &Family, set: Option<&Path>, problems: &mut Vec<Unread>) -> Vec<Library> {

@@ -2,10 +2,12 @@
 
 pub mod cdi_directory;
 pub mod elf;
+pub mod events;
 pub mod fru;
 pub mod ld_cache;
 pub mod libraries;
 pub mod lock;
+pub mod lookout;
 pub mod roots;
 pub mod scan;
 pub mod spec_files;

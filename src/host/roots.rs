@@ -7,6 +7,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use thiserror::Error;
@@ -61,6 +63,7 @@ pub struct Roots {
     pub ofi: Option<PathBuf>,
     /// Directory of libcxi on the host, where the site set one.
     pub cxi: Option<PathBuf>,
+    starved: Arc<AtomicBool>,
 }
 
 /// A root that was set and cannot be used.
@@ -96,6 +99,7 @@ impl Roots {
             dev: set(&args.devfs_root).unwrap_or_else(|| "/dev".into()),
             ofi: set(&args.ofi_root),
             cxi: set(&args.cxi_root),
+            starved: Arc::default(),
         };
         if let Some(prefix) = &roots.prefix {
             check_directory("--root", prefix, prefix)?;
@@ -128,6 +132,12 @@ impl Roots {
             None => host_path.to_owned(),
             Some(prefix) => prefix.join(host_path.strip_prefix("/").unwrap_or(host_path)),
         }
+    }
+
+    /// Whether the host's sysfs is the kernel's, not an emulated one.
+    pub fn is_kernel_sysfs(&self) -> bool {
+        let kind = nix::sys::statfs::statfs(&self.here(&self.sysfs)).map(|statfs| statfs.filesystem_type());
+        kind == Ok(nix::sys::statfs::SYSFS_MAGIC)
     }
 
     /// An attribute's text without the line end that most attributes have.
@@ -165,6 +175,18 @@ impl Roots {
             .read(true)
             .custom_flags(nix::libc::O_NONBLOCK)
             .open(self.here(host_path))
+            .inspect_err(|error| self.note(error))
+    }
+
+    /// Whether something could not be opened for want of file descriptors since this was asked last.
+    pub fn is_starved(&self) -> bool {
+        self.starved.swap(false, Ordering::Relaxed)
+    }
+
+    fn note(&self, error: &io::Error) {
+        if matches!(error.raw_os_error(), Some(nix::libc::EMFILE | nix::libc::ENFILE)) {
+            self.starved.store(true, Ordering::Relaxed);
+        }
     }
 
     /// The names in a directory, sorted; names that are not UTF-8 name none of our things and are left out.
@@ -180,9 +202,13 @@ impl Roots {
         }
     }
 
+    fn entries(&self, host_path: &Path) -> io::Result<fs::ReadDir> {
+        fs::read_dir(self.here(host_path)).inspect_err(|error| self.note(error))
+    }
+
     fn list(&self, host_path: &Path) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for (count, entry) in fs::read_dir(self.here(host_path))?.enumerate() {
+        for (count, entry) in self.entries(host_path)?.enumerate() {
             if count == DIRECTORY_LIMIT {
                 return Err(io::Error::other(format!("more than {DIRECTORY_LIMIT} entries")));
             }

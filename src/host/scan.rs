@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::fru::FruTexts;
 use super::libraries::{self, Libraries};
+use super::lookout::Course;
 use super::roots::Roots;
 use crate::inventory::{
     CompanionNode, CxiName, DeviceNode, Function, Generation, Inventory, Library, Netdev, Nic, Reading, Unread,
@@ -70,26 +71,63 @@ impl Scanner {
     ///
     /// # Errors
     /// The list of PCI functions cannot be read: that says nothing of the NICs, least of all that there are none.
-    pub fn scan(&mut self) -> Reading<Inventory> {
-        let functions = self.roots.sysfs.join(PCI_FUNCTIONS);
-        let names = self.roots.names(&functions)?;
+    pub fn scan(&self) -> Reading<Inventory> {
+        self.scan_along(&Course::default())
+    }
+
+    /// The same along a course that says where the scan is and which NICs it passes over.
+    pub(super) fn scan_along(&self, course: &Course) -> Reading<Inventory> {
+        self.roots.is_starved(); // what came before is of no matter
+        let directory = self.roots.sysfs.join(PCI_FUNCTIONS);
+        let names = self.roots.names(&directory)?;
         let mut problems = Vec::new();
-        let classes = self.class_entries(&mut problems);
+        let classes = self.class_entries(&mut problems)?;
         let functions = self.functions(&names, &classes, &mut problems);
-        let nics = functions
-            .into_iter()
-            .map(|(address, generation)| self.nic(address, generation, &classes))
-            .collect();
-        if let Some(fru) = &mut self.fru {
+        let nics = functions.into_iter().map(|(address, generation)| {
+            if let Some(known) = course.passes_over(address) {
+                return self.hanging_nic(address, generation, &classes, known);
+            }
+            course.is_at(Some(address));
+            self.nic(address, generation, &classes)
+        });
+        let nics = nics.collect();
+        course.is_at(None);
+        if let Some(fru) = &self.fru {
             fru.keep_only(&classes.cxi_user);
         }
-        let libraries = self.libraries(&mut problems);
-        Ok(Inventory {
+        let inventory = Inventory {
             nics,
-            libraries,
+            libraries: self.libraries(&mut problems),
             companion_nodes: self.companion_nodes(),
             problems,
-        })
+        };
+        // What went away under the scan, or was out of its reach, must not look like NICs that went away.
+        if self.roots.is_starved() {
+            return Err(Unread::new(
+                "the node",
+                "too many open files: raise the limit (ulimit -n, LimitNOFILE=)",
+            ));
+        }
+        self.roots.names(&directory).map(|_| inventory)
+    }
+
+    /// A NIC that does not answer, as it was. In another life of it, nothing is known.
+    fn hanging_nic(
+        &self,
+        address: PciAddress,
+        id: Reading<(Generation, Option<Function>)>,
+        classes: &ClassEntries,
+        known: Option<&Nic>,
+    ) -> Nic {
+        let cxi = classes.cxi_user.get(&address);
+        match known {
+            Some(nic) if nic.cxi.as_ref().ok() == cxi => nic.clone(),
+            _ => Nic::unread(
+                address,
+                self.roots.sysfs.join(PCI_FUNCTIONS),
+                id.map(|(generation, _)| generation),
+            ),
+        }
     }
 
     fn libraries(&self, problems: &mut Vec<Unread>) -> Vec<Library> {
@@ -99,12 +137,11 @@ impl Scanner {
         }
     }
 
-    fn class_entries(&self, problems: &mut Vec<Unread>) -> ClassEntries {
+    /// Without class `cxi_user`, its module is not loaded; unless all of sysfs has gone, or the class cannot be listed:
+    /// that says nothing of the NICs.
+    fn class_entries(&self, problems: &mut Vec<Unread>) -> Reading<ClassEntries> {
         let mut cxi_user = BTreeMap::new();
-        let entries = self.class("cxi_user", problems).unwrap_or_else(|unread| {
-            problems.push(unread);
-            Vec::new()
-        });
+        let entries = self.class("cxi_user", problems)?;
         for (address, name) in entries {
             if let Some(older) = cxi_user.insert(address, name) {
                 let path = self.roots.sysfs.join("class/cxi_user").join(older.to_string());
@@ -113,7 +150,7 @@ impl Scanner {
         }
         let addresses = |entries: Vec<(PciAddress, CxiName)>| entries.into_iter().map(|(address, _)| address).collect();
         let cxi = self.class("cxi", problems).map(addresses);
-        ClassEntries { cxi_user, cxi }
+        Ok(ClassEntries { cxi_user, cxi })
     }
 
     /// The entries of a class with the PCI function each belongs to, by rising number; none without its module.

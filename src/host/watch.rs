@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use inotify::{EventStream, Inotify, WatchMask};
+use tokio::sync::watch;
 use tokio_stream::StreamExt;
 
-/// Events get lost (queue overflow, a watch armed late), so a watched directory is looked at now and then, too.
-const WATCHED_INTERVAL: Duration = Duration::from_secs(10);
 /// How soon a missing directory, or one that cannot be watched, is looked at again.
 const UNWATCHED_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -16,33 +15,58 @@ const UNWATCHED_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct DirectoryWatch {
     directory: PathBuf,
+    beat: watch::Receiver<()>,
     events: Option<EventStream<[u8; 4096]>>,
+    told: bool,
 }
 
 impl DirectoryWatch {
-    /// Begins to watch.
-    pub fn new(directory: PathBuf) -> Self {
-        let events = watch(&directory).ok();
-        Self { directory, events }
+    /// Begins to watch. Events get lost (queue overflow, a watch armed late), so every change of `beat` counts as one.
+    pub fn new(directory: PathBuf, beat: watch::Receiver<()>) -> Self {
+        let mut watch = Self {
+            directory,
+            beat,
+            events: None,
+            told: false,
+        };
+        watch.arm();
+        watch
     }
 
     /// Returns when something in the directory may have changed. Says nothing of what.
     pub async fn changed(&mut self) {
-        if self.events.is_none() {
-            self.events = watch(&self.directory).ok();
-            if self.events.is_some() {
-                return; // what happened before the watch was armed is news as well
-            }
+        if self.events.is_none() && self.arm() {
+            return; // what happened before the watch was armed is news as well
         }
         let Some(events) = &mut self.events else {
             return tokio::time::sleep(UNWATCHED_INTERVAL).await;
         };
-        match tokio::time::timeout(WATCHED_INTERVAL, events.next()).await {
-            Err(_elapsed) => {}
+        let event = tokio::select! {
+            event = events.next() => event,
+            Ok(()) = self.beat.changed() => return,
+        };
+        match event {
             // The watch of a removed directory ends with IGNORED; an overflow or error is a reason to look, too.
-            Ok(Some(Ok(event))) if !event.mask.contains(inotify::EventMask::IGNORED) => {}
-            Ok(_) => self.events = None,
+            Some(Ok(event)) if !event.mask.contains(inotify::EventMask::IGNORED) => {}
+            _ => self.events = None,
         }
+    }
+
+    /// Whether the directory is watched now. Says once that it cannot be.
+    fn arm(&mut self) -> bool {
+        match watch(&self.directory) {
+            Ok(events) => {
+                self.events = Some(events);
+                self.told = false;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound || self.told => {}
+            Err(error) => {
+                let (directory, seconds) = (self.directory.display(), UNWATCHED_INTERVAL.as_secs());
+                tracing::warn!("cannot watch {directory}: {error}; looking at it every {seconds} s");
+                self.told = true;
+            }
+        }
+        self.events.is_some()
     }
 }
 

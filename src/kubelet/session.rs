@@ -41,6 +41,8 @@ pub struct Session {
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// Where the streams say how they stand.
     pub streams: Arc<watch::Sender<Streams>>,
+    /// Changes now and then: the time to look at what may have happened without an event.
+    pub beat: watch::Receiver<()>,
 }
 
 /// Why a registration is over.
@@ -76,7 +78,7 @@ impl fmt::Display for Ended {
 impl Session {
     /// Runs until `stopping` turns true; then no socket of ours is left.
     pub async fn run(self, mut stopping: watch::Receiver<bool>) {
-        let mut kubelet_dir = DirectoryWatch::new(self.kubelet_dir.clone());
+        let mut kubelet_dir = DirectoryWatch::new(self.kubelet_dir.clone(), self.beat.clone());
         let mut backoff = Backoff::default();
         let mut last_reason = String::new();
         for count in 1.. {

@@ -102,15 +102,27 @@ impl Host {
 
     /// With messages of this level and more severe ones in its log.
     pub fn start_at(&self, log_level: &str, flags: &[&str]) -> Daemon {
+        let mut command = self.command_at(log_level);
+        command.args(flags);
+        self.spawn(command)
+    }
+
+    /// By another program, which becomes the daemon.
+    pub fn start_in(&self, wrapper: &[&str], flags: &[&str]) -> Daemon {
+        let daemon = self.command();
+        let mut command = Command::new(wrapper[0]);
+        command
+            .args(&wrapper[1..])
+            .arg(daemon.get_program())
+            .args(daemon.get_args())
+            .args(flags);
+        self.spawn(command)
+    }
+
+    fn spawn(&self, mut command: Command) -> Daemon {
         let log = self.path("daemon.log");
         let file = File::options().create(true).append(true).open(&log).unwrap();
-        let child = self
-            .command_at(log_level)
-            .args(flags)
-            .stdin(Stdio::null())
-            .stderr(file)
-            .spawn()
-            .unwrap();
+        let child = command.stdin(Stdio::null()).stderr(file).spawn().unwrap();
         Daemon { child, log }
     }
 
@@ -145,11 +157,37 @@ impl Daemon {
         self.signal(Signal::SIGHUP);
     }
 
+    /// Puts it to sleep, wholly: what happens now it will see at once when it is woken.
+    pub fn pause(&self) {
+        self.signal(Signal::SIGSTOP);
+        let status = || fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        until(
+            || status().contains("State:\tT"),
+            || "the daemon does not stop".to_owned(),
+        );
+    }
+
+    pub fn wake(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
     pub fn wait_for_log(&self, text: &str) {
         until(
             || self.log().contains(text),
             || format!("the log does not say '{text}':\n{}", self.log()),
         );
+    }
+
+    /// Waits until it has looked after its last write and waits for events: what happens now, only they can tell.
+    pub fn wait_until_settled(&self) {
+        let is_settled = |log: &str| {
+            let after_write = log.rsplit("trigger: our own write").next().unwrap_or_default();
+            let last = log.lines().next_back().unwrap_or_default();
+            after_write.contains("looked at the node")
+                && !last.contains("trigger")
+                && !last.contains("looking at the node")
+        };
+        until(|| is_settled(&self.log()), || self.log());
     }
 
     pub fn is_running(&mut self) -> bool {

@@ -1,6 +1,9 @@
 //! How fast and how large the device plugin is, seen from an emulated kubelet. Figures, not verdicts: a busy machine is no
 //! defect of the plugin.
 
+mod events;
+mod idle;
+
 use std::error::Error;
 use std::fs;
 use std::io::Write;
@@ -70,7 +73,9 @@ pub async fn run(plugin: &Path, out: &mut dyn Write) -> Result<(), Box<dyn Error
     {
         writeln!(out, "{line}")?;
     }
-    Ok(())
+    drop(running);
+    events::run(plugin, out).await?;
+    idle::run(plugin, out).await
 }
 
 fn tell(out: &mut dyn Write, what: &str, mut times: Vec<Duration>) -> std::io::Result<()> {

@@ -451,3 +451,18 @@ fn two_nics_cannot_share_what_is_unique() {
         assert_eq!(listing(sim.node.root()), before, "{spec} left something");
     }
 }
+
+#[test]
+fn a_reload_of_the_driver_takes_classes_and_modules_along_and_counts_from_0_again() {
+    let sim = Sim::new(&[c1(), c1()]);
+    sim.node.rebind(FIRST).expect("rebound");
+    let loaded = listing(&sim.node.root().join("sys/module"));
+    sim.node.unload_driver().expect("unloaded");
+    assert_eq!(sim.cxi_numbers(), [None, None]);
+    assert_eq!(sim.names("sys/class"), ["net"]);
+    assert!(sim.names("sys/module").is_empty() && sim.names("sys/bus/pci/drivers").is_empty());
+    assert!(sim.names("dev").is_empty());
+    sim.node.load_driver().expect("loaded");
+    assert_eq!(sim.cxi_numbers(), [Some(0), Some(1)]);
+    assert_eq!(listing(&sim.node.root().join("sys/module")), loaded);
+}

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueEnum};
 use cxi_sim::node::{Kind, Nic, NicSpec, Node, Variant};
@@ -29,6 +29,9 @@ Examples:
 pub struct Args {
     #[command(subcommand)]
     action: Action,
+    /// Have the kernel tell by uevents of what comes and goes; needs CAP_SYS_ADMIN in an own network namespace (unshare --net)
+    #[arg(long, global = true)]
+    uevents: bool,
 }
 
 #[derive(Subcommand)]
@@ -73,6 +76,11 @@ enum Action {
         dir: PathBuf,
         /// PCI address of the NIC
         pci: String,
+    },
+    /// Unload the driver and load it again: every NIC gets a new cxi number, from 0
+    Reload {
+        /// Directory of the node
+        dir: PathBuf,
     },
     /// Replace the value of an attribute
     Set {
@@ -122,6 +130,10 @@ enum Output {
 
 /// Runs one action.
 pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    let open = |dir: &Path| -> Result<Node, cxi_sim::node::Error> {
+        let node = Node::open(dir)?;
+        if args.uevents { node.with_uevents() } else { Ok(node) }
+    };
     let report = match &args.action {
         Action::Create {
             dir,
@@ -138,12 +150,18 @@ pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
             }?;
             format!("{}: {} NICs; {}\n", dir.display(), nics.len(), node.device_nodes()?)
         }
-        Action::Add { dir, nic } => format!("{}\n", Node::open(dir)?.add(nic)?),
+        Action::Add { dir, nic } => format!("{}\n", open(dir)?.add(nic)?),
         Action::Remove { dir, pci } => {
-            Node::open(dir)?.remove(pci)?;
+            open(dir)?.remove(pci)?;
             String::new()
         }
-        Action::Rebind { dir, pci } => format!("cxi{}\n", Node::open(dir)?.rebind(pci)?),
+        Action::Rebind { dir, pci } => format!("cxi{}\n", open(dir)?.rebind(pci)?),
+        Action::Reload { dir } => {
+            let node = open(dir)?;
+            node.unload_driver()?;
+            node.load_driver()?;
+            String::new()
+        }
         Action::Set {
             dir,
             pci,

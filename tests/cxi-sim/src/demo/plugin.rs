@@ -24,6 +24,11 @@ pub struct Plugin {
 impl Plugin {
     /// Starts the program on the node in `folder`; its log goes to `daemon.log` there.
     pub fn start(program: &Path, folder: &Path) -> Done<Self> {
+        Self::start_with(program, folder, &[])
+    }
+
+    /// The same with more flags.
+    pub fn start_with(program: &Path, folder: &Path, flags: &[&str]) -> Done<Self> {
         let (kubelet_dir, cdi_dir) = (folder.join("kubelet"), folder.join("cdi"));
         let child = Command::new(program)
             .arg("--root")
@@ -34,6 +39,7 @@ impl Plugin {
             .arg(&cdi_dir)
             .arg("--run-dir")
             .arg(folder.join("run"))
+            .args(flags)
             .stdin(Stdio::null())
             .stderr(File::create(folder.join("daemon.log"))?)
             .kill_on_drop(true)

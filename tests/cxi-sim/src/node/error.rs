@@ -58,6 +58,9 @@ pub enum Error {
         /// What is wrong, and what would be right.
         why: String,
     },
+    /// The kernel would not broadcast a uevent.
+    #[error("cannot send uevents: {0}; it takes CAP_SYS_ADMIN in an own network namespace (unshare --net)")]
+    Uevents(#[source] io::Error),
     /// No variant has this name.
     #[error("no variant \"{0}\": use V1 to V17")]
     Variant(String),

@@ -4,7 +4,8 @@
 //! [`Node`] builds `sys/`, `dev/`, `usr/lib64/`, `opt/cray/lib64/` and `run/cxi/` and changes them as the driver would,
 //! in its order, while programs look at them. Names, modes, values (with or without newline) and link targets are those
 //! of the driver (HewlettPackard/shs-cxi-driver, drivers/net/ethernet/hpe/ss1) and of the kernel. No root, hardware or
-//! kernel module is needed. What a tree of files cannot do: uevents, netlink messages, and commands on `/dev/cxiN`.
+//! kernel module is needed. [`Node::with_uevents`] lets the kernel tell of each change. What remains undone: link messages,
+//! and commands on `/dev/cxiN`.
 
 mod attributes;
 mod device_node;
@@ -19,11 +20,13 @@ mod spec;
 mod state;
 mod steps;
 mod tree;
+mod uevents;
 mod variant;
 
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -38,6 +41,7 @@ use operations::Operation;
 use pci::PciAddress;
 use state::State;
 use tree::Tree;
+use uevents::Uevents;
 
 /// An emulated node in a directory.
 ///
@@ -48,6 +52,7 @@ use tree::Tree;
 #[derive(Debug, Clone)]
 pub struct Node {
     tree: Tree,
+    uevents: Option<Arc<Uevents>>,
 }
 
 /// One NIC of a node, as [`Node::nics`] lists it.
@@ -115,11 +120,12 @@ impl Node {
         let mut operation = Operation {
             tree: &tree,
             state: &mut state,
+            uevents: None,
             observer: &mut |_, _| {},
         };
         nics.iter().try_for_each(|spec| operation.add(spec).map(drop))?;
         state.save(&tree)?;
-        Ok(Self { tree })
+        Ok(Self { tree, uevents: None })
     }
 
     /// Opens the node in this directory.
@@ -129,8 +135,46 @@ impl Node {
     pub fn open(dir: impl AsRef<Path>) -> Result<Self> {
         let node = Self {
             tree: Tree::new(dir.as_ref().to_owned()),
+            uevents: None,
         };
         State::load(&node.tree).map(|_| node)
+    }
+
+    /// The same node, of whose changes the kernel tells by uevents in the network namespace of this thread, in the order
+    /// of the real driver.
+    ///
+    /// # Errors
+    /// [`Error::Uevents`] when that is not allowed here.
+    pub fn with_uevents(self) -> Result<Self> {
+        let uevents = Uevents::open().map_err(Error::Uevents)?;
+        // Of no consequence, and refused where the real ones would be.
+        uevents
+            .send("change", "devices/virtual/mem/null", "mem", "")
+            .map_err(Error::Uevents)?;
+        Ok(Self {
+            uevents: Some(Arc::new(uevents)),
+            ..self
+        })
+    }
+
+    /// Has the kernel tell this often of a device that is no NIC.
+    ///
+    /// # Errors
+    /// [`Error::Uevents`] when that is not allowed here.
+    pub fn burst_of_foreign_uevents(&self, count: usize) -> Result<()> {
+        let uevents = Uevents::open().map_err(Error::Uevents)?;
+        let send = || uevents.send("change", "devices/virtual/mem/null", "mem", "");
+        (0..count).try_for_each(|_| send()).map_err(Error::Uevents)
+    }
+
+    /// A uevent about a NIC that this process sends itself, pretending to be the kernel. Listeners must not heed it.
+    ///
+    /// # Errors
+    /// [`Error::Uevents`] when that is not allowed here.
+    pub fn forge_uevent(&self, action: &str, subsystem: &str) -> Result<()> {
+        let uevents = Uevents::open().map_err(Error::Uevents)?;
+        let path = "devices/pci0000:20/0000:20:01.1/0000:21:00.0";
+        uevents.forge(action, path, subsystem).map_err(Error::Uevents)
     }
 
     /// The node's directory: what programs under test take as the prefix of the host's tree.
@@ -201,6 +245,16 @@ impl Node {
         })
     }
 
+    /// Unloads the driver's modules: every NIC loses its driver, and the classes go.
+    pub fn unload_driver(&self) -> Result<()> {
+        self.change(|operation| operation.unload_driver())
+    }
+
+    /// Loads the driver's modules and binds the driver to every NIC. The numbers begin at 0 again.
+    pub fn load_driver(&self) -> Result<()> {
+        self.change(|operation| operation.load_driver())
+    }
+
     /// Replaces the value of an attribute in one step, keeping its mode. `attribute` is relative to the PCI directory, such
     /// as `properties/pct_eq` or `net/hsn0/carrier`; `value` is written as it is, so mind the newline. A name that is not
     /// there is added, with mode 0444. A rebind brings the driver's own values back.
@@ -239,6 +293,7 @@ impl Node {
         let mut operation = Operation {
             tree: &self.tree,
             state: &mut state,
+            uevents: self.uevents.as_deref(),
             observer: &mut |_, _| {},
         };
         let answer = action(&mut operation)?;

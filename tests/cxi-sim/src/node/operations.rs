@@ -11,6 +11,8 @@ use super::spec::NicSpec;
 use super::state::{NicState, State};
 use super::steps::{BIND, Stage, Step, UNBIND};
 use super::tree::{Tree, remove_file};
+use super::uevents::Uevents;
+use super::{attributes, skeleton};
 
 /// Called after every step, with the NIC it was done to; tests watch the order with it.
 pub(super) type Observer<'a> = &'a mut dyn FnMut(Step, &NicState);
@@ -19,6 +21,8 @@ pub(super) type Observer<'a> = &'a mut dyn FnMut(Step, &NicState);
 pub(super) struct Operation<'a> {
     pub tree: &'a Tree,
     pub state: &'a mut State,
+    /// Tells of every step.
+    pub uevents: Option<&'a Uevents>,
     pub observer: Observer<'a>,
 }
 
@@ -71,6 +75,33 @@ impl Operation<'_> {
         let nic = nic.clone();
         self.make(&nic, &BIND)?;
         Ok(bound.cxi)
+    }
+
+    /// Takes the driver from every NIC, then its classes and modules from the node.
+    pub fn unload_driver(&mut self) -> Result<()> {
+        while let Some(nic) = self.state.nics.iter().find(|nic| nic.bound.is_some()) {
+            self.unbind(nic.pci)?;
+        }
+        skeleton::remove_driver(self.tree)?;
+        self.tell_of_modules("remove")
+    }
+
+    /// Brings modules and classes back and binds every NIC.
+    pub fn load_driver(&mut self) -> Result<()> {
+        skeleton::install_driver(self.tree)?;
+        self.tell_of_modules("add")?;
+        self.state.next_cxi = 0;
+        let unbound = self.state.nics.iter().filter(|nic| nic.bound.is_none());
+        let addresses: Vec<_> = unbound.map(|nic| nic.pci).collect();
+        addresses.into_iter().try_for_each(|pci| self.bind(pci).map(drop))
+    }
+
+    fn tell_of_modules(&self, action: &str) -> Result<()> {
+        let Some(uevents) = self.uevents else { return Ok(()) };
+        attributes::MODULES.iter().try_for_each(|(module, _)| {
+            let path = format!("module/{module}");
+            uevents.send(action, &path, "module", "").map_err(Error::Uevents)
+        })
     }
 
     /// Replaces the value of an attribute, or adds one to a directory that is there.
@@ -171,6 +202,9 @@ impl Operation<'_> {
         };
         for step in steps {
             stage.make(*step)?;
+            if let Some(uevents) = self.uevents {
+                uevents.made(*step, nic).map_err(Error::Uevents)?;
+            }
             (self.observer)(*step, nic);
         }
         Ok(())
@@ -184,6 +218,9 @@ impl Operation<'_> {
         };
         for step in steps {
             stage.unmake(*step)?;
+            if let Some(uevents) = self.uevents {
+                uevents.unmade(*step, nic).map_err(Error::Uevents)?;
+            }
             (self.observer)(*step, nic);
         }
         Ok(())
@@ -239,6 +276,7 @@ mod tests {
         let mut operation = Operation {
             tree: &tree,
             state: &mut state,
+            uevents: None,
             observer: &mut ignore,
         };
         before.iter().for_each(|spec| assert!(operation.add(spec).is_ok()));
@@ -246,6 +284,7 @@ mod tests {
         action(&mut Operation {
             tree: &tree,
             state: &mut state,
+            uevents: None,
             observer: &mut note,
         })
         .expect("done");

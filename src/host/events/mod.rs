@@ -1,0 +1,187 @@
+//! Where triggers come from. Each source is a hint only, so it may fail: then the slow poll finds what it would have told.
+
+mod cxi_errors;
+mod files;
+mod links;
+mod listener;
+mod uevents;
+
+use std::collections::BTreeSet;
+use std::future::pending;
+use std::io;
+
+use nix::net::if_::if_nametoindex;
+
+use self::cxi_errors::CxiErrors;
+use self::files::Files;
+pub use self::files::{Content, Watcher};
+use self::links::Links;
+use self::uevents::Uevents;
+use super::roots::Roots;
+use crate::trigger::Trigger;
+
+/// A source of triggers.
+trait Listen: Sized {
+    /// For people.
+    const NAME: &'static str;
+
+    fn open() -> io::Result<Self>;
+
+    /// Waits for the next trigger. An error ends the source.
+    async fn next(&mut self) -> io::Result<Trigger>;
+}
+
+/// All sources.
+#[derive(Debug)]
+pub struct Events {
+    uevents: Source<Uevents>,
+    links: Source<Links>,
+    cxi_errors: Source<CxiErrors>,
+    files: Source<Files>,
+    private_network: Option<String>,
+    is_kernel_sysfs: bool,
+}
+
+impl Events {
+    /// Opens each source; one that cannot be opened is tried again by [`prepare`](Self::prepare).
+    pub fn new(roots: &Roots) -> Self {
+        Self {
+            uevents: Source::default(),
+            links: Source::default(),
+            cxi_errors: Source::default(),
+            files: Source::default(),
+            private_network: None,
+            is_kernel_sysfs: roots.is_kernel_sysfs(),
+        }
+    }
+
+    /// Before a scan: opens what is lost. What is returned watches directories; it does so before the scan, too, so that
+    /// nothing is missed after it.
+    pub fn prepare(&mut self) -> Option<Watcher> {
+        self.uevents.open();
+        self.links.open();
+        self.cxi_errors.open();
+        self.files.open();
+        self.files.listener.as_ref().map(Files::watcher)
+    }
+
+    /// After a scan: takes stock, and hears the link messages of these interfaces.
+    pub fn follow(&mut self, interfaces: BTreeSet<String>) {
+        self.note_private_network(&interfaces);
+        if let Some(files) = &self.files.listener {
+            let watched = files.problem().map_or(Ok(()), |problem| Err(io::Error::other(problem)));
+            self.files.note(watched);
+        }
+        if let Some(links) = &mut self.links.listener {
+            links.follow(interfaces);
+        }
+    }
+
+    /// sysfs shows the interfaces of the network namespace that it was mounted in, netlink those of ours.
+    fn note_private_network(&mut self, interfaces: &BTreeSet<String>) {
+        let is_elsewhere = |interface: &String| if_nametoindex(interface.as_str()).is_err();
+        match interfaces.first() {
+            Some(first) if interfaces.iter().all(is_elsewhere) => {
+                let reason = format!("in a private network namespace: {first} is not in it");
+                let news = format!(
+                    "{reason}: no link messages, interface uevents and driver error messages of the host; \
+                     the slow poll (--pulse) takes their place"
+                );
+                match (&self.private_network, self.is_kernel_sysfs) {
+                    (None, true) => tracing::warn!("{news}"),
+                    // The interfaces of an emulated node are nowhere.
+                    (None, false) => tracing::info!("{news}"),
+                    (Some(_), _) => {}
+                }
+                self.private_network = Some(reason);
+            }
+            Some(_) => self.private_network = None,
+            None => {} // no NIC, no evidence
+        }
+    }
+
+    /// Waits for the next trigger.
+    pub async fn next(&mut self) -> Trigger {
+        tokio::select! {
+            trigger = self.uevents.next() => trigger,
+            trigger = self.links.next() => trigger,
+            trigger = self.cxi_errors.next() => trigger,
+            trigger = self.files.next() => trigger,
+        }
+    }
+
+    /// Every source by name, and why it is not heard, or not wholly.
+    pub fn sources(&self) -> [(&'static str, Option<&str>); 4] {
+        let private = self.private_network.as_deref();
+        [
+            (Uevents::NAME, self.uevents.lost.as_deref().or(private)),
+            (Links::NAME, self.links.lost.as_deref().or(private)),
+            (CxiErrors::NAME, self.cxi_errors.lost.as_deref().or(private)),
+            (Files::NAME, self.files.lost.as_deref()),
+        ]
+    }
+}
+
+/// A source that may be lost.
+#[derive(Debug)]
+struct Source<T> {
+    listener: Option<T>,
+    lost: Option<String>,
+}
+
+impl<T: Listen> Default for Source<T> {
+    fn default() -> Self {
+        let mut source = Self {
+            listener: None,
+            lost: None,
+        };
+        source.open();
+        source
+    }
+}
+
+impl<T: Listen> Source<T> {
+    fn open(&mut self) {
+        if self.listener.is_some() {
+            return;
+        }
+        match T::open() {
+            Ok(listener) => {
+                self.listener = Some(listener);
+                self.note(Ok(()));
+            }
+            Err(error) => self.note(Err(error)),
+        }
+    }
+
+    /// Says once that the source is lost, and once that it is back.
+    fn note(&mut self, state: io::Result<()>) {
+        match state {
+            Err(error) => {
+                let reason = error.to_string();
+                if self.lost.is_none() {
+                    tracing::warn!("no {}: {reason}; the slow poll (--pulse) takes their place", T::NAME);
+                }
+                self.lost = Some(reason);
+            }
+            Ok(()) if self.listener.is_some() && self.lost.take().is_some() => {
+                tracing::info!("{} are heard again", T::NAME);
+            }
+            Ok(()) => {}
+        }
+    }
+
+    async fn next(&mut self) -> Trigger {
+        let Some(listener) = &mut self.listener else {
+            return pending().await;
+        };
+        match listener.next().await {
+            Ok(trigger) => trigger,
+            Err(error) => {
+                self.listener = None;
+                self.note(Err(error));
+                Trigger::Source(T::NAME)
+            }
+        }
+    }
+}

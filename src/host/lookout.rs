@@ -1,0 +1,163 @@
+//! Looks at the node on threads of their own and waits only so long: a read that hangs must stop neither kubelet's
+//! service nor the news of the other NICs.
+//!
+//! A NIC at which a look hangs is passed over, and stays as it was, until that look ends. So there is at most one
+//! thread for each NIC that hangs, and one for the rest of the node.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
+
+use super::scan::Scanner;
+use crate::inventory::{Inventory, Nic, Reading, Unread};
+use crate::pci::PciAddress;
+
+/// How long a look may stay at one place. The driver answers from memory, in microseconds.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Where a look is, and which NICs it passes over.
+#[derive(Debug, Clone, Default)]
+pub struct Course {
+    at: Arc<Mutex<(u64, Option<PciAddress>)>>,
+    passed_over: BTreeMap<PciAddress, Option<Nic>>,
+}
+
+impl Course {
+    /// The look is at this NIC now, or at none in particular.
+    pub(super) fn is_at(&self, address: Option<PciAddress>) {
+        let mut at = self.at.lock().unwrap_or_else(PoisonError::into_inner);
+        *at = (at.0.wrapping_add(1), address);
+    }
+
+    /// For a NIC to be passed over, what was known of it.
+    pub(super) fn passes_over(&self, address: PciAddress) -> Option<Option<&Nic>> {
+        self.passed_over.get(&address).map(Option::as_ref)
+    }
+
+    /// A count of the steps, and where the look is.
+    fn position(&self) -> (u64, Option<PciAddress>) {
+        *self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is done on the thread of a look, before it, because it may hang as well.
+pub type Preparation = Arc<dyn Fn() + Send + Sync>;
+
+/// Looks at the node.
+pub struct Lookout {
+    scanner: Arc<Scanner>,
+    on_news: Arc<dyn Fn() + Send + Sync>,
+    known: BTreeMap<PciAddress, Nic>,
+    hanging: Vec<Hanging>,
+}
+
+/// A look that has not come back.
+struct Hanging {
+    at: Option<PciAddress>,
+    task: JoinHandle<Reading<Inventory>>,
+}
+
+impl std::fmt::Debug for Lookout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let hanging: BTreeSet<_> = self.hanging.iter().map(|hanging| hanging.at).collect();
+        f.debug_struct("Lookout")
+            .field("hanging", &hanging)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Lookout {
+    /// Calls `on_news` when a look that hung has ended.
+    pub fn new(scanner: Scanner, on_news: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            scanner: Arc::new(scanner),
+            on_news: Arc::new(on_news),
+            known: BTreeMap::new(),
+            hanging: Vec::new(),
+        }
+    }
+
+    /// Everything there is now; of a NIC that does not answer, what was known before.
+    ///
+    /// # Errors
+    /// The node as a whole could not be looked at.
+    pub async fn look(&mut self, prepare: &Preparation) -> Reading<Inventory> {
+        loop {
+            self.forget_ended();
+            if self.hanging.iter().any(|hanging| hanging.at.is_none()) {
+                return Err(Unread::new("the node", "an earlier look still hangs"));
+            }
+            match self.look_once(Arc::clone(prepare)).await {
+                Ok(inventory) => {
+                    let nics = inventory.nics.iter();
+                    self.known = nics.map(|nic| (nic.address, nic.clone())).collect();
+                    return Ok(inventory);
+                }
+                Err(Some(unread)) => return Err(unread),
+                Err(None) => {}
+            }
+        }
+    }
+
+    /// One look; an error without a reason means that one NIC is to be passed over.
+    async fn look_once(&mut self, prepare: Preparation) -> Result<Inventory, Option<Unread>> {
+        let course = self.course();
+        let is_late = Arc::new(AtomicBool::new(false));
+        let mut task = {
+            let (scanner, course) = (Arc::clone(&self.scanner), course.clone());
+            let (is_late, on_news) = (Arc::clone(&is_late), Arc::clone(&self.on_news));
+            spawn_blocking(move || {
+                prepare();
+                let found = scanner.scan_along(&course);
+                if is_late.load(Ordering::SeqCst) {
+                    on_news();
+                }
+                found
+            })
+        };
+        let mut before = course.position();
+        let at = loop {
+            match timeout(PATIENCE, &mut task).await {
+                Ok(Ok(found)) => return found.map_err(Some),
+                Ok(Err(error)) => return Err(Some(Unread::new("the node", error))),
+                Err(_elapsed) if course.position() != before => before = course.position(),
+                Err(_elapsed) => break before.1,
+            }
+        };
+        is_late.store(true, Ordering::SeqCst);
+        self.hanging.push(Hanging { at, task });
+        let patience = PATIENCE.as_secs();
+        let Some(nic) = at else {
+            return Err(Some(Unread::new(
+                "the node",
+                format!("a look at it hangs for {patience} s"),
+            )));
+        };
+        tracing::error!(%nic, "reading it hangs for {patience} s: it stays as it was until it answers");
+        Err(None)
+    }
+
+    fn course(&self) -> Course {
+        let hanging = self.hanging.iter().filter_map(|hanging| hanging.at);
+        Course {
+            at: Arc::default(),
+            passed_over: hanging
+                .map(|address| (address, self.known.get(&address).cloned()))
+                .collect(),
+        }
+    }
+
+    fn forget_ended(&mut self) {
+        self.hanging.retain(|hanging| {
+            let ended = hanging.task.is_finished();
+            if let Some(nic) = hanging.at.filter(|_| ended) {
+                tracing::info!(%nic, "it answers again");
+            }
+            !ended
+        });
+    }
+}

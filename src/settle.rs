@@ -1,0 +1,106 @@
+//! When to look at the node: at the first trigger at once; all that come within the settle time fold into one more look
+//! after it. So a burst costs two looks, and the last one has seen everything that was there when the last trigger came.
+
+use std::time::Duration;
+
+/// Knows no clock: every point in time is what the caller says, counted from a beginning of its choosing.
+#[derive(Debug, Clone)]
+pub struct Settle {
+    time: Duration,
+    wanted: bool,
+    not_before: Duration,
+}
+
+impl Settle {
+    /// With this settle time.
+    pub fn new(time: Duration) -> Self {
+        Self {
+            time,
+            wanted: false,
+            not_before: Duration::ZERO,
+        }
+    }
+
+    /// A trigger has come.
+    pub fn trigger(&mut self) {
+        self.wanted = true;
+    }
+
+    /// When to look: possibly a point that has passed already, which means now. None without a trigger.
+    pub fn due(&self) -> Option<Duration> {
+        self.wanted.then_some(self.not_before)
+    }
+
+    /// A look begins. What is triggered from now on is a matter of the next one.
+    pub fn begin(&mut self, now: Duration) {
+        self.wanted = false;
+        self.not_before = now.saturating_add(self.time);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// Plays triggers at these milliseconds, with looks that take `cost`; returns when the looks began.
+    fn looks(triggers: &[u32], cost: u32) -> Vec<u32> {
+        let mut settle = Settle::new(50 * MS);
+        let mut triggers = triggers.iter().peekable();
+        let (mut began, mut free_at) = (Vec::new(), 0);
+        for now in 0..10_000 {
+            while triggers.next_if(|at| **at <= now).is_some() {
+                settle.trigger();
+            }
+            if now >= free_at && settle.due().is_some_and(|due| due <= now * MS) {
+                settle.begin(now * MS);
+                began.push(now);
+                free_at = now + cost;
+            }
+        }
+        began
+    }
+
+    #[test]
+    fn the_first_trigger_looks_at_once_and_a_lone_one_once() {
+        assert_eq!(looks(&[7], 0), [7]);
+        assert_eq!(looks(&[0], 0), [0]);
+        assert_eq!(looks(&[7, 200], 0), [7, 200]);
+    }
+
+    #[test]
+    fn later_ones_fold_into_one_look_after_the_settle_time() {
+        assert_eq!(looks(&[7, 8, 9, 56], 0), [7, 57]);
+        assert_eq!(looks(&[7, 57], 0), [7, 57]);
+    }
+
+    #[test]
+    fn a_trigger_during_a_long_look_is_not_lost() {
+        assert_eq!(looks(&[0, 30, 180], 200), [0, 200]);
+    }
+
+    #[test]
+    fn a_storm_is_bounded_and_its_end_is_seen() {
+        let storm: Vec<u32> = (0..1_000).collect();
+        let began = looks(&storm, 3);
+        assert_eq!(began.len(), 21);
+        assert!(began.last().is_some_and(|last| *last >= 999));
+    }
+
+    #[test]
+    fn whatever_comes_the_last_look_is_after_the_last_trigger_and_none_is_too_early() {
+        for seed in 0..500 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let count = random.usize(1..60);
+            let mut triggers: Vec<u32> = (0..count).map(|_| random.u32(..5_000)).collect();
+            triggers.sort_unstable();
+            let began = looks(&triggers, random.u32(..120));
+            assert!(
+                began.len() <= triggers.len() && began.last() >= triggers.last(),
+                "seed {seed}"
+            );
+            assert!(began.is_sorted_by(|a, b| b - a >= 50), "seed {seed}: {began:?}");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Why the node is looked at. For the log and for counting only: a trigger carries no state.
+
+use std::fmt;
+
+/// Something that asks for a look at the node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trigger {
+    /// The kernel made, removed or changed a device.
+    Uevent {
+        /// `add`, `remove` and so on.
+        action: String,
+        /// The device below `/sys`.
+        device: String,
+    },
+    /// A NIC's network interface has changed.
+    Link(String),
+    /// Files that matter have changed.
+    Files(String),
+    /// A source had more events than it could keep: which they were does not matter.
+    Overflow(&'static str),
+    /// A source that was lost is back, or one has just been lost.
+    Source(&'static str),
+    /// Someone sent SIGHUP.
+    Hangup,
+    /// A card's texts have come, or a look that hung has ended.
+    News,
+    /// The slow poll.
+    Pulse,
+    /// We have written the CDI file: is it still so?
+    Written,
+    /// What went wrong before is tried again.
+    Retry,
+}
+
+impl fmt::Display for Trigger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uevent { action, device } => write!(f, "uevent {action} {device}"),
+            Self::Link(interface) => write!(f, "link {interface}"),
+            Self::Files(path) => write!(f, "file {path}"),
+            Self::Overflow(source) => write!(f, "{source} overflowed"),
+            Self::Source(source) => write!(f, "{source} came or went"),
+            Self::Hangup => f.write_str("SIGHUP"),
+            Self::News => f.write_str("news of an earlier look"),
+            Self::Pulse => f.write_str("slow poll"),
+            Self::Written => f.write_str("our own write"),
+            Self::Retry => f.write_str("another try"),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What an idle plugin costs, and what the slow poll adds.
+
+use std::error::Error;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::{PATIENCE, RESOURCE};
+use crate::demo::plugin::Plugin;
+use crate::kubelet::Kubelet;
+use crate::node::{Kind, NicSpec, Node, scratch_dir};
+
+const NICS: usize = 8;
+/// Helper threads end after 10 s without work, which is a wake-up, too.
+const SETTLE: Duration = Duration::from_secs(12);
+const WINDOW: Duration = Duration::from_secs(10);
+/// Polls in a minute by default (`--pulse 30`).
+const POLLS: f64 = 2.0;
+
+/// What a process has used: CPU time in microseconds, and how often it was woken.
+#[derive(Debug, Clone, Copy)]
+struct Used {
+    cpu_us: f64,
+    wakeups: f64,
+}
+
+pub(super) async fn run(plugin: &Path, out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
+    let without = window(plugin, "0").await?;
+    // Ten polls in the window: one is a tenth.
+    let with = window(plugin, "1").await?;
+    let seconds = WINDOW.as_secs_f64();
+    let per_minute = |value: f64| value * 60.0 / seconds;
+    let one = |with: f64, without: f64| (with - without) / seconds;
+    let (cpu, wakeups) = (one(with.cpu_us, without.cpu_us), one(with.wakeups, without.wakeups));
+    for (what, polls) in [("--pulse 0", 0.0), ("--pulse 30", POLLS)] {
+        writeln!(
+            out,
+            "idle minute, {NICS} NICs, {what:<11} cpu {:.0} us  wake-ups {:.0}",
+            per_minute(without.cpu_us) + polls * cpu,
+            per_minute(without.wakeups) + polls * wakeups,
+        )?;
+    }
+    writeln!(
+        out,
+        "one slow poll, {NICS} NICs              cpu {cpu:.0} us  wake-ups {wakeups:.1}"
+    )?;
+    Ok(())
+}
+
+async fn window(plugin: &Path, pulse: &str) -> Result<Used, Box<dyn Error>> {
+    let folder = scratch_dir()?;
+    Node::create(folder.path().join("node"), &vec![NicSpec::new(Kind::Cassini2); NICS])?;
+    let kubelet = Kubelet::start(&folder.path().join("kubelet"))?;
+    let plugin = Plugin::start_with(plugin, folder.path(), &["--pulse", pulse])?;
+    kubelet
+        .wait_for(RESOURCE, PATIENCE, |devices| devices.len() == NICS)
+        .await?;
+    let pid = plugin.pid().ok_or("the plugin has ended")?;
+    sleep(SETTLE).await;
+    let before = used(pid)?;
+    sleep(WINDOW).await;
+    let after = used(pid)?;
+    Ok(Used {
+        cpu_us: after.cpu_us - before.cpu_us,
+        wakeups: after.wakeups - before.wakeups,
+    })
+}
+
+/// Sums over the threads; none ends within the window.
+fn used(pid: u32) -> Result<Used, Box<dyn Error>> {
+    let mut used = Used {
+        cpu_us: 0.0,
+        wakeups: 0.0,
+    };
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let thread = thread?.path();
+        let schedule = fs::read_to_string(thread.join("schedstat"))?;
+        let nanoseconds: f64 = schedule.split(' ').next().unwrap_or_default().parse()?;
+        used.cpu_us += nanoseconds / 1000.0;
+        let status = fs::read_to_string(thread.join("status"))?;
+        let switches = status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        used.wakeups += switches.unwrap_or("0").trim().parse::<f64>()?;
+    }
+    Ok(used)
+}

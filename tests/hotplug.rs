@@ -1,0 +1,368 @@
+//! What the kernel tells of, kubelet and the CDI file know: uevents of the real kernel in a network namespace of each
+//! test's own, about an emulated node. There is no slow poll here (`--pulse 0`) and no SIGHUP, so only events can help.
+#![cfg(test)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use common::daemon::{Daemon, Host, PATIENCE, RESOURCE, assert_no_violations, wait_for};
+use common::{Generator, network, say};
+use cxi_device_plugin::cdi::render::Policy;
+use cxi_device_plugin::host::libraries::Libraries;
+use cxi_device_plugin::host::roots::{RootArgs, Roots};
+use cxi_device_plugin::host::scan::Scanner;
+use cxi_device_plugin::snapshot::Snapshot;
+use cxi_sim::kubelet::Kubelet;
+use cxi_sim::node::{Kind, NicSpec, Node};
+use netlink_sys::protocols::NETLINK_ROUTE;
+use netlink_sys::{Socket, SocketAddr};
+
+const A: &str = "0000:21:00.0";
+const B: &str = "0000:61:00.0";
+const C: &str = "0000:a1:00.0";
+const D: &str = "0000:e1:00.0";
+
+const EVENTS_ONLY: [&str; 2] = ["--pulse", "0"];
+
+/// A node whose changes the kernel tells of, with a daemon and a kubelet that know it.
+struct Rig {
+    host: Host,
+    node: Node,
+    daemon: Daemon,
+    kubelet: Kubelet,
+}
+
+impl Rig {
+    async fn new(nics: &[NicSpec]) -> Self {
+        let host = Host::new(nics);
+        let node = host.node.clone().with_uevents().unwrap();
+        let (daemon, kubelet) = (host.start(&EVENTS_ONLY), host.kubelet());
+        let rig = Self {
+            host,
+            node,
+            daemon,
+            kubelet,
+        };
+        let has_a_list = |kubelet: &Kubelet| kubelet.transcript().iter().any(|line| line.text.contains("\"list\""));
+        assert!(rig.kubelet.wait_until(PATIENCE, has_a_list).await);
+        rig.quiet().await;
+        rig
+    }
+
+    /// The list that follows from the node as it is now.
+    fn fresh_list(&self) -> Vec<(String, bool)> {
+        let roots = Roots::new(&RootArgs {
+            prefix: Some(self.node.root().to_owned()),
+            ..RootArgs::default()
+        });
+        let inventory = Scanner::new(roots.unwrap(), Libraries::Listed).scan().unwrap();
+        let listing = Snapshot::of(&inventory, &Policy::default()).listing();
+        listing.into_iter().map(|device| (device.id, device.healthy)).collect()
+    }
+
+    /// Waits until kubelet's list and the CDI file are those that follow from the node as it is.
+    async fn quiet(&self) {
+        let expected = self.fresh_list();
+        let expected: Vec<_> = expected.iter().map(|(id, healthy)| (id.as_str(), *healthy)).collect();
+        wait_for(&self.kubelet, &expected).await;
+        let generated = if self.node.nics().unwrap().iter().any(|nic| nic.cxi.is_some()) {
+            Generator::below(self.node.root()).dry_run()
+        } else {
+            String::new()
+        };
+        self.host.wait_for_spec(|spec| spec == generated);
+    }
+
+    /// Every list that kubelet has got: the health by id.
+    fn lists(&self) -> Vec<BTreeMap<String, bool>> {
+        let transcript = self.kubelet.transcript();
+        let lists = transcript.iter().filter(|line| line.text.contains("\"list\""));
+        lists.map(|line| list(&line.text)).collect()
+    }
+
+    fn looks(&self) -> usize {
+        self.daemon.log().matches("looking at the node").count()
+    }
+}
+
+fn list(line: &str) -> BTreeMap<String, bool> {
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    let devices = line["devices"].as_array().unwrap().iter();
+    let device =
+        |device: &serde_json::Value| (device["id"].as_str().unwrap().to_owned(), device["health"] == "Healthy");
+    devices.map(device).collect()
+}
+
+fn nics(count: usize) -> Vec<NicSpec> {
+    vec![NicSpec::new(Kind::Cassini1); count]
+}
+
+#[tokio::test]
+async fn nics_come_and_go() {
+    if !network::is_own("nics_come_and_go") {
+        return;
+    }
+    let rig = Rig::new(&nics(1)).await;
+    rig.node.add(&NicSpec::new(Kind::Cassini2)).unwrap();
+    wait_for(&rig.kubelet, &[(A, true), (B, true)]).await;
+    rig.node.remove(A).unwrap();
+    wait_for(&rig.kubelet, &[(B, true)]).await;
+    rig.quiet().await;
+    assert_no_violations(&rig.kubelet);
+}
+
+/// Its node has gone before, so nothing but a uevent tells.
+#[tokio::test]
+async fn a_nic_without_driver_that_goes_is_gone() {
+    if !network::is_own("a_nic_without_driver_that_goes_is_gone") {
+        return;
+    }
+    let rig = Rig::new(&nics(2)).await;
+    rig.node.unbind(A).unwrap();
+    rig.quiet().await;
+    rig.daemon.wait_until_settled();
+    rig.node.remove(A).unwrap();
+    wait_for(&rig.kubelet, &[(B, true)]).await;
+    let event = "trigger: uevent remove /devices/pci0000:20/0000:20:01.1/0000:21:00.0\n";
+    assert!(rig.daemon.log().contains(event), "{}", rig.daemon.log());
+}
+
+#[tokio::test]
+async fn a_rebind_changes_the_node_but_not_the_id_and_the_file_knows_first() {
+    if !network::is_own("a_rebind_changes_the_node_but_not_the_id_and_the_file_knows_first") {
+        return;
+    }
+    let rig = Rig::new(&nics(2)).await;
+    for _ in 0..20 {
+        rig.node.unbind(A).unwrap();
+        wait_for(&rig.kubelet, &[(A, false), (B, true)]).await;
+        let number = rig.node.bind(A).unwrap();
+        wait_for(&rig.kubelet, &[(A, true), (B, true)]).await;
+        let spec = rig.host.spec();
+        assert!(
+            spec.contains(&format!("path: /dev/cxi{number}\n")),
+            "cxi{number}: {spec}"
+        );
+    }
+    for list in rig.lists() {
+        assert!(list.contains_key(A) && list.get(B) == Some(&true), "{list:?}");
+    }
+    assert_no_violations(&rig.kubelet);
+}
+
+#[tokio::test]
+async fn the_driver_may_come_later_and_come_anew() {
+    if !network::is_own("the_driver_may_come_later_and_come_anew") {
+        return;
+    }
+    let host = Host::new(&nics(2));
+    let node = host.node.clone().with_uevents().unwrap();
+    node.unload_driver().unwrap();
+    let (daemon, kubelet) = (host.start(&EVENTS_ONLY), host.kubelet());
+    wait_for(&kubelet, &[(A, false), (B, false)]).await;
+    assert!(!host.spec_file().exists());
+    let rig = Rig {
+        host,
+        node,
+        daemon,
+        kubelet,
+    };
+    for _ in 0..3 {
+        rig.node.load_driver().unwrap();
+        wait_for(&rig.kubelet, &[(A, true), (B, true)]).await;
+        rig.quiet().await;
+        rig.node.unload_driver().unwrap();
+        wait_for(&rig.kubelet, &[(A, false), (B, false)]).await;
+        rig.quiet().await;
+    }
+    for action in ["add", "remove"] {
+        let event = format!("trigger: uevent {action} /module/cxi_ss1\n");
+        assert!(rig.daemon.log().contains(&event), "{}", rig.daemon.log());
+    }
+    assert_eq!(rig.kubelet.registrations(RESOURCE), 1);
+    assert_no_violations(&rig.kubelet);
+}
+
+#[tokio::test]
+async fn four_nics_at_once_are_one_file_and_one_list() {
+    if !network::is_own("four_nics_at_once_are_one_file_and_one_list") {
+        return;
+    }
+    let rig = Rig::new(&[]).await;
+    let (looks, lists) = (rig.looks(), rig.lists().len());
+    rig.daemon.pause();
+    for spec in nics(4) {
+        rig.node.add(&spec).unwrap();
+    }
+    rig.daemon.wake();
+    wait_for(&rig.kubelet, &[(A, true), (B, true), (C, true), (D, true)]).await;
+    rig.quiet().await;
+    assert_eq!(rig.lists().len(), lists + 1, "{:?}", rig.lists());
+    assert_eq!(rig.daemon.log().matches("wrote ").count(), 1, "{}", rig.daemon.log());
+    // One at once, one for the rest, and one for the file that was written.
+    assert!(rig.looks() <= looks + 3, "{}", rig.daemon.log());
+}
+
+#[tokio::test]
+async fn a_forged_uevent_does_nothing() {
+    if !network::is_own("a_forged_uevent_does_nothing") {
+        return;
+    }
+    let rig = Rig::new(&nics(1)).await;
+    let (looks, lists) = (rig.looks(), rig.lists().len());
+    rig.node.set(A, "properties/pct_eq", b"0\n").unwrap();
+    rig.node.forge_uevent("add", "cxi_user").unwrap();
+    rig.daemon.wait_for_log("ignored a netlink message");
+    assert_eq!((rig.looks(), rig.lists().len()), (looks, lists), "{}", rig.daemon.log());
+    rig.node.add(&NicSpec::new(Kind::Cassini1)).unwrap();
+    wait_for(&rig.kubelet, &[(A, false), (B, true)]).await;
+}
+
+#[tokio::test]
+async fn lost_events_are_said_and_made_up_for() {
+    if !network::is_own("lost_events_are_said_and_made_up_for") {
+        return;
+    }
+    let rig = Rig::new(&nics(2)).await;
+    rig.node.unbind(A).unwrap();
+    rig.quiet().await;
+    rig.daemon.pause();
+    rig.node.burst_of_foreign_uevents(20_000).unwrap();
+    rig.node.remove(A).unwrap();
+    rig.daemon.wake();
+    wait_for(&rig.kubelet, &[(B, true)]).await;
+    rig.daemon.wait_for_log("kernel uevents overflowed: some are lost");
+    assert!(
+        !rig.daemon
+            .log()
+            .contains("trigger: uevent remove /devices/pci0000:20/0000:20:01.1/0000:21:00.0\n")
+    );
+}
+
+#[tokio::test]
+async fn link_messages_of_our_interfaces_count_and_those_of_others_do_not() {
+    if !network::is_own("link_messages_of_our_interfaces_count_and_those_of_others_do_not") {
+        return;
+    }
+    // The one interface of the new namespace is taken for the NIC's.
+    let ours = NicSpec::new(Kind::Cassini1).netdev("lo");
+    let (ours, other) = (Rig::new(&[ours]).await, Rig::new(&nics(1)).await);
+    assert!(!ours.daemon.log().contains("WARN"), "{}", ours.daemon.log());
+    other
+        .daemon
+        .wait_for_log("in a private network namespace: hsn0 is not in it");
+    for up in [true, false] {
+        for rig in [&ours, &other] {
+            rig.node.link(A, !up).unwrap();
+        }
+        set_loopback(up);
+        wait_for(&ours.kubelet, &[(A, !up)]).await;
+    }
+    assert!(ours.daemon.log().contains("trigger: link lo"));
+    assert!(!other.daemon.log().contains("trigger: link"), "{}", other.daemon.log());
+}
+
+/// `ip link set lo up` or `down`.
+fn set_loopback(up: bool) {
+    const RTM_NEWLINK: u16 = 16;
+    const NLM_F_REQUEST_AND_ACK: u16 = 5;
+    const IFF_UP: u32 = 1;
+    let mut message = Vec::new();
+    message.extend(32u32.to_ne_bytes());
+    message.extend(RTM_NEWLINK.to_ne_bytes());
+    message.extend(NLM_F_REQUEST_AND_ACK.to_ne_bytes());
+    message.extend([0; 12]); // sequence, port, family and type of interface
+    message.extend(1u32.to_ne_bytes()); // the first interface
+    message.extend(if up { IFF_UP } else { 0 }.to_ne_bytes());
+    message.extend(IFF_UP.to_ne_bytes());
+    let mut socket = Socket::new(NETLINK_ROUTE).unwrap();
+    socket.bind_auto().unwrap();
+    socket.send_to(&message, &SocketAddr::new(0, 0), 0).unwrap();
+    let mut answer = Vec::with_capacity(4096);
+    socket.recv_from(&mut answer, 0).unwrap();
+    assert_eq!(answer[16..20], [0; 4], "refused");
+}
+
+#[tokio::test]
+async fn after_10000_random_steps_list_and_file_are_those_of_a_fresh_scan() {
+    if !network::is_own("after_10000_random_steps_list_and_file_are_those_of_a_fresh_scan") {
+        return;
+    }
+    let seed = std::env::var("CXI_RANDOM_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+    say(&format!("CXI_RANDOM_SEED={seed}"));
+    let mut random = fastrand::Rng::with_seed(seed);
+    let rig = Rig::new(&nics(2)).await;
+    let began = Instant::now();
+    let (looks, lists) = (rig.looks(), rig.lists().len());
+    let (mut steps, mut operations) = (0, 0);
+    while steps < 10_000 {
+        steps += random_operation(&rig.node, &mut random);
+        operations += 1;
+        // Now and then the daemon catches up; else it always meets a node in flight.
+        if random.u8(..) == 0 {
+            rig.quiet().await;
+        }
+    }
+    rig.quiet().await;
+    let (looks, lists) = (rig.looks() - looks, rig.lists().len() - lists);
+    let log = rig.daemon.log();
+    let writes = log.matches("wrote ").count() + log.matches("removed ").count();
+    let time = began.elapsed();
+    say(&format!(
+        "{steps} steps of {operations} operations in {} ms: {looks} looks, {lists} lists, {writes} writes",
+        time.as_millis()
+    ));
+    // Looks are at least the settle time apart, and each is at most one write and two lists.
+    assert!(looks as u128 <= time.as_millis() / 50 + 2, "{looks} looks in {time:?}");
+    assert!(
+        writes <= looks + 2 && lists <= 2 * looks,
+        "{writes} writes and {lists} lists of {looks} looks"
+    );
+    assert!(!log.contains("restored") && !log.contains("ERROR"), "{log}");
+    let transcript = rig.kubelet.transcript();
+    let lists: Vec<_> = transcript
+        .iter()
+        .filter(|line| line.text.contains("\"list\""))
+        .collect();
+    for pair in lists.windows(2) {
+        assert_ne!(pair[0].text, pair[1].text, "no list without news");
+    }
+    assert_no_violations(&rig.kubelet);
+}
+
+/// One operation; returns how many parts of a NIC came or went.
+fn random_operation(node: &Node, random: &mut fastrand::Rng) -> usize {
+    let nics = node.nics().unwrap();
+    let kinds = [Kind::Cassini1, Kind::Cassini2];
+    let one = random.choice(&nics);
+    match (random.u8(..16), one) {
+        (0..3, _) if nics.len() < 6 => {
+            node.add(&NicSpec::new(kinds[random.usize(..2)])).unwrap();
+            7
+        }
+        (0..6, Some(nic)) if nics.len() > 1 => {
+            node.remove(&nic.pci).unwrap();
+            if nic.cxi.is_some() { 7 } else { 1 }
+        }
+        (15, _) => {
+            node.unload_driver().unwrap();
+            node.load_driver().unwrap();
+            12 * nics.len()
+        }
+        (_, Some(nic)) if nic.cxi.is_none() => {
+            node.bind(&nic.pci).unwrap();
+            6
+        }
+        (0..8, Some(nic)) => {
+            node.unbind(&nic.pci).unwrap();
+            6
+        }
+        (_, Some(nic)) => {
+            node.rebind(&nic.pci).unwrap();
+            12
+        }
+        (_, None) => 0,
+    }
+}
