@@ -3,6 +3,7 @@ complete -c cxi-device-plugin -l kubelet-dir -d 'Kubelet\'s directory for device
 complete -c cxi-device-plugin -l cdi-dir -d 'Directory for the CDI spec' -r -F
 complete -c cxi-device-plugin -l run-dir -d 'Directory for the daemon\'s own state [default: $RUNTIME_DIRECTORY of systemd, or /run/cxi-device-plugin]' -r -F
 complete -c cxi-device-plugin -l enable-cdi -d 'Answer kubelet with CDI names instead of device nodes and mounts; DIR sets --cdi-dir, too' -r -F
+complete -c cxi-device-plugin -l pulse -d 'Seconds between two looks at the node without an event, for what has none; 0 for no such looks' -r
 complete -c cxi-device-plugin -l log-level -d 'Least severe messages to log' -r
 complete -c cxi-device-plugin -l libraries -d 'Libraries that containers get from the host' -r -f -a "listed\t'libfabric and libcxi of the host'
 none\t'Nothing: for images that bring their own'"
