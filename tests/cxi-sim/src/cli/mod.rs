@@ -4,6 +4,7 @@ mod bench;
 mod demo;
 mod kubelet;
 mod node;
+mod scenario;
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -23,6 +24,7 @@ struct Cli {
 enum Command {
     Node(node::Args),
     Kubelet(kubelet::Args),
+    Scenario(scenario::Args),
     Demo(demo::Args),
     Bench(bench::Args),
 }
@@ -32,6 +34,7 @@ pub fn run() -> ExitCode {
     let result: Result<ExitCode, Box<dyn Error>> = match Cli::parse().command {
         Command::Node(args) => node::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Kubelet(args) => Ok(kubelet::run(&args)),
+        Command::Scenario(args) => scenario::run(&args),
         Command::Demo(args) => demo::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
     };

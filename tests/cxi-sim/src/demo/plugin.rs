@@ -24,10 +24,21 @@ pub struct Plugin {
 impl Plugin {
     /// Starts the program on the node in `folder`; its log goes to `daemon.log` there.
     pub fn start(program: &Path, folder: &Path) -> Done<Self> {
+        Self::start_on(program, folder, Some(&folder.join("node")))
+    }
+
+    /// As [`Plugin::start`], with the host's tree at `root`; none is the machine's own. The log of an earlier one is kept.
+    pub fn start_on(program: &Path, folder: &Path, root: Option<&Path>) -> Done<Self> {
         let (kubelet_dir, cdi_dir) = (folder.join("kubelet"), folder.join("cdi"));
-        let child = Command::new(program)
-            .arg("--root")
-            .arg(folder.join("node"))
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(folder.join("daemon.log"))?;
+        let mut command = Command::new(program);
+        if let Some(root) = root {
+            command.arg("--root").arg(root);
+        }
+        let child = command
             .arg("--kubelet-dir")
             .arg(&kubelet_dir)
             .arg("--cdi-dir")
@@ -35,7 +46,7 @@ impl Plugin {
             .arg("--run-dir")
             .arg(folder.join("run"))
             .stdin(Stdio::null())
-            .stderr(File::create(folder.join("daemon.log"))?)
+            .stderr(log)
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| format!("cannot start {}: {error}; `make build` makes it", program.display()))?;
@@ -64,16 +75,21 @@ impl Plugin {
             .map_err(|_| "the daemon does not end after SIGTERM")??)
     }
 
+    /// Kills the plugin as the kernel does when memory is short.
+    pub async fn kill(&mut self) -> Done {
+        Ok(self.child.kill().await?)
+    }
+
     /// The CDI spec on disk.
     pub fn spec(&self) -> Done<String> {
         fs::read_to_string(&self.spec)
             .map_err(|error| format!("no CDI spec at {}: {error}", self.spec.display()).into())
     }
 
-    /// Waits until the spec is as `wanted`: a removal reaches kubelet before it reaches the file.
+    /// Waits until the spec is as `wanted`, empty if there is none: a removal reaches kubelet before it reaches the file.
     pub async fn wait_for_spec(&self, what: &str, wanted: impl Fn(&str) -> bool) -> Done {
         let as_wanted = async {
-            while !self.spec().is_ok_and(|spec| wanted(&spec)) {
+            while !wanted(&self.spec().unwrap_or_default()) {
                 sleep(Duration::from_millis(2)).await;
             }
         };

@@ -7,9 +7,11 @@
 //! kernel module is needed. What a tree of files cannot do: uevents, netlink messages, and commands on `/dev/cxiN`.
 
 mod attributes;
+mod backend;
 mod device_node;
 mod elf;
 mod error;
+mod guest;
 mod libraries;
 mod operations;
 mod pci;
@@ -27,8 +29,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
+pub use backend::Backend;
 pub use device_node::DeviceNodes;
 pub use error::{Error, Result};
+pub use guest::Guest;
 pub use scratch::scratch_dir;
 pub use spec::{Kind, NicSpec};
 pub use variant::Variant;
@@ -226,6 +230,25 @@ impl Node {
     /// [`Error::Unbound`] when no driver is bound.
     pub fn link(&self, pci: &str, up: bool) -> Result<()> {
         self.change_nic(pci, |operation, pci| operation.link(pci, up))
+    }
+
+    /// Unloads the driver's modules: every NIC loses its driver, classes and modules go; the PCI devices stay.
+    pub fn unload_driver(&self) -> Result<()> {
+        self.change(|operation| operation.unload_driver())
+    }
+
+    /// Loads the driver's modules again: every NIC gets a new cxi number, counted from 0.
+    pub fn load_driver(&self) -> Result<()> {
+        self.change(|operation| operation.load_driver())
+    }
+
+    /// Gives a NIC up, as the driver does after an error it cannot recover from: PCI `enable` 0, no bus master, link down;
+    /// device node and directories stay. A rebind brings it back.
+    ///
+    /// # Errors
+    /// [`Error::Unbound`] when no driver is bound.
+    pub fn fatal_error(&self, pci: &str) -> Result<()> {
+        self.change_nic(pci, |operation, pci| operation.fatal_error(pci))
     }
 
     fn change_nic<T>(&self, pci: &str, action: impl FnOnce(&mut Operation, PciAddress) -> Result<T>) -> Result<T> {

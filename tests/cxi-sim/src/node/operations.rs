@@ -4,13 +4,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path};
 
-use super::attributes::link_words;
+use super::attributes::{self, link_words};
 use super::error::{Error, Result};
 use super::pci::PciAddress;
+use super::skeleton;
 use super::spec::NicSpec;
 use super::state::{NicState, State};
 use super::steps::{BIND, Stage, Step, UNBIND};
 use super::tree::{Tree, remove_file};
+use super::variant::Variant;
 
 /// Called after every step, with the NIC it was done to; tests watch the order with it.
 pub(super) type Observer<'a> = &'a mut dyn FnMut(Step, &NicState);
@@ -71,6 +73,38 @@ impl Operation<'_> {
         let nic = nic.clone();
         self.make(&nic, &BIND)?;
         Ok(bound.cxi)
+    }
+
+    /// Unloads the driver: every NIC loses it, and its modules and classes go. The VFs go with it.
+    pub fn unload_driver(&mut self) -> Result<()> {
+        for pci in self.state.nics.iter().map(|nic| nic.pci).collect::<Vec<_>>() {
+            // A VF is gone as soon as its PF is unbound.
+            if self.state.find(pci).is_some() && self.nic(pci)?.bound.is_some() {
+                self.unbind(pci)?;
+            }
+        }
+        skeleton::unload_driver(self.tree)
+    }
+
+    /// Loads the driver: it binds to every NIC and counts cxi numbers from 0 again.
+    pub fn load_driver(&mut self) -> Result<()> {
+        skeleton::load_driver(self.tree)?;
+        self.state.next_cxi = 0;
+        let free = self.state.nics.iter().filter(|nic| nic.bound.is_none());
+        let free: Vec<_> = free.map(|nic| nic.pci).collect();
+        free.into_iter().try_for_each(|pci| self.bind(pci).map(drop))
+    }
+
+    /// What the driver does after an error it cannot recover from (`cass_disable_device()`, cass_core.c): the function is
+    /// no bus master any more and not enabled; directories and nodes stay, and the link goes down.
+    pub fn fatal_error(&self, pci: PciAddress) -> Result<()> {
+        let nic = self.nic(pci)?;
+        nic.bound.ok_or_else(|| Error::Unbound(pci.to_string()))?;
+        let mut dead = nic.clone();
+        dead.spec.variants.push(Variant::V15);
+        self.set(pci, "config", &attributes::config(&dead))?;
+        self.set(pci, "enable", attributes::enable(&dead).as_bytes())?;
+        self.link(pci, false)
     }
 
     /// Replaces the value of an attribute, or adds one to a directory that is there.
