@@ -7,7 +7,7 @@
 
 static u32 version(struct cxi_dev *cdev)
 {
-	return emu_is_c2(cdev->nic) ? 0x21 : 0x11;
+	return emu_is_c2(cdev->nic) ? 0x21 : 0x12;
 }
 
 /* Mb/s of the netdev. */
