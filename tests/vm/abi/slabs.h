@@ -11,7 +11,7 @@ struct slabs {
 		char name[64];
 		long objects;
 	} caches[MOST_SLABS];
-	/* Live objects allocated by our modules; -1 without slub_debug=U. */
+	/* Live objects allocated below calls of our modules; -1 without slub_debug=U. */
 	long ours;
 };
 

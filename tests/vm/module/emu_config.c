@@ -130,6 +130,8 @@ void emu_config_port(struct emu_root *root)
 	put(config, PCI_PRIMARY_BUS, 1, root->bus_number);
 	put(config, PCI_SECONDARY_BUS, 1, root->bus_number + 1);
 	put(config, PCI_SUBORDINATE_BUS, 1, root->bus_number + 1);
+	/* No window for ports, none that is not prefetchable: base above limit. */
+	put(config, PCI_IO_BASE, 1, 0xf0);
 	put(config, PCI_MEMORY_BASE, 2, 0xfff0);
 	put(config, PCI_PREF_MEMORY_BASE, 2, (first >> 16 & 0xfff0) | PCI_PREF_RANGE_TYPE_64);
 	put(config, PCI_PREF_MEMORY_LIMIT, 2, (last >> 16 & 0xfff0) | PCI_PREF_RANGE_TYPE_64);

@@ -4,9 +4,23 @@
 
 #include "emu_private.h"
 
-/* Above anything a guest has; nothing answers there and nothing looks. */
-#define WINDOW_BASE	0x8000000000ULL
-#define WINDOW_SIZE	0x2000000000ULL
+/*
+ * Nothing answers there and nothing looks: room for a PF and its VFs, above the
+ * guest's memory, and around what x86 keeps for HyperTransport below 1 TiB.
+ */
+#define WINDOW_BASE	0x1000000000ULL
+#define WINDOW_SIZE	0xa00000000ULL
+#define HOLE_START	0xfd00000000ULL
+#define HOLE_END	0x10000000000ULL
+
+static u64 window_start(unsigned int index)
+{
+	u64 below = (HOLE_START - WINDOW_BASE) / WINDOW_SIZE;
+
+	if (index < below)
+		return WINDOW_BASE + index * WINDOW_SIZE;
+	return HOLE_END + (index - below) * WINDOW_SIZE;
+}
 
 static LIST_HEAD(roots);
 static unsigned int root_count;
@@ -57,7 +71,7 @@ unlock:
 static struct emu_root *root_new(u16 domain, u8 bus)
 {
 	struct emu_root *root = kzalloc(sizeof(*root), GFP_KERNEL);
-	u64 start = WINDOW_BASE + root_count * WINDOW_SIZE;
+	u64 start = window_start(root_count);
 
 	if (!root)
 		return NULL;
