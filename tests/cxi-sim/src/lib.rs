@@ -6,3 +6,4 @@ pub mod demo;
 pub mod kubelet;
 pub mod node;
 pub mod scenario;
+pub mod sysfs;

@@ -5,7 +5,7 @@ PCI=0000:21:00.0
 
 # order SOURCE: action and subsystem of each event of the NIC, in the order of arrival.
 order() {
-    sed -n "s#^$1\[[0-9.]*\] \([a-z]*\) .*/$PCI[^ ]* (\(pci\|cxi\|cxi_user\|net\))\$#\1 \2#p" "$REPORTS/udev"
+    sed -n "s#^$1 *\[[0-9.]*\] \([a-z]*\) .*/$PCI[^ ]* (\(pci\|cxi\|cxi_user\|net\))\$#\1 \2#p" "$REPORTS/udev"
 }
 
 last_has_come() { [[ $(order UDEV | tail -n 1) == 'remove pci' ]]; }
@@ -64,7 +64,7 @@ udev_passes_all_on() {
 property() { awk -v event="$1" -v key="$2=" 'found && index($0, key) == 1 { print substr($0, length(key) + 1); exit } $0 ~ event { found = 1 }' "$REPORTS/udev"; }
 
 node_properties() {
-    local event="^KERNEL.* add .*\\(cxi_user\\)"
+    local event="^KERNEL.* add .*/$PCI/.*\\(cxi_user\\)"
     expect DEVNAME /dev/cxi0 "$(property "$event" DEVNAME)"
     expect DEVMODE 0666 "$(property "$event" DEVMODE)"
     # The numbers are dynamic: those of the line "ucxi" in /proc/devices.
@@ -72,7 +72,7 @@ node_properties() {
     expect MINOR 0 "$(property "$event" MINOR)"
 }
 
-driver_property() { expect DRIVER cxi_ss1 "$(property '^KERNEL.* bind .*\(pci\)' DRIVER)"; }
+driver_property() { expect DRIVER cxi_ss1 "$(property "^KERNEL.* bind .*/$PCI \\(pci\\)" DRIVER)"; }
 
 check 'vm: events of one NIC are recorded' record_events
 check 'vm: the kernel sends them in the order of the driver' kernel_order

@@ -91,6 +91,8 @@ struct emu_nic {
 	/* Guards what follows. */
 	spinlock_t lock;
 	bool link;
+	/* The link went down with the driver's giving up; a new probe trains it again. */
+	bool link_lost;
 	u32 nid;
 	bool nid_set;
 	u32 pct_eq;

@@ -40,6 +40,7 @@ static int set_link(struct emu_nic *nic, bool up)
 	spin_lock(&nic->lock);
 	changed = nic->link != up;
 	nic->link = up;
+	nic->link_lost = false;
 	if (changed && up)
 		nic->up_count++;
 	spin_unlock(&nic->lock);
@@ -151,7 +152,13 @@ static int do_fatal(struct emu_nic *nic, char *rest)
 	if (nic->events)
 		disabled = nic->events->fatal(nic->driver, flag, bit);
 	mutex_unlock(&nic->events_lock);
-	return disabled ? set_link(nic, false) : 0;
+	if (!disabled || !emu_nic_link(nic))
+		return 0;
+	set_link(nic, false);
+	spin_lock(&nic->lock);
+	nic->link_lost = true;
+	spin_unlock(&nic->lock);
+	return 0;
 }
 
 /* As if pulled out without a word: config reads all ones. */

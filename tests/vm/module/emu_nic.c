@@ -124,6 +124,12 @@ void emu_nic_attach(struct emu_nic *nic, const struct emu_events *events,
 		    void *driver)
 {
 	mutex_lock(&nic->events_lock);
+	spin_lock(&nic->lock);
+	if (events && nic->link_lost) {
+		nic->link = true;
+		nic->link_lost = false;
+	}
+	spin_unlock(&nic->lock);
 	nic->events = events;
 	nic->driver = driver;
 	mutex_unlock(&nic->events_lock);

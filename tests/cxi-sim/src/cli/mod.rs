@@ -5,6 +5,7 @@ mod demo;
 mod kubelet;
 mod node;
 mod scenario;
+mod sysfs;
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -25,6 +26,7 @@ enum Command {
     Node(node::Args),
     Kubelet(kubelet::Args),
     Scenario(scenario::Args),
+    Sysfs(sysfs::Args),
     Demo(demo::Args),
     Bench(bench::Args),
 }
@@ -35,6 +37,7 @@ pub fn run() -> ExitCode {
         Command::Node(args) => node::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Kubelet(args) => Ok(kubelet::run(&args)),
         Command::Scenario(args) => scenario::run(&args),
+        Command::Sysfs(args) => sysfs::run(&args),
         Command::Demo(args) => demo::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
     };

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use cxi_sim::kubelet::{Outcome, Scenario};
+use cxi_sim::kubelet::Scenario;
 use cxi_sim::node::{Backend, Guest, Node, scratch_dir};
-use cxi_sim::scenario::{Stage, Trigger};
+use cxi_sim::scenario::{Outcome, Stage, Trigger};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,7 +41,7 @@ pub struct Args {
     /// How the daemon learns that the node has changed
     #[arg(long, value_enum, default_value_t = Tell::Sighup)]
     trigger: Tell,
-    /// Write each transcript, without what a real kubelet cannot show, to DIR/NAME.transcript
+    /// Write what kubelet saw, without what depends on speed, to DIR/NAME.transcript
     #[arg(long, value_name = "DIR")]
     transcripts: Option<PathBuf>,
 }
@@ -101,7 +101,7 @@ async fn one(args: &Args, name: &str, scenario: &Scenario) -> Result<bool, Box<d
     let outcome = stage.run(scenario, backend.as_mut()).await;
     if let Some(directory) = &args.transcripts {
         fs::create_dir_all(directory)?;
-        fs::write(directory.join(format!("{name}.transcript")), core_of(&outcome))?;
+        fs::write(directory.join(format!("{name}.transcript")), lines(&outcome.settled))?;
     }
     let passed = outcome.failures.is_empty();
     let mut text = format!("{} scenario {name}: {depth}\n", if passed { "PASS" } else { "FAIL" });
@@ -131,9 +131,8 @@ fn explain(text: &mut String, outcome: &Outcome, log: &Path) {
     }
 }
 
-fn core_of(outcome: &Outcome) -> String {
-    let core = outcome.transcript.iter().filter(|line| line.core);
-    core.map(|line| format!("{}\n", line.text)).collect()
+fn lines(texts: &[String]) -> String {
+    texts.iter().map(|text| format!("{text}\n")).collect()
 }
 
 fn name_of(file: &Path) -> String {

@@ -4,6 +4,7 @@
 //! the same on both: [`Backend`] is the node, `names` puts the names in the place of PCI addresses.
 
 mod names;
+mod settled;
 mod spec;
 
 use std::path::{Path, PathBuf};
@@ -11,9 +12,10 @@ use std::path::{Path, PathBuf};
 use crate::demo::plugin::Plugin;
 use crate::kubelet::change::{Change, Daemon};
 use crate::kubelet::scenario::Step;
-use crate::kubelet::{Failure, Kubelet, Mismatch, Outcome, Scenario, Settings};
+use crate::kubelet::{Failure, Kubelet, Line, Mismatch, Scenario, Settings};
 use crate::node::Backend;
 use names::Names;
+use settled::Settled;
 
 /// How the daemon learns that the node has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,12 +37,25 @@ pub struct Stage {
     pub trigger: Trigger,
 }
 
+/// What came of a scenario.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Everything that happened.
+    pub transcript: Vec<Line>,
+    /// What a real kubelet shows too, without the lists that another one replaced before a step waited for it: how often a
+    /// daemon looks while a NIC comes or goes is a matter of speed. The same on every node.
+    pub settled: Vec<String>,
+    /// The step that did not hold, if one did not, and every violation. Empty if all is well.
+    pub failures: Vec<Failure>,
+}
+
 /// One run.
 struct Run<'a> {
     stage: &'a Stage,
     backend: &'a mut dyn Backend,
     names: Names,
     plugin: Option<Plugin>,
+    settled: Settled,
 }
 
 type Done = Result<(), Mismatch>;
@@ -59,6 +74,7 @@ impl Stage {
             backend,
             names: Names::default(),
             plugin: None,
+            settled: Settled::default(),
         };
         let mut failures: Vec<_> = run.play(scenario, &mut kubelet).await.err().into_iter().collect();
         failures.extend(kubelet.violations().into_iter().map(Failure::Violation));
@@ -66,7 +82,12 @@ impl Stage {
         transcript
             .iter_mut()
             .for_each(|line| line.text = run.names.put_into(&line.text));
-        Outcome { transcript, failures }
+        let settled = run.settled.of(&transcript);
+        Outcome {
+            transcript,
+            settled,
+            failures,
+        }
     }
 }
 
@@ -87,6 +108,9 @@ impl Run<'_> {
             self.take(scenario, kubelet, step)
                 .await
                 .map_err(failed(number, step.to_string()))?;
+            if matches!(step, Step::Await(_) | Step::AwaitSpec(_)) {
+                self.settled.mark(kubelet.transcript().len());
+            }
         }
         Ok(())
     }
