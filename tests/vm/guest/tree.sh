@@ -2,13 +2,24 @@
 # Does a tree of files show of a NIC what this kernel shows? Each emulation checks the other.
 
 LISTINGS=$REPORTS/listings
+# Not on a file system without device nodes, such as /run.
+FILES=/var/tmp/node
 NIC=0000:21:00.0
 VF=0000:21:00.1
 
-# kernel_list NAME PCI: what the kernel shows. A site brings its netdevs up.
+# kernel_list NAME PCI: what the kernel shows.
 kernel_list() {
     udevadm settle
     "$PAYLOAD/cxi-sim" sysfs list "$2" >"$LISTINGS/guest/$1"
+}
+
+# The kernel tells operstate from the carrier a moment later.
+operstate() { wait_until grep -qx "$2" "/sys/class/net/$1/operstate"; }
+
+# A site brings its netdevs up.
+set_up() {
+    ip link set up dev "$1"
+    operstate "$1" up
 }
 
 # kernel_node SPEC: this NIC and no other.
@@ -16,7 +27,7 @@ kernel_node() {
     load_modules
     tell add "$1"
     udevadm settle
-    ip link set up dev hsn0
+    set_up hsn0
 }
 
 # files_node SPEC...: the same as a tree of files.
@@ -25,11 +36,11 @@ files_node() {
     for spec in "$@"; do
         nics+=(--nic "$spec")
     done
-    rm -rf "$WORK/tree"
-    "$PAYLOAD/cxi-sim" node create "$WORK/tree" "${nics[@]}" >/dev/null
+    rm -rf "$FILES"
+    "$PAYLOAD/cxi-sim" node create "$FILES" "${nics[@]}" >/dev/null
 }
 
-files_list() { "$PAYLOAD/cxi-sim" sysfs list "$2" --root "$WORK/tree" >"$LISTINGS/tree/$1"; }
+files_list() { "$PAYLOAD/cxi-sim" sysfs list "$2" --root "$FILES" >"$LISTINGS/tree/$1"; }
 
 list_all() {
     mkdir -p "$LISTINGS/guest" "$LISTINGS/tree"
@@ -42,20 +53,23 @@ list_all() {
     done
     # The C2 is still there: its link goes down, then the driver gives it up.
     tell link "$NIC" down
+    operstate hsn0 down
     kernel_list c2-link-down "$NIC"
-    "$PAYLOAD/cxi-sim" node link "$WORK/tree" "$NIC" down
+    "$PAYLOAD/cxi-sim" node link "$FILES" "$NIC" down
     files_list c2-link-down "$NIC"
 
     kernel_node c1
     tell fatal "$NIC"
+    operstate hsn0 down
     kernel_list c1-fatal "$NIC"
     files_node c1
-    "$PAYLOAD/cxi-sim" node fatal "$WORK/tree" "$NIC"
+    "$PAYLOAD/cxi-sim" node fatal "$FILES" "$NIC"
     files_list c1-fatal "$NIC"
 
     kernel_node c1
     echo 1 >"/sys/bus/pci/devices/$NIC/sriov_numvfs"
     udevadm settle
+    set_up hsn1
     kernel_list c1-with-vf "$NIC"
     kernel_list c1vf "$VF"
     files_node c1 c1vf

@@ -74,11 +74,25 @@ fn walk(directory: &Path, name: &str, listing: &mut Listing) -> io::Result<()> {
         let path = format!("{name}/{}", entry.file_name().to_string_lossy());
         if entry.file_type()?.is_dir() {
             walk(&entry.path(), &path, listing)?;
+        } else if path == "nic/config" {
+            add_config(&entry.path(), listing);
         } else {
             add(&entry.path(), path, listing);
         }
     }
     Ok(())
+}
+
+/// The configuration space by what matters of its header; the rest is the kernel's business with the hardware.
+fn add_config(path: &Path, listing: &mut Listing) {
+    let bytes = fs::read(path).unwrap_or_default();
+    let part = |range: std::ops::Range<usize>| bytes.get(range).unwrap_or_default().to_vec();
+    // Memory space and bus master; the other bits say how interrupts come.
+    let on = part(4..5).first().map(|command| command & 0b110);
+    listing.insert("nic/config".to_owned(), format!("{} bytes", bytes.len()));
+    listing.insert("nic/config:ids".to_owned(), format!("{:02x?}", part(0..4)));
+    listing.insert("nic/config:enabled".to_owned(), format!("{on:?}"));
+    listing.insert("nic/config:class".to_owned(), format!("{:02x?}", part(8..12)));
 }
 
 fn add(path: &Path, name: String, listing: &mut Listing) {
