@@ -9,7 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ROUNDS 20
+/* The kernel frees what it deferred after 5 s: so long nothing may change. */
+#define QUIET 7
+#define ROUNDS 40
 
 static void put(const char *path, const char *text)
 {
@@ -78,38 +80,42 @@ static long count_ours(void)
 	return sum;
 }
 
-static long read_once(struct slabs *slabs)
+static void read_once(struct slabs *slabs)
 {
 	FILE *stream = fopen("/proc/slabinfo", "re");
 	char line[512];
-	long sum = 0;
 
 	slabs->count = 0;
 	while (stream && slabs->count < MOST_SLABS && fgets(line, sizeof(line), stream)) {
 		char *name = slabs->caches[slabs->count].name;
 		long *objects = &slabs->caches[slabs->count].objects;
+		long *in_slab = &slabs->caches[slabs->count].in_slab;
 
-		if (sscanf(line, "%63s %ld", name, objects) != 2)
+		if (sscanf(line, "%63s %ld %*d %*d %ld", name, objects, in_slab) != 3)
 			continue;
-		sum += *objects;
 		slabs->count++;
 	}
 	if (stream)
 		fclose(stream);
-	return sum;
 }
 
 void slabs_take(struct slabs *slabs)
 {
-	long last = -1, sum = 0;
+	int quiet = 0;
 
-	for (int round = 0; round < ROUNDS && labs(sum - last) > 50; round++) {
-		last = sum;
+	slabs->ours = -2;
+	for (int round = 0; round < ROUNDS && quiet < QUIET; round++) {
+		long ours;
+
 		settle();
-		usleep(200000);
-		sum = read_once(slabs);
+		sleep(1);
+		ours = count_ours();
+		quiet = ours == slabs->ours ? quiet + 1 : 0;
+		slabs->ours = ours;
 	}
-	slabs->ours = count_ours();
+	/* Counting leaves half-used slabs behind, which count as full ones. */
+	settle();
+	read_once(slabs);
 }
 
 int slabs_grown(const struct slabs *before, const struct slabs *after, long limit)
@@ -120,8 +126,10 @@ int slabs_grown(const struct slabs *before, const struct slabs *after, long limi
 		for (int j = 0; j < before->count; j++) {
 			long growth = after->caches[i].objects - before->caches[j].objects;
 
+			/* The slab that a processor works on counts as full. */
 			if (strcmp(after->caches[i].name, before->caches[j].name) ||
-			    growth <= limit)
+			    growth <= limit + sysconf(_SC_NPROCESSORS_ONLN) *
+				      after->caches[i].in_slab)
 				continue;
 			printf("grown: %s by %ld objects to %ld\n", after->caches[i].name, growth,
 			       after->caches[i].objects);

@@ -10,6 +10,7 @@ struct slabs {
 	struct {
 		char name[64];
 		long objects;
+		long in_slab;
 	} caches[MOST_SLABS];
 	/* Live objects allocated below calls of our modules; -1 without slub_debug=U. */
 	long ours;
