@@ -258,19 +258,14 @@ static int verdict(int good, const char *name)
 	return !good;
 }
 
-/* Without the kernel's help the counts are too coarse to mean anything. */
+/* What lingers by chance is few objects, what is lost is one in each cycle. */
 static int compare(const struct slabs *before, const struct slabs *after, unsigned int count)
 {
 	int failed;
 
-	if (before->ours < 0) {
-		printf("SKIPPED the modules' objects came back: no slub_debug=FZPU on the command line\n");
-		printf("SKIPPED no slab has grown: no slub_debug=FZPU on the command line\n");
-		return 0;
-	}
 	printf("objects of the modules: %ld before, %ld after\n", before->ours, after->ours);
 	failed = verdict(before->ours == after->ours, "the modules' objects came back");
-	return failed + verdict(!slabs_grown(before, after, count / 20 + 50), "no slab has grown");
+	return failed + verdict(!slabs_grown(before, after, count / 20 + 20), "no slab has grown");
 }
 
 static void parse(int argc, char **argv, unsigned int *count, uint64_t *seed)
@@ -316,13 +311,18 @@ int main(int argc, char **argv)
 	printf("seed %#llx, %u steps\n", (unsigned long long)seed, count);
 	fflush(stdout);
 	warm_up();
-	slabs_take(&before);
+	if (slabs_known())
+		slabs_take(&before);
 	state = seed ?: 1;
 	run(count);
-	slabs_take(&after);
 	printf("%u of %u steps with a node open, %u calls refused\n", steps_with_open, count,
 	       refused);
 	failed = verdict(steps_with_open * 10 >= count * 8, "nodes were open");
-	failed += compare(&before, &after, count);
+	if (slabs_known()) {
+		slabs_take(&after);
+		failed += compare(&before, &after, count);
+	} else {
+		printf("SKIPPED slabs: boot with slub_debug=FZPU slab_nomerge\n");
+	}
 	return !!failed;
 }
