@@ -9,54 +9,45 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ROUNDS 20
+#define TRACES "/sys/kernel/debug/slab/*/alloc_traces"
+/* The kernel frees what it deferred after 5 s: so long nothing may change. */
+#define QUIET 7
+#define ROUNDS 40
 
-static void put(const char *path, const char *text)
+/* Gives back what is only kept for later: names and inodes. */
+static void settle(void)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return;
-	(void)!write(fd, text, strlen(text));
+	(void)!write(fd, "3", 1);
 	close(fd);
-}
-
-/* Gives back what is only kept for later: cached names, half-empty slabs. */
-static void settle(void)
-{
-	glob_t found;
-
-	put("/proc/sys/vm/drop_caches", "3");
-	if (glob("/sys/kernel/slab/*/shrink", 0, NULL, &found))
-		return;
-	for (size_t i = 0; i < found.gl_pathc; i++)
-		put(found.gl_pathv[i], "1");
-	globfree(&found);
 }
 
 /*
  * sysfs nodes live on while a cached name leads to them, radix trees keep spare
- * nodes: of these no exact number comes back. The slab counts see them grow.
+ * nodes: of these no exact number comes back. Their caches show if they grow.
  */
-static long number_in(const char *line)
+static bool lingers(const char *line)
 {
-	if (strstr(line, "__kernfs_new_node") || strstr(line, "radix_tree_node_alloc"))
-		return 0;
-	return atol(line);
+	return strstr(line, "__kernfs_new_node") || strstr(line, "radix_tree_node_alloc");
 }
 
 /* A block is a line with the number of objects, then the calls that made them. */
-static long count_in(const char *path)
+static long count_in(const char *path, long *ours)
 {
 	FILE *stream = fopen(path, "re");
-	char line[512];
 	long sum = 0, number = 0;
+	char line[512];
 
 	while (stream && fgets(line, sizeof(line), stream)) {
-		if (strstr(line, " age="))
-			number = number_in(line);
+		if (strstr(line, " age=")) {
+			sum += atol(line);
+			number = lingers(line) ? 0 : atol(line);
+		}
 		if (strstr(line, "[cxi_")) {
-			sum += number;
+			*ours += number;
 			number = 0;
 		}
 	}
@@ -65,51 +56,44 @@ static long count_in(const char *path)
 	return sum;
 }
 
-static long count_ours(void)
+static void read_once(struct slabs *slabs)
 {
-	long sum = 0;
 	glob_t found;
 
-	if (glob("/sys/kernel/debug/slab/*/alloc_traces", 0, NULL, &found))
-		return -1;
-	for (size_t i = 0; i < found.gl_pathc; i++)
-		sum += count_in(found.gl_pathv[i]);
-	globfree(&found);
-	return sum;
-}
-
-static long read_once(struct slabs *slabs)
-{
-	FILE *stream = fopen("/proc/slabinfo", "re");
-	char line[512];
-	long sum = 0;
-
-	slabs->count = 0;
-	while (stream && slabs->count < MOST_SLABS && fgets(line, sizeof(line), stream)) {
-		char *name = slabs->caches[slabs->count].name;
-		long *objects = &slabs->caches[slabs->count].objects;
-
-		if (sscanf(line, "%63s %ld", name, objects) != 2)
-			continue;
-		sum += *objects;
+	*slabs = (struct slabs){ 0 };
+	if (glob(TRACES, 0, NULL, &found))
+		return;
+	for (size_t i = 0; i < found.gl_pathc && i < MOST_SLABS; i++) {
+		sscanf(found.gl_pathv[i], "/sys/kernel/debug/slab/%63[^/]",
+		       slabs->caches[i].name);
+		slabs->caches[i].objects = count_in(found.gl_pathv[i], &slabs->ours);
 		slabs->count++;
 	}
-	if (stream)
-		fclose(stream);
-	return sum;
+	globfree(&found);
+}
+
+bool slabs_known(void)
+{
+	glob_t found;
+	int none = glob(TRACES, 0, NULL, &found);
+
+	if (!none)
+		globfree(&found);
+	return !none;
 }
 
 void slabs_take(struct slabs *slabs)
 {
-	long last = -1, sum = 0;
+	long last = -1;
+	int quiet = 0;
 
-	for (int round = 0; round < ROUNDS && labs(sum - last) > 50; round++) {
-		last = sum;
+	for (int round = 0; round < ROUNDS && quiet < QUIET; round++) {
 		settle();
-		usleep(200000);
-		sum = read_once(slabs);
+		sleep(1);
+		read_once(slabs);
+		quiet = slabs->ours == last ? quiet + 1 : 0;
+		last = slabs->ours;
 	}
-	slabs->ours = count_ours();
 }
 
 int slabs_grown(const struct slabs *before, const struct slabs *after, long limit)

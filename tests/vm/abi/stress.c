@@ -258,46 +258,71 @@ static int verdict(int good, const char *name)
 	return !good;
 }
 
-int main(int argc, char **argv)
+/* What lingers by chance is few objects, what is lost is one in each cycle. */
+static int compare(const struct slabs *before, const struct slabs *after, unsigned int count)
 {
-	static struct slabs before, after;
-	unsigned int count = 1000;
-	int option, failed = 0;
-	uint64_t seed;
+	int failed;
 
-	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
-		return 2;
+	printf("objects of the modules: %ld before, %ld after\n", before->ours, after->ours);
+	failed = verdict(before->ours == after->ours, "the modules' objects came back");
+	return failed + verdict(!slabs_grown(before, after, count / 20 + 20), "no slab has grown");
+}
+
+static void parse(int argc, char **argv, unsigned int *count, uint64_t *seed)
+{
+	int option;
+
 	while ((option = getopt(argc, argv, "n:s:c:")) != -1) {
 		if (option == 'n')
-			count = strtoul(optarg, NULL, 0);
+			*count = strtoul(optarg, NULL, 0);
 		else if (option == 's')
-			seed = strtoull(optarg, NULL, 0);
+			*seed = strtoull(optarg, NULL, 0);
 		else if (option == 'c')
 			control = optarg;
 		else
-			return 2;
+			exit(2);
 	}
 	if (access(control, W_OK)) {
 		fprintf(stderr, "cxi-stress: %s: %s\n", control, strerror(errno));
-		return 2;
+		exit(2);
 	}
-	printf("seed %#llx, %u steps\n", (unsigned long long)seed, count);
-	fflush(stdout);
+}
+
+/* What is made once and kept must be there before the count. */
+static void warm_up(void)
+{
 	say("remove-all");
-	/* What is made once and kept must be there before the count. */
 	state = 1;
 	for (int i = 0; i < 4; i++)
 		say("add c1,pci=%s", slots[i]);
 	run(WARM_UP);
-	slabs_take(&before);
+}
+
+int main(int argc, char **argv)
+{
+	static struct slabs before, after;
+	unsigned int count = 1000;
+	int failed;
+	uint64_t seed;
+
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		return 2;
+	parse(argc, argv, &count, &seed);
+	printf("seed %#llx, %u steps\n", (unsigned long long)seed, count);
+	fflush(stdout);
+	warm_up();
+	if (slabs_known())
+		slabs_take(&before);
 	state = seed ?: 1;
 	run(count);
-	slabs_take(&after);
 	printf("%u of %u steps with a node open, %u calls refused\n", steps_with_open, count,
 	       refused);
-	failed += verdict(steps_with_open * 10 >= count * 8, "nodes were open");
-	printf("objects of the modules: %ld before, %ld after\n", before.ours, after.ours);
-	failed += verdict(before.ours == after.ours, "the modules' objects came back");
-	failed += verdict(!slabs_grown(&before, &after, count / 50 + 20), "no slab has grown");
+	failed = verdict(steps_with_open * 10 >= count * 8, "nodes were open");
+	if (slabs_known()) {
+		slabs_take(&after);
+		failed += compare(&before, &after, count);
+	} else {
+		printf("SKIPPED slabs: boot with slub_debug=FZPU slab_nomerge\n");
+	}
 	return !!failed;
 }

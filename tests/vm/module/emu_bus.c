@@ -123,7 +123,7 @@ int emu_add(struct emu_spec *spec)
 		emu_nic_put(pf);
 		return rc;
 	}
-	rc = emu_root_get(spec->domain, spec->bus, &root);
+	rc = emu_root_get(spec->domain, spec->bus, spec->numa, &root);
 	if (rc)
 		return rc;
 	nic = make_nic(spec, root, NULL);

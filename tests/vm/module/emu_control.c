@@ -222,7 +222,9 @@ static int run_on_nic(const char *name, char *rest)
 	int rc = -EINVAL;
 	int i;
 
-	nic = nic_of(address ?: "");
+	if (!address)
+		return -EINVAL;
+	nic = nic_of(address);
 	if (!nic)
 		return -ENODEV;
 	if (!strcmp(name, "remove"))

@@ -52,7 +52,7 @@ void emu_nic_forget(struct emu_nic *nic);
 void emu_config_nic(struct emu_nic *nic);
 void emu_config_port(struct emu_root *root);
 
-int emu_root_get(u16 domain, u8 bus, struct emu_root **found);
+int emu_root_get(u16 domain, u8 bus, int numa, struct emu_root **found);
 void emu_roots_remove(void);
 
 int emu_place(struct emu_spec *spec);

@@ -68,7 +68,7 @@ unlock:
 	return rc;
 }
 
-static struct emu_root *root_new(u16 domain, u8 bus)
+static struct emu_root *root_new(u16 domain, u8 bus, int numa)
 {
 	struct emu_root *root = kzalloc(sizeof(*root), GFP_KERNEL);
 	u64 start = window_start(root_count);
@@ -76,7 +76,7 @@ static struct emu_root *root_new(u16 domain, u8 bus)
 	if (!root)
 		return NULL;
 	root->sysdata.domain = domain;
-	root->sysdata.node = NUMA_NO_NODE;
+	root->sysdata.node = numa;
 	root->bus_number = bus - 1;
 	resource_init(&root->busn, "cxi-emu buses", bus - 1, bus, IORESOURCE_BUS);
 	resource_init(&root->window, "cxi-emu window", start, start + WINDOW_SIZE - 1,
@@ -86,7 +86,7 @@ static struct emu_root *root_new(u16 domain, u8 bus)
 }
 
 /* Finds the root above a bus of NICs, or makes it. It stays until unload. */
-int emu_root_get(u16 domain, u8 bus, struct emu_root **found)
+int emu_root_get(u16 domain, u8 bus, int numa, struct emu_root **found)
 {
 	struct emu_root *root;
 	int rc;
@@ -100,7 +100,7 @@ int emu_root_get(u16 domain, u8 bus, struct emu_root **found)
 		return -EBUSY;
 	if (root_count >= EMU_MAX_ROOTS)
 		return -ENOSPC;
-	root = root_new(domain, bus);
+	root = root_new(domain, bus, numa);
 	if (!root)
 		return -ENOMEM;
 	rc = root_scan(root);
