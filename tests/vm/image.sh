@@ -1,4 +1,6 @@
 # shellcheck shell=bash
+# The rig that sources this uses what is set here.
+# shellcheck disable=SC2034
 # The parts of the guest that do not change with our code, each made once and kept in $CACHE under a name that carries a
 # digest of what it is made from: a change of this file or a new kernel makes it anew, and nothing stale is ever used.
 
@@ -50,7 +52,7 @@ make_kernel() {
 }
 
 download_kernel() (
-    cd "$1"
+    cd "$1" || return 1
     apt-get -q download "linux-image-$KERNEL_RELEASE" && return
     apt-get -q update
     return 1

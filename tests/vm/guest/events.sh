@@ -5,7 +5,7 @@ PCI=0000:21:00.0
 
 # order SOURCE: action and subsystem of each event of the NIC, in the order of arrival.
 order() {
-    sed -n "s#^$1 *\[[0-9.]*\] \([a-z]*\) .*/$PCI[^ ]* (\(pci\|cxi\|cxi_user\|net\))\$#\1 \2#p" "$REPORTS/udev"
+    sed -n "s#^${1} *\[[0-9.]*\] \([a-z]*\) .*/${PCI}[^ ]* (\(pci\|cxi\|cxi_user\|net\))\$#\1 \2#p" "$REPORTS/udev"
 }
 
 last_has_come() { [[ $(order UDEV | tail -n 1) == 'remove pci' ]]; }

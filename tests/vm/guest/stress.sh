@@ -6,7 +6,7 @@ STEPS=1000
 load_modules
 status=0
 "$MODULES/cxi-stress" -n "$STEPS" -s "$(<"$PAYLOAD/seed")" >"$REPORTS/stress" 2>&1 || status=$?
-cat "$REPORTS/stress" | sed '/^\(PASS\|FAIL\) /!s/^/    | /; s/^\(PASS\|FAIL\) /\1 stress: /'
+sed '/^\(PASS\|FAIL\) /!s/^/    | /; s/^\(PASS\|FAIL\) /\1 stress: /' "$REPORTS/stress"
 ended_well() {
     [[ $status == 0 ]]
     # Without owners of slab objects (slub_debug=U) nothing would have been counted.
