@@ -20,7 +20,8 @@ TYPOS_VERSION := 1.52.0
 
 PROGRAMS := cxi-device-plugin cxi-cdi-generator
 SIM := $(TARGET)/debug/cxi-sim
-SHELL_SCRIPTS := .ci/run tests/bench/run tests/e2e/run tests/e2e/lib.sh tests/e2e/podman
+SHELL_SCRIPTS := .ci/run tests/bench/run tests/e2e/run tests/e2e/lib.sh tests/e2e/podman tests/e2e/vm \
+	tests/vm/run tests/vm/image.sh $(wildcard tests/vm/guest/*.sh) tests/vm/guest/run tests/vm/guest/init
 
 export PATH := $(TOOLS)/bin:$(PATH)
 .DEFAULT_GOAL := build
@@ -60,6 +61,10 @@ docs: ## Make the manual pages and completions in packaging/ from the programs; 
 .PHONY: e2e
 e2e: build sim ## Run the rigs with real container engines (root; installs Debian packages)
 	CXI_SIM=$(abspath $(SIM)) tests/e2e/run
+
+.PHONY: vm
+vm: build sim ## Run the checks of tests/vm in a virtual machine (root; installs Debian packages)
+	CXI_SIM=$(abspath $(SIM)) tests/e2e/run vm
 
 .PHONY: bench
 bench: build ## Time the generator on nodes of 1 to 512 NICs, and the daemon with an emulated kubelet

@@ -1,14 +1,13 @@
-//! Every scenario of tests/scenarios with the real daemon: the files that a rig with a real kubelet will run, too.
+//! Every scenario of tests/scenarios with the real daemon on a tree of files. The same files run in the guest of tests/vm.
 #![cfg(test)]
 
 mod common;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use common::daemon::Host;
 use cxi_sim::kubelet::Scenario;
-use cxi_sim::node::{Kind, NicSpec};
+use cxi_sim::scenario::{Stage, Trigger};
 
 #[tokio::test]
 async fn each_scenario_holds_for_the_daemon_and_gives_the_same_transcript_twice() {
@@ -17,27 +16,28 @@ async fn each_scenario_holds_for_the_daemon_and_gives_the_same_transcript_twice(
     for entry in fs::read_dir(folder).unwrap() {
         let file = entry.unwrap().path();
         let scenario = Scenario::from_file(&file).unwrap();
-        let mut transcripts = Vec::new();
-        for _ in 0..2 {
-            let host = Host::new(&[NicSpec::new(Kind::Cassini1), NicSpec::new(Kind::Cassini1)]);
-            let daemon = host.start(&[]);
-            let outcome = scenario.run(&host.kubelet_dir()).await;
-            assert!(
-                outcome.failures.is_empty(),
-                "{}: {:?}\n{}",
-                file.display(),
-                outcome.failures,
-                daemon.log()
-            );
-            let core = outcome
-                .transcript
-                .into_iter()
-                .filter(|line| line.core)
-                .map(|line| line.text);
-            transcripts.push(core.collect::<Vec<_>>());
-        }
+        let transcripts = [run(&file, &scenario).await, run(&file, &scenario).await];
         assert_eq!(transcripts[0], transcripts[1], "{}", file.display());
         ran += 1;
     }
-    assert!(ran >= 3, "only {ran} scenarios");
+    assert!(ran >= 12, "only {ran} scenarios");
+}
+
+/// What kubelet saw in one run, which must hold.
+async fn run(file: &Path, scenario: &Scenario) -> Vec<String> {
+    let (folder, mut node) = common::node(&[]);
+    let stage = Stage {
+        program: PathBuf::from(env!("CARGO_BIN_EXE_cxi-device-plugin")),
+        folder: folder.path().to_owned(),
+        trigger: Trigger::HangUp,
+    };
+    let outcome = stage.run(scenario, &mut node).await;
+    assert!(
+        outcome.failures.is_empty(),
+        "{}: {:?}\n{}",
+        file.display(),
+        outcome.failures,
+        fs::read_to_string(folder.path().join("daemon.log")).unwrap_or_default()
+    );
+    outcome.settled
 }

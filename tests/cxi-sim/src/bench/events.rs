@@ -26,7 +26,12 @@ pub(super) async fn run(plugin: &Path, out: &mut dyn Write) -> Result<(), Box<dy
     let folder = scratch_dir()?;
     let node = Node::create(folder.path().join("node"), &vec![NicSpec::new(Kind::Cassini2); NICS])?.with_uevents()?;
     let kubelet = Kubelet::start(&folder.path().join("kubelet"))?;
-    let plugin = Plugin::start_with(plugin, folder.path(), &["--pulse", "0"])?;
+    let plugin = Plugin::start_on(
+        plugin,
+        folder.path(),
+        Some(&folder.path().join("node")),
+        &["--pulse", "0"],
+    )?;
     let pci = node.nics()?.pop().ok_or("the node has no NIC")?.pci;
     let healthy = |wanted| {
         kubelet.wait_for(RESOURCE, PATIENCE, move |devices| {

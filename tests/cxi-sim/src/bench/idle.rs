@@ -54,7 +54,12 @@ async fn window(plugin: &Path, pulse: &str) -> Result<Used, Box<dyn Error>> {
     let folder = scratch_dir()?;
     Node::create(folder.path().join("node"), &vec![NicSpec::new(Kind::Cassini2); NICS])?;
     let kubelet = Kubelet::start(&folder.path().join("kubelet"))?;
-    let plugin = Plugin::start_with(plugin, folder.path(), &["--pulse", pulse])?;
+    let plugin = Plugin::start_on(
+        plugin,
+        folder.path(),
+        Some(&folder.path().join("node")),
+        &["--pulse", pulse],
+    )?;
     kubelet
         .wait_for(RESOURCE, PATIENCE, |devices| devices.len() == NICS)
         .await?;

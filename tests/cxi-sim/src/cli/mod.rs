@@ -4,6 +4,8 @@ mod bench;
 mod demo;
 mod kubelet;
 mod node;
+mod scenario;
+mod sysfs;
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -23,6 +25,8 @@ struct Cli {
 enum Command {
     Node(node::Args),
     Kubelet(kubelet::Args),
+    Scenario(scenario::Args),
+    Sysfs(sysfs::Args),
     Demo(demo::Args),
     Bench(bench::Args),
 }
@@ -32,6 +36,8 @@ pub fn run() -> ExitCode {
     let result: Result<ExitCode, Box<dyn Error>> = match Cli::parse().command {
         Command::Node(args) => node::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Kubelet(args) => Ok(kubelet::run(&args)),
+        Command::Scenario(args) => scenario::run(&args),
+        Command::Sysfs(args) => sysfs::run(&args),
         Command::Demo(args) => demo::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
     };

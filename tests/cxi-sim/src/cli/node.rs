@@ -106,6 +106,13 @@ enum Action {
         /// Where the link goes
         state: LinkState,
     },
+    /// Make the driver give a NIC up, as after an error it cannot recover from
+    Fatal {
+        /// Directory of the node
+        dir: PathBuf,
+        /// PCI address of the NIC
+        pci: String,
+    },
     /// List the NICs
     List {
         /// Directory of the node
@@ -178,6 +185,10 @@ pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         }
         Action::Link { dir, pci, state } => {
             Node::open(dir)?.link(pci, *state == LinkState::Up)?;
+            String::new()
+        }
+        Action::Fatal { dir, pci } => {
+            Node::open(dir)?.fatal_error(pci)?;
             String::new()
         }
         Action::List { dir, output } => {

@@ -24,15 +24,22 @@ pub struct Plugin {
 impl Plugin {
     /// Starts the program on the node in `folder`; its log goes to `daemon.log` there.
     pub fn start(program: &Path, folder: &Path) -> Done<Self> {
-        Self::start_with(program, folder, &[])
+        Self::start_on(program, folder, Some(&folder.join("node")), &[])
     }
 
-    /// The same with more flags.
-    pub fn start_with(program: &Path, folder: &Path, flags: &[&str]) -> Done<Self> {
+    /// As [`Plugin::start`], with the host's tree at `root` (none is the machine's own) and more flags. The log of an
+    /// earlier one is kept.
+    pub fn start_on(program: &Path, folder: &Path, root: Option<&Path>, flags: &[&str]) -> Done<Self> {
         let (kubelet_dir, cdi_dir) = (folder.join("kubelet"), folder.join("cdi"));
-        let child = Command::new(program)
-            .arg("--root")
-            .arg(folder.join("node"))
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(folder.join("daemon.log"))?;
+        let mut command = Command::new(program);
+        if let Some(root) = root {
+            command.arg("--root").arg(root);
+        }
+        let child = command
             .arg("--kubelet-dir")
             .arg(&kubelet_dir)
             .arg("--cdi-dir")
@@ -41,7 +48,7 @@ impl Plugin {
             .arg(folder.join("run"))
             .args(flags)
             .stdin(Stdio::null())
-            .stderr(File::create(folder.join("daemon.log"))?)
+            .stderr(log)
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| format!("cannot start {}: {error}; `make build` makes it", program.display()))?;
@@ -70,16 +77,21 @@ impl Plugin {
             .map_err(|_| "the daemon does not end after SIGTERM")??)
     }
 
+    /// Kills the plugin as the kernel does when memory is short.
+    pub async fn kill(&mut self) -> Done {
+        Ok(self.child.kill().await?)
+    }
+
     /// The CDI spec on disk.
     pub fn spec(&self) -> Done<String> {
         fs::read_to_string(&self.spec)
             .map_err(|error| format!("no CDI spec at {}: {error}", self.spec.display()).into())
     }
 
-    /// Waits until the spec is as `wanted`: a removal reaches kubelet before it reaches the file.
+    /// Waits until the spec is as `wanted`, empty if there is none: a removal reaches kubelet before it reaches the file.
     pub async fn wait_for_spec(&self, what: &str, wanted: impl Fn(&str) -> bool) -> Done {
         let as_wanted = async {
-            while !self.spec().is_ok_and(|spec| wanted(&spec)) {
+            while !wanted(&self.spec().unwrap_or_default()) {
                 sleep(Duration::from_millis(2)).await;
             }
         };

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod allocation;
+pub mod change;
 mod devices;
 mod directory;
 mod endpoint;
@@ -41,7 +42,7 @@ mod transcript;
 pub use allocation::{AllocateError, Grant};
 pub use devices::Device;
 pub use rules::{Rule, Violation};
-pub use runner::{Failure, Outcome};
+pub use runner::{Failure, Mismatch, Outcome};
 pub use scenario::Scenario;
 pub use transcript::Line;
 

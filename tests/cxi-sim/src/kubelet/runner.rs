@@ -50,12 +50,15 @@ impl fmt::Display for Failure {
 }
 
 /// What a step should have brought, and what it did.
-struct Mismatch {
-    expected: String,
-    seen: String,
+#[derive(Debug)]
+pub struct Mismatch {
+    /// In words.
+    pub expected: String,
+    /// In words.
+    pub seen: String,
 }
 
-fn mismatch(expected: impl Into<String>, seen: impl Into<String>) -> Mismatch {
+pub(crate) fn mismatch(expected: impl Into<String>, seen: impl Into<String>) -> Mismatch {
     Mismatch {
         expected: expected.into(),
         seen: seen.into(),
@@ -96,7 +99,8 @@ impl Scenario {
         }
     }
 
-    async fn take(&self, kubelet: &mut Kubelet, step: &Step) -> Result<(), Mismatch> {
+    /// Does a step of kubelet's.
+    pub(crate) async fn take(&self, kubelet: &mut Kubelet, step: &Step) -> Result<(), Mismatch> {
         let resource = &self.resource;
         let running = kubelet.is_running();
         match step {
@@ -121,6 +125,10 @@ impl Scenario {
                         seen.to_string(),
                     ));
                 }
+            }
+            Step::Node(_) | Step::Daemon(_) | Step::AwaitSpec(_) => {
+                let why = "there is kubelet only: `cxi-sim scenario` runs the whole of it";
+                return Err(mismatch("a node and a daemon", why));
             }
         }
         Ok(())

@@ -4,12 +4,15 @@
 //! resource: beta.hpe.com/cxi
 //! steps:
 //!   - start                                  # also: stop, shutdown, restart, forget
-//!   - await: {healthy: 2, unhealthy: [], within: 10s}
+//!   - await: {healthy: 2, unhealthy: [], numa: {id: [0]}, within: 10s}
 //!   - allocate: {pod: a, count: 2}           # or containers: [[id, id], [id]]; expect_error: part of its text
 //!   - release: {pod: a}
 //!   - expect_registrations: 1
 //! ```
+//!
+//! What else may happen, to the node and to the daemon, is in [`super::change`].
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,7 +20,9 @@ use std::time::Duration;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, de::value::SeqAccessDeserializer};
 
+use super::change::{Change, Daemon, Spec};
 use super::devices::Device;
+use crate::node::{Kind, NicSpec};
 
 /// A scenario file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -25,6 +30,10 @@ use super::devices::Device;
 pub struct Scenario {
     /// The resource every step is about.
     pub resource: String,
+    /// The NICs of the node by name, added in the order of their names. For a plugin that has its node already they are
+    /// only a hint to the reader.
+    #[serde(default = "two_nics")]
+    pub nics: BTreeMap<String, NicSpec>,
     /// What happens, in this order.
     pub steps: Vec<Step>,
 }
@@ -51,6 +60,12 @@ pub enum Step {
     Release(Release),
     /// So often the plugin has tried to register in this life of kubelet.
     ExpectRegistrations(usize),
+    /// Something happens to the node.
+    Node(Change),
+    /// Something happens to the daemon.
+    Daemon(Daemon),
+    /// The CDI spec on disk becomes as told.
+    AwaitSpec(Spec),
 }
 
 /// Devices to wait for. What is left out may be anything.
@@ -61,6 +76,8 @@ pub struct Await {
     pub healthy: Option<Devices>,
     /// The other ones listed.
     pub unhealthy: Option<Devices>,
+    /// NUMA nodes of some of them, as the topology that kubelet was told.
+    pub numa: BTreeMap<String, Vec<i64>>,
     /// How long it may take.
     pub within: Duration,
 }
@@ -70,6 +87,8 @@ pub struct Await {
 struct RawAwait {
     healthy: Option<Devices>,
     unhealthy: Option<Devices>,
+    #[serde(default)]
+    numa: BTreeMap<String, Vec<i64>>,
     #[serde(default = "ten_seconds", deserialize_with = "duration")]
     within: Duration,
 }
@@ -81,15 +100,17 @@ impl TryFrom<RawAwait> for Await {
         RawAwait {
             healthy,
             unhealthy,
+            numa,
             within,
         }: RawAwait,
     ) -> Result<Await, &'static str> {
-        if healthy.is_none() && unhealthy.is_none() {
-            return Err("await needs healthy, unhealthy or both");
+        if healthy.is_none() && unhealthy.is_none() && numa.is_empty() {
+            return Err("await needs healthy, unhealthy, numa or several of them");
         }
         Ok(Await {
             healthy,
             unhealthy,
+            numa,
             within,
         })
     }
@@ -106,7 +127,9 @@ impl Await {
                 .collect();
             wanted.as_ref().is_none_or(|wanted| wanted.fits(&ids))
         };
-        fits(&self.healthy, true) && fits(&self.unhealthy, false)
+        let at = |id: &String, nodes: &Vec<i64>| devices.iter().any(|d| d.id == *id && d.numa == *nodes);
+        let numa = self.numa.iter().all(|(id, nodes)| at(id, nodes));
+        fits(&self.healthy, true) && fits(&self.unhealthy, false) && numa
     }
 }
 
@@ -216,6 +239,12 @@ pub struct Release {
     pub pod: String,
 }
 
+fn two_nics() -> BTreeMap<String, NicSpec> {
+    ["a", "b"]
+        .map(|name| (name.to_owned(), NicSpec::new(Kind::Cassini1)))
+        .into()
+}
+
 fn ten_seconds() -> Duration {
     Duration::from_secs(10)
 }
@@ -296,6 +325,9 @@ impl fmt::Display for Step {
             }) => write!(f, "allocate {ids:?} for pod {pod}"),
             Step::Release(Release { pod }) => write!(f, "release pod {pod}"),
             Step::ExpectRegistrations(count) => write!(f, "expect_registrations {count}"),
+            Step::Node(change) => write!(f, "node: {change}"),
+            Step::Daemon(change) => write!(f, "daemon: {change}"),
+            Step::AwaitSpec(spec) => write!(f, "await_spec {spec}"),
         }
     }
 }
@@ -311,6 +343,7 @@ impl fmt::Display for Await {
         let parts: Vec<String> = [part("healthy", &self.healthy), part("unhealthy", &self.unhealthy)]
             .into_iter()
             .flatten()
+            .chain(self.numa.iter().map(|(id, nodes)| format!("{id} on NUMA {nodes:?}")))
             .collect();
         write!(f, "{} within {:?}", parts.join(", "), self.within)
     }
@@ -359,9 +392,12 @@ mod tests {
             ("  - pause", ["line 3", "expect_registrations"]),
             (
                 "  - start\n  - await: {helthy: 1}",
-                ["line 4", "healthy, unhealthy, within"],
+                ["line 4", "healthy, unhealthy, numa, within"],
             ),
-            ("  - await: {within: 5s}", ["line 3", "healthy, unhealthy or both"]),
+            (
+                "  - await: {within: 5s}",
+                ["line 3", "healthy, unhealthy, numa or several"],
+            ),
             ("  - await: {healthy: many}", ["line 3", "a list of device IDs"]),
             ("  - await: {healthy: 1, within: 10}", ["line 3", "ms, s or m"]),
             ("  - allocate: {pod: a}", ["line 3", "count or containers"]),

@@ -8,9 +8,11 @@
 //! and commands on `/dev/cxiN`.
 
 mod attributes;
+mod backend;
 mod device_node;
 mod elf;
 mod error;
+mod guest;
 mod libraries;
 mod operations;
 mod pci;
@@ -30,8 +32,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+pub use backend::Backend;
 pub use device_node::DeviceNodes;
 pub use error::{Error, Result};
+pub use guest::Guest;
 pub use scratch::scratch_dir;
 pub use spec::{Kind, NicSpec};
 pub use variant::Variant;
@@ -280,6 +284,15 @@ impl Node {
     /// [`Error::Unbound`] when no driver is bound.
     pub fn link(&self, pci: &str, up: bool) -> Result<()> {
         self.change_nic(pci, |operation, pci| operation.link(pci, up))
+    }
+
+    /// Gives a NIC up, as the driver does after an error it cannot recover from: PCI `enable` 0, no bus master, link down;
+    /// device node and directories stay. A rebind brings it back.
+    ///
+    /// # Errors
+    /// [`Error::Unbound`] when no driver is bound.
+    pub fn fatal_error(&self, pci: &str) -> Result<()> {
+        self.change_nic(pci, |operation, pci| operation.fatal_error(pci))
     }
 
     fn change_nic<T>(&self, pci: &str, action: impl FnOnce(&mut Operation, PciAddress) -> Result<T>) -> Result<T> {

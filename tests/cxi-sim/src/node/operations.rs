@@ -4,15 +4,16 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path};
 
-use super::attributes::link_words;
+use super::attributes::{self, link_words};
 use super::error::{Error, Result};
 use super::pci::PciAddress;
+use super::skeleton;
 use super::spec::NicSpec;
 use super::state::{NicState, State};
 use super::steps::{BIND, Stage, Step, UNBIND};
 use super::tree::{Tree, remove_file};
 use super::uevents::Uevents;
-use super::{attributes, skeleton};
+use super::variant::Variant;
 
 /// Called after every step, with the NIC it was done to; tests watch the order with it.
 pub(super) type Observer<'a> = &'a mut dyn FnMut(Step, &NicState);
@@ -77,23 +78,26 @@ impl Operation<'_> {
         Ok(bound.cxi)
     }
 
-    /// Takes the driver from every NIC, then its classes and modules from the node.
+    /// Unloads the driver: every NIC loses it, and its modules and classes go. The VFs go with it.
     pub fn unload_driver(&mut self) -> Result<()> {
-        while let Some(nic) = self.state.nics.iter().find(|nic| nic.bound.is_some()) {
-            self.unbind(nic.pci)?;
+        for pci in self.state.nics.iter().map(|nic| nic.pci).collect::<Vec<_>>() {
+            // A VF is gone as soon as its PF is unbound.
+            if self.state.find(pci).is_some() && self.nic(pci)?.bound.is_some() {
+                self.unbind(pci)?;
+            }
         }
-        skeleton::remove_driver(self.tree)?;
+        skeleton::unload_driver(self.tree)?;
         self.tell_of_modules("remove")
     }
 
-    /// Brings modules and classes back and binds every NIC.
+    /// Loads the driver: it binds to every NIC and counts cxi numbers from 0 again.
     pub fn load_driver(&mut self) -> Result<()> {
-        skeleton::install_driver(self.tree)?;
+        skeleton::load_driver(self.tree)?;
         self.tell_of_modules("add")?;
         self.state.next_cxi = 0;
-        let unbound = self.state.nics.iter().filter(|nic| nic.bound.is_none());
-        let addresses: Vec<_> = unbound.map(|nic| nic.pci).collect();
-        addresses.into_iter().try_for_each(|pci| self.bind(pci).map(drop))
+        let free = self.state.nics.iter().filter(|nic| nic.bound.is_none());
+        let free: Vec<_> = free.map(|nic| nic.pci).collect();
+        free.into_iter().try_for_each(|pci| self.bind(pci).map(drop))
     }
 
     fn tell_of_modules(&self, action: &str) -> Result<()> {
@@ -102,6 +106,18 @@ impl Operation<'_> {
             let path = format!("module/{module}");
             uevents.send(action, &path, "module", "").map_err(Error::Uevents)
         })
+    }
+
+    /// What the driver does after an error it cannot recover from (`cass_disable_device()`, cass_core.c): the function is
+    /// no bus master any more and not enabled; directories and nodes stay, and the link goes down.
+    pub fn fatal_error(&self, pci: PciAddress) -> Result<()> {
+        let nic = self.nic(pci)?;
+        nic.bound.ok_or_else(|| Error::Unbound(pci.to_string()))?;
+        let mut dead = nic.clone();
+        dead.spec.variants.push(Variant::V15);
+        self.set(pci, "config", &attributes::config(&dead))?;
+        self.set(pci, "enable", attributes::enable(&dead).as_bytes())?;
+        self.link(pci, false)
     }
 
     /// Replaces the value of an attribute, or adds one to a directory that is there.

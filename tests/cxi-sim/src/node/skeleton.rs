@@ -2,30 +2,31 @@
 
 use super::attributes::{Attribute, DRIVER_FILES, MODULES};
 use super::error::Result;
-use super::tree::{Tree, make_directories, make_directory, write_files};
+use super::tree::{Tree, make_directories, make_directory, remove_file, write_files};
 
 /// Name of the PCI driver.
 pub(super) const DRIVER: &str = "cxi_ss1";
 
 const DIRECTORIES: [&str; 5] = ["bus/pci/devices", "bus/pci/drivers", "class/net", "devices", "module"];
-/// The classes that come and go with the modules.
+
+/// The classes that the driver's modules bring and take with them.
 const CLASSES: [&str; 2] = ["class/cxi", "class/cxi_user"];
 
 /// What a node's directory has at the top, and what rebuilding it removes.
 pub(super) const TOP: [&str; 5] = ["sys", "dev", "usr", "opt", "run"];
 
-/// Makes the directories, the modules and the driver.
+/// Makes the directories, and loads the driver.
 pub(super) fn install(tree: &Tree) -> Result<()> {
     make_directory(&tree.root().join("dev"))?;
     make_directories(&tree.root().join("run/cxi"))?;
     for directory in DIRECTORIES {
         make_directories(&tree.sys(directory))?;
     }
-    install_driver(tree)
+    load_driver(tree)
 }
 
-/// Makes what comes with the driver's modules.
-pub(super) fn install_driver(tree: &Tree) -> Result<()> {
+/// What the driver's modules show of themselves: each module, the PCI driver, and the two classes.
+pub(super) fn load_driver(tree: &Tree) -> Result<()> {
     for class in CLASSES {
         make_directories(&tree.sys(class))?;
     }
@@ -44,10 +45,13 @@ pub(super) fn install_driver(tree: &Tree) -> Result<()> {
     tree.link(&format!("module/{DRIVER}/drivers/pci:{DRIVER}"), &driver)
 }
 
-/// Removes it, once no NIC is bound.
-pub(super) fn remove_driver(tree: &Tree) -> Result<()> {
+/// Takes away what [`load_driver`] made. No NIC may be bound.
+pub(super) fn unload_driver(tree: &Tree) -> Result<()> {
+    remove_file(&tree.sys(&format!("module/{DRIVER}/drivers/pci:{DRIVER}")))?;
     tree.withdraw(&format!("bus/pci/drivers/{DRIVER}"))?;
-    CLASSES.iter().try_for_each(|class| tree.withdraw(class))?;
+    for class in CLASSES {
+        tree.withdraw(class)?;
+    }
     MODULES
         .iter()
         .try_for_each(|(module, _)| tree.withdraw(&format!("module/{module}")))

@@ -15,6 +15,9 @@ use super::variant::Variant;
 /// Name of the state file in the node's directory, beside `sys` and `dev`.
 pub(super) const STATE_FILE: &str = "cxi-sim.json";
 
+/// Bits of a fabric address.
+const FABRIC_ADDRESS_BITS: u32 = 20;
+
 /// A NIC's place in the node.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct NicState {
@@ -27,6 +30,8 @@ pub(super) struct NicState {
     pub netdev: Option<String>,
     /// The PF of a VF, if the node has it.
     pub physfn: Option<PciAddress>,
+    /// The number of that PF in the node.
+    pub physfn_number: Option<u32>,
     /// What the driver gave the NIC; none while it is unbound.
     pub bound: Option<Bound>,
 }
@@ -58,14 +63,22 @@ impl NicState {
         [0x02, 0, 0, high, middle, low]
     }
 
-    /// The nid as the driver derives it: the low 20 bits of the MAC (`cxi_set_nid_from_mac()`, cass_core.c).
+    /// The nid as the driver derives it: the low 20 bits of the MAC (`cxi_set_nid_from_mac()`, cass_core.c); that of a VF
+    /// is its PF's with the number of the VF, from 1, above.
     pub fn nid(&self) -> u32 {
-        self.fabric_address()
+        match self.physfn_number {
+            Some(number) => fabric_address(number) | u32::from(self.pci.function) << FABRIC_ADDRESS_BITS,
+            None => self.fabric_address(),
+        }
     }
 
     fn fabric_address(&self) -> u32 {
-        self.number.wrapping_add(0x12) & 0xf_ffff
+        fabric_address(self.number)
     }
+}
+
+fn fabric_address(number: u32) -> u32 {
+    number.wrapping_add(0x12) & ((1 << FABRIC_ADDRESS_BITS) - 1)
 }
 
 /// The state of a whole node.
@@ -151,6 +164,7 @@ impl State {
             None => i32::from(pci.slot().unwrap_or(number) % 4 >= 2),
         };
         let physfn = Some(pci.with_function(0)).filter(|pf| spec.kind.is_vf() && self.is_pf(*pf, spec.kind));
+        let physfn_number = physfn.and_then(|pf| Some(self.nics.get(self.find(pf)?)?.number));
         Ok(NicState {
             spec: spec.clone(),
             pci,
@@ -158,6 +172,7 @@ impl State {
             numa,
             netdev,
             physfn,
+            physfn_number,
             bound: None,
         })
     }

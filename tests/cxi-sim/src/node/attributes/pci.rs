@@ -17,7 +17,7 @@ pub(in super::super) const VIRTUAL_BAR_SIZE: u64 = 512 << 20;
 const CORES_PER_NODE: u32 = 16;
 const NODES: u32 = 4;
 
-const PCI: [Attribute; 22] = [
+const PCI: [Attribute; 21] = [
     fixed("ari_enabled", "1\n"),
     fixed("broken_parity_status", "0\n").mode(0o644),
     fixed("class", "0x020000\n"),
@@ -36,7 +36,6 @@ const PCI: [Attribute; 22] = [
     of("numa_node", |nic| format!("{}\n", nic.numa)).mode(0o644),
     fixed("power/control", "on\n").mode(0o644),
     fixed("power/runtime_status", "active\n"),
-    fixed("remove", "").mode(0o200),
     of("revision", |nic| {
         if nic.kind().is_cassini2() { "0x01\n" } else { "0x02\n" }.into()
     }),
@@ -44,21 +43,22 @@ const PCI: [Attribute; 22] = [
     of("vendor", |nic| format!("{:#06x}\n", nic.kind().vendor())),
 ];
 
-/// What only a PF has. The number of VFs follows the node.
-const PHYSICAL: [Attribute; 6] = [
+/// What only a PF has. The number of VFs follows the node; a VF comes and goes with that, not by `remove`.
+const PHYSICAL: [Attribute; 7] = [
     fixed(
         "aer_dev_correctable",
         "RxErr 0\nBadTLP 0\nBadDLLP 0\nRollover 0\nTimeout 0\nNonFatalErr 0\nCorrIntErr 0\nHeaderOF 0\nTOTAL_ERR_COR 0\n",
     ),
     of("aer_dev_fatal", |_| uncorrectable("TOTAL_ERR_FATAL")),
     of("aer_dev_nonfatal", |_| uncorrectable("TOTAL_ERR_NONFATAL")),
+    fixed("remove", "").mode(0o220),
     fixed("sriov_drivers_autoprobe", "1\n").mode(0o644),
     fixed("sriov_numvfs", "0\n").mode(0o644),
     fixed("sriov_totalvfs", "64\n"),
 ];
 
 /// Names that the kernel gives the bits of the uncorrectable error status register.
-const UNCORRECTABLE: [&str; 18] = [
+const UNCORRECTABLE: [&str; 23] = [
     "Undefined",
     "DLP",
     "SDES",
@@ -77,6 +77,11 @@ const UNCORRECTABLE: [&str; 18] = [
     "AtomicOpBlocked",
     "TLPBlockedErr",
     "PoisonTLPBlocked",
+    "DMWrReqBlocked",
+    "IDECheck",
+    "MisIDETLP",
+    "PCRC_CHECK",
+    "TLPXlatBlocked",
 ];
 
 /// Files of the PCI directory, except for `resource0`.
@@ -122,11 +127,13 @@ pub(in super::super) fn config(nic: &NicState) -> [u8; 256] {
     } else {
         (nic.kind().vendor(), nic.kind().device())
     };
-    // Memory space on while the driver holds the device; bus master off again after pci_clear_master().
-    let command: u16 = match (nic.bound.is_some(), is_enabled(nic)) {
-        (true, true) => 0x0406,
-        (true, false) => 0x0402,
-        (false, _) => 0,
+    // Memory space on while the driver holds the device, INTx off as it uses MSI-X; bus master off again after
+    // pci_clear_master(). Of these a VF has bus master only: the others are the PF's.
+    let command: u16 = match (nic.bound.is_some(), is_enabled(nic), nic.kind().is_vf()) {
+        (true, true, false) => 0x0406,
+        (true, false, false) => 0x0402,
+        (true, true, true) => 0x0004,
+        (true, false, true) | (false, _, _) => 0,
     };
     let [vendor_low, vendor_high] = vendor.to_le_bytes();
     let [device_low, device_high] = device.to_le_bytes();
