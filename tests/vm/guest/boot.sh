@@ -4,5 +4,5 @@
 two_numa_nodes() { expect 'NUMA nodes' 0-1 "$(cat /sys/devices/system/node/online)"; }
 udev_runs() { udevadm control --ping; }
 
-check 'vm: the guest has two NUMA nodes' two_numa_nodes
-check 'vm: udevd answers' udev_runs
+check "vm $GUEST: the guest has two NUMA nodes" two_numa_nodes
+check "vm $GUEST: udevd answers" udev_runs

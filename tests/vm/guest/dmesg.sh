@@ -10,5 +10,5 @@ no_complaint() {
 # The log would be no witness if its beginning were lost.
 log_is_whole() { dmesg | sed -n '1,2p' | grep 'Linux version'; }
 
-check 'vm: the log of the kernel is whole' log_is_whole
-check 'vm: the kernel has nothing to complain of' no_complaint
+check "vm $GUEST: the log of the kernel is whole" log_is_whole
+check "vm $GUEST: the kernel has nothing to complain of" no_complaint
