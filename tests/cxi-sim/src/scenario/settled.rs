@@ -12,7 +12,8 @@ impl Settled {
         self.0.push(lines);
     }
 
-    /// The core lines; of lists that follow each other between two marks only the last.
+    /// The core lines; of lists that follow each other between two marks only the last, and that only if it is news: how
+    /// many states a node shows on the way, there and back, depends on its speed.
     pub fn of(&self, transcript: &[Line]) -> Vec<String> {
         let mut settled: Vec<String> = Vec::new();
         // A line that belongs to the stretch before it cannot be replaced any more.
@@ -29,8 +30,27 @@ impl Settled {
             }
             settled.push(line.text.clone());
         }
-        settled
+        without_repeats(settled)
     }
+}
+
+/// Without each list that says what the one before it said to the same registration.
+fn without_repeats(mut lines: Vec<String>) -> Vec<String> {
+    let mut listed = None;
+    lines.retain(|line| {
+        if is_list(line) {
+            return listed.replace(line.clone()).as_ref() != Some(line);
+        }
+        if is_registration(line) {
+            listed = None;
+        }
+        true
+    });
+    lines
+}
+
+fn is_registration(text: &str) -> bool {
+    text.starts_with(r#"{"event":"registered","#)
 }
 
 fn is_list(text: &str) -> bool {
@@ -59,5 +79,17 @@ mod tests {
         let settled = |marks: &[usize]| Settled(marks.to_vec()).of(&transcript);
         assert_eq!(settled(&[]), [list(2), "other".into(), list(4)]);
         assert_eq!(settled(&[1, 5]), [list(1), list(2), "other".into(), list(3), list(4)]);
+    }
+
+    #[test]
+    fn a_list_that_went_and_came_back_is_told_once_per_registration() {
+        let lines = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+        let (one, two, new) = (
+            r#"{"event":"list","n":1}"#,
+            r#"{"event":"list","n":2}"#,
+            r#"{"event":"registered","n":1}"#,
+        );
+        let all = lines(&[new, one, "other", one, two, one, new, one]);
+        assert_eq!(without_repeats(all), lines(&[new, one, "other", two, one, new, one]));
     }
 }
