@@ -19,7 +19,12 @@ pub enum Expose {
     LoaderPaths,
     /// At the host's paths, with LD_LIBRARY_PATH set, which REPLACES the image's own value
     Env,
+    /// Under their sonames in /opt/cxi/lib64 and nowhere else: the image decides, by its own LD_LIBRARY_PATH or RPATH
+    Private,
 }
+
+/// Where containers have the libraries with [`Expose::Private`].
+const PRIVATE: &str = "/opt/cxi/lib64";
 
 /// What a site decides about the content of the spec.
 #[derive(Debug, Clone, Default)]
@@ -97,7 +102,7 @@ fn node_edits(nic: &Nic) -> Option<ContainerEdits> {
 /// What every container with a NIC gets.
 pub fn common_edits(inventory: &Inventory, policy: &Policy) -> ContainerEdits {
     let mut environment = match policy.expose {
-        Expose::LoaderPaths => Vec::new(),
+        Expose::LoaderPaths | Expose::Private => Vec::new(),
         Expose::Env => library_path(&inventory.libraries).into_iter().collect(),
     };
     environment.retain(|ours: &EnvironmentVariable| policy.environment.iter().all(|theirs| theirs.key() != ours.key()));
@@ -144,6 +149,7 @@ fn container_paths(library: &Library, expose: Expose) -> Vec<String> {
             .map(|directory| format!("{directory}/{}", library.soname))
             .into(),
         Expose::Env => library.paths.iter().filter_map(|path| text(path)).collect(),
+        Expose::Private => vec![format!("{PRIVATE}/{}", library.soname)],
     }
 }
 

@@ -56,11 +56,12 @@ fn run(args: Args) -> anyhow::Result<()> {
 }
 
 async fn serve(args: Args, roots: Roots, policy: crate::cdi::render::Policy) -> anyhow::Result<()> {
+    let libraries = args.host.libraries()?;
     let mut signals = Signals::new().context("cannot handle signals")?;
     let mut hangup = signal(SignalKind::hangup()).context("cannot handle signals")?;
     let rescan = Arc::new(Notify::new());
     let news = Arc::clone(&rescan);
-    let scanner = Scanner::with_fru_texts(roots, args.host.libraries, move || news.notify_one());
+    let scanner = Scanner::with_fru_texts(roots, libraries, move || news.notify_one());
     let streams = Arc::new(watch::Sender::new(Streams::default()));
     let mut publisher = Publisher::new(
         scanner,

@@ -12,7 +12,7 @@ use super::fru::FruTexts;
 use super::libraries::{self, Libraries};
 use super::roots::Roots;
 use crate::inventory::{
-    CompanionNode, CxiName, DeviceNode, Function, Generation, Inventory, Library, Netdev, Nic, Reading, Unread,
+    CompanionNode, CxiName, DeviceNode, Function, Generation, Inventory, Netdev, Nic, Reading, Unread,
 };
 use crate::pci::PciAddress;
 
@@ -83,20 +83,13 @@ impl Scanner {
         if let Some(fru) = &mut self.fru {
             fru.keep_only(&classes.cxi_user);
         }
-        let libraries = self.libraries(&mut problems);
+        let libraries = libraries::find(&self.roots, self.libraries, &mut problems);
         Ok(Inventory {
             nics,
             libraries,
             companion_nodes: self.companion_nodes(),
             problems,
         })
-    }
-
-    fn libraries(&self, problems: &mut Vec<Unread>) -> Vec<Library> {
-        match self.libraries {
-            Libraries::None => Vec::new(),
-            Libraries::Listed => libraries::listed(&self.roots, problems),
-        }
     }
 
     fn class_entries(&self, problems: &mut Vec<Unread>) -> ClassEntries {
