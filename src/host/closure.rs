@@ -86,7 +86,7 @@ pub fn with_needed(
     problems.extend(loading.missing.iter().map(missing));
     if loading.cut {
         let reason = format!(
-            "needs more than {} libraries: the rest is left out",
+            "need more than {} libraries: the rest is left out",
             loading.loaded.len()
         );
         problems.push(Unread::new(sonames.join(" and "), reason));
