@@ -20,7 +20,7 @@ TYPOS_VERSION := 1.52.0
 
 PROGRAMS := cxi-device-plugin cxi-cdi-generator
 SIM := $(TARGET)/debug/cxi-sim
-SHELL_SCRIPTS := .ci/run tests/bench/run tests/e2e/run tests/e2e/lib.sh tests/e2e/podman
+SHELL_SCRIPTS := .ci/run tests/bench/run tests/e2e/run tests/e2e/lib.sh tests/e2e/podman tests/e2e/images
 
 export PATH := $(TOOLS)/bin:$(PATH)
 .DEFAULT_GOAL := build

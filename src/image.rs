@@ -127,8 +127,8 @@ fn of_libc(facts: &Facts) -> Option<Finding> {
         ),
         (Libc::Musl, Some(_)) => finding(
             "musl",
-            "musl: the host's libraries are made for glibc and do not load; use an image with glibc, or one with a libfabric \
-             built for musl and --libraries none"
+            "the host's libraries are made for glibc, and musl has not all that they call: use an image with glibc, or one with \
+             a libfabric built for musl and --libraries none"
                 .into(),
         ),
         (Libc::Glibc(Some(has)), Some((needs, by))) if needs > has => finding(
