@@ -14,10 +14,12 @@ use crate::selection::Selection;
 /// How containers find the host's libraries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Expose {
-    /// Under their sonames in the directories that loaders search by themselves; no environment is touched
+    /// Under their sonames in the directories that loaders search by themselves; no environment is touched. For most images;
+    /// a libfabric of the image in its LD_LIBRARY_PATH or in the loader's cache comes first, and musl does not look there
     #[default]
     LoaderPaths,
-    /// At the host's paths, with LD_LIBRARY_PATH set, which REPLACES the image's own value
+    /// At the host's paths, with LD_LIBRARY_PATH set, which REPLACES the image's own value. For images with a libfabric that
+    /// must not be used; not for musl, which then finds what it cannot load
     Env,
     /// Under their sonames in /opt/cxi/lib64 and nowhere else: the image decides, by its own LD_LIBRARY_PATH or RPATH
     Private,

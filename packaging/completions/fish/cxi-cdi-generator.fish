@@ -40,8 +40,8 @@ complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l run
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l libraries -d 'Libraries that containers get from the host' -r -f -a "listed\t'libfabric and libcxi of the host'
 closure\t'These and what they need, but neither glibc\'s own libraries nor those that images are likely to have'
 none\t'Nothing: for images that bring their own'"
-complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched'
-env\t'At the host\'s paths, with LD_LIBRARY_PATH set, which REPLACES the image\'s own value'
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched. For most images; a libfabric of the image in its LD_LIBRARY_PATH or in the loader\'s cache comes first, and musl does not look there'
+env\t'At the host\'s paths, with LD_LIBRARY_PATH set, which REPLACES the image\'s own value. For images with a libfabric that must not be used; not for musl, which then finds what it cannot load'
 private\t'Under their sonames in /opt/cxi/lib64 and nowhere else: the image decides, by its own LD_LIBRARY_PATH or RPATH'"
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l env-vars -d 'YAML file whose key \'env:\' lists KEY=VALUE for every container with a NIC' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
@@ -74,8 +74,8 @@ complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand gene
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l libraries -d 'Libraries that containers get from the host' -r -f -a "listed\t'libfabric and libcxi of the host'
 closure\t'These and what they need, but neither glibc\'s own libraries nor those that images are likely to have'
 none\t'Nothing: for images that bring their own'"
-complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched'
-env\t'At the host\'s paths, with LD_LIBRARY_PATH set, which REPLACES the image\'s own value'
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched. For most images; a libfabric of the image in its LD_LIBRARY_PATH or in the loader\'s cache comes first, and musl does not look there'
+env\t'At the host\'s paths, with LD_LIBRARY_PATH set, which REPLACES the image\'s own value. For images with a libfabric that must not be used; not for musl, which then finds what it cannot load'
 private\t'Under their sonames in /opt/cxi/lib64 and nowhere else: the image decides, by its own LD_LIBRARY_PATH or RPATH'"
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l env-vars -d 'YAML file whose key \'env:\' lists KEY=VALUE for every container with a NIC' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
@@ -115,8 +115,8 @@ complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand veri
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l libraries -d 'Libraries that containers get from the host' -r -f -a "listed\t'libfabric and libcxi of the host'
 closure\t'These and what they need, but neither glibc\'s own libraries nor those that images are likely to have'
 none\t'Nothing: for images that bring their own'"
-complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched'
-env\t'At the host\'s paths, with LD_LIBRARY_PATH set, which REPLACES the image\'s own value'
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched. For most images; a libfabric of the image in its LD_LIBRARY_PATH or in the loader\'s cache comes first, and musl does not look there'
+env\t'At the host\'s paths, with LD_LIBRARY_PATH set, which REPLACES the image\'s own value. For images with a libfabric that must not be used; not for musl, which then finds what it cannot load'
 private\t'Under their sonames in /opt/cxi/lib64 and nowhere else: the image decides, by its own LD_LIBRARY_PATH or RPATH'"
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l env-vars -d 'YAML file whose key \'env:\' lists KEY=VALUE for every container with a NIC' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
