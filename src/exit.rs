@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use crate::host::lock::LockError;
 use crate::host::roots::RootError;
-use crate::host_args::EnvVarsError;
+use crate::host_args::{ClosureAllError, EnvVarsError};
 
 /// There are findings, as a caller who asked for them can tell by this code alone.
 const FINDINGS: u8 = 3;
@@ -61,6 +61,8 @@ pub fn report(program: &str, result: anyhow::Result<Ended>) -> ExitCode {
 fn code(error: &anyhow::Error) -> ExitCode {
     if matches!(error.downcast_ref(), Some(LockError::Held { .. })) {
         ExitCode::from(TRY_AGAIN)
+    } else if error.is::<ClosureAllError>() {
+        ExitCode::from(USAGE)
     } else if error.is::<RootError>() || error.is::<EnvVarsError>() {
         ExitCode::from(BAD_CONFIGURATION)
     } else {

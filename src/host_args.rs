@@ -19,7 +19,10 @@ const ENV_VARS_LIMIT: u64 = 1 << 20;
 pub struct HostArgs {
     /// Libraries that containers get from the host
     #[arg(long, value_enum, value_name = "MODE", default_value_t)]
-    pub libraries: Libraries,
+    libraries: Libraries,
+    /// With --libraries closure: also libraries that images are likely to have, such as libssl, libcurl and libstdc++
+    #[arg(long)]
+    closure_all: bool,
     /// How containers find these libraries
     #[arg(long, value_enum, value_name = "WAY", default_value_t)]
     expose: Expose,
@@ -52,7 +55,21 @@ pub enum EnvVarsError {
     },
 }
 
+/// Flags that each are right, but not together.
+#[derive(Debug, Error)]
+#[error("--closure-all says which libraries 'closure' takes: give --libraries closure with it, or leave it out")]
+pub struct ClosureAllError;
+
 impl HostArgs {
+    /// Which libraries containers get.
+    pub fn libraries(&self) -> Result<Libraries, ClosureAllError> {
+        match (self.libraries, self.closure_all) {
+            (mode, false) => Ok(mode),
+            (Libraries::Closure | Libraries::ClosureAll, true) => Ok(Libraries::ClosureAll),
+            (Libraries::Listed | Libraries::None, true) => Err(ClosureAllError),
+        }
+    }
+
     /// What the site has decided about containers.
     pub fn policy(&self) -> Result<Policy, EnvVarsError> {
         let environment = self

@@ -14,12 +14,19 @@ use crate::selection::Selection;
 /// How containers find the host's libraries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Expose {
-    /// Under their sonames in the directories that loaders search by themselves; no environment is touched
+    /// Under their sonames in the directories that loaders search by themselves; no environment is touched. For most images;
+    /// a libfabric of the image in its LD_LIBRARY_PATH or in the loader's cache comes first, and musl does not look there
     #[default]
     LoaderPaths,
-    /// At the host's paths, with LD_LIBRARY_PATH set, which REPLACES the image's own value
+    /// At the host's paths, with LD_LIBRARY_PATH set, which REPLACES the image's own value. For images with a libfabric that
+    /// must not be used; not for musl, which then finds what it cannot load
     Env,
+    /// Under their sonames in /opt/cxi/lib64 and nowhere else: the image decides, by its own LD_LIBRARY_PATH or RPATH
+    Private,
 }
+
+/// Where containers have the libraries with [`Expose::Private`].
+const PRIVATE: &str = "/opt/cxi/lib64";
 
 /// What a site decides about the content of the spec.
 #[derive(Debug, Clone, Default)]
@@ -97,7 +104,7 @@ fn node_edits(nic: &Nic) -> Option<ContainerEdits> {
 /// What every container with a NIC gets.
 pub fn common_edits(inventory: &Inventory, policy: &Policy) -> ContainerEdits {
     let mut environment = match policy.expose {
-        Expose::LoaderPaths => Vec::new(),
+        Expose::LoaderPaths | Expose::Private => Vec::new(),
         Expose::Env => library_path(&inventory.libraries).into_iter().collect(),
     };
     environment.retain(|ours: &EnvironmentVariable| policy.environment.iter().all(|theirs| theirs.key() != ours.key()));
@@ -144,6 +151,7 @@ fn container_paths(library: &Library, expose: Expose) -> Vec<String> {
             .map(|directory| format!("{directory}/{}", library.soname))
             .into(),
         Expose::Env => library.paths.iter().filter_map(|path| text(path)).collect(),
+        Expose::Private => vec![format!("{PRIVATE}/{}", library.soname)],
     }
 }
 

@@ -16,6 +16,7 @@ pub use self::args::Args;
 pub use self::publisher::Publisher;
 use self::rounds::{Asked, Rounds};
 use crate::exit::{self, Ended};
+use crate::host::libraries::Libraries;
 use crate::host::lock::InstanceLock;
 use crate::host::lookout::Lookout;
 use crate::host::roots::Roots;
@@ -56,6 +57,7 @@ fn run(args: Args) -> anyhow::Result<()> {
 }
 
 async fn serve(args: Args, roots: Roots, policy: crate::cdi::render::Policy) -> anyhow::Result<()> {
+    let libraries = args.host.libraries()?;
     let mut signals = Signals::new().context("cannot handle signals")?;
     let asked = Asked {
         hangup: signal(SignalKind::hangup()).context("cannot handle signals")?,
@@ -64,7 +66,7 @@ async fn serve(args: Args, roots: Roots, policy: crate::cdi::render::Policy) -> 
     };
     let streams = Arc::new(watch::Sender::new(Streams::default()));
     let publisher = Publisher::new(
-        lookout(&roots, &args, &asked.news),
+        lookout(&roots, libraries, &asked.news),
         policy,
         args.cdi_directory(),
         args.strategy(),
@@ -95,12 +97,12 @@ async fn serve(args: Args, roots: Roots, policy: crate::cdi::render::Policy) -> 
     session.await.context("the kubelet session failed")
 }
 
-fn lookout(roots: &Roots, args: &Args, news: &Arc<Notify>) -> Lookout {
+fn lookout(roots: &Roots, libraries: Libraries, news: &Arc<Notify>) -> Lookout {
     let notify = |news: &Arc<Notify>| {
         let news = Arc::clone(news);
         move || news.notify_one()
     };
-    let scanner = Scanner::with_fru_texts(roots.clone(), args.host.libraries, notify(news));
+    let scanner = Scanner::with_fru_texts(roots.clone(), libraries, notify(news));
     Lookout::new(scanner, notify(news))
 }
 

@@ -148,6 +148,18 @@ pub struct VerifyArgs {
     /// Directory of the spec
     #[arg(long, value_name = "DIR", default_value = "/etc/cdi")]
     cdi_dir: PathBuf,
+    /// Instead of the spec on disk: foretell what an image that is unpacked here gets of the host's libraries
+    #[arg(long, value_name = "DIR", conflicts_with = "cdi_dir")]
+    pub rootfs: Option<PathBuf>,
+    /// LD_LIBRARY_PATH that this image sets itself
+    #[arg(
+        long,
+        value_name = "DIRS",
+        requires = "rootfs",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub image_library_path: String,
     /// For whom to write
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
     pub output: Audience,

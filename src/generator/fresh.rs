@@ -14,7 +14,7 @@ use crate::selection::Selection;
 pub fn spec(args: &SpecArgs) -> anyhow::Result<Option<Spec>> {
     let roots = Roots::new(&args.host.roots)?;
     let mut policy = args.host.policy()?;
-    let scanned = Scanner::new(roots, args.host.libraries).scan();
+    let scanned = Scanner::new(roots, args.host.libraries()?).scan();
     let inventory = scanned.map_err(|unread| anyhow!("cannot look for NICs, so all stays as it was: {unread}"))?;
     policy.naming = args.naming();
     policy.selection = Selection::new(args.functions, &args.device, &inventory)?;

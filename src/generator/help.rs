@@ -102,16 +102,19 @@ Examples:
       The same for the spec of cxi-device-plugin
   cxi-cdi-generator verify --output json
       Findings for programs
+  cxi-cdi-generator verify --rootfs /srv/image --expose env
+      Foretell whether libfabric loads in the image that is unpacked there, and whose it is
 
 Exit codes:
   0
-      The spec is what this node would get now
+      The spec is what this node would get now; with --rootfs: libfabric of the host loads in the image
   1
       Failed
   2
       Wrong usage
   3
-      Findings: the spec is missing, differs, cannot be read, should not be there, or clashes with a foreign file
+      Findings: the spec is missing, differs, cannot be read, should not be there, or clashes with a foreign file;
+      with --rootfs: something is in the way
   78
       Bad configuration: a root or the --env-vars file";
 

@@ -9,6 +9,7 @@ mod list;
 mod output;
 mod remove;
 mod report;
+mod rootfs;
 mod table;
 mod verify;
 

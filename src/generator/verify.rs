@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::args::VerifyArgs;
 use super::output::{self, Audience, BAD, GOOD, HEADING, paint, visible};
-use super::{beside, fresh};
+use super::{beside, fresh, rootfs};
 use crate::cdi::drift::{self, Finding};
 use crate::cdi::format;
 use crate::cdi::model::Spec;
@@ -24,6 +24,13 @@ struct Verified {
 
 /// Verifies.
 pub fn run(args: &VerifyArgs) -> anyhow::Result<Ended> {
+    match &args.rootfs {
+        Some(rootfs) => rootfs::run(args, rootfs),
+        None => run_on_spec(args),
+    }
+}
+
+fn run_on_spec(args: &VerifyArgs) -> anyhow::Result<Ended> {
     let directory = args.cdi();
     let spec = fresh::spec(&args.spec)?;
     if directory.file().exists() {

@@ -10,31 +10,65 @@ const PATH: &str = "/etc/ld.so.cache";
 const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
 const HEADER_BYTES: usize = 48;
 const ENTRY_BYTES: usize = 24;
+/// Where an entry says for which processors it is; zero for all.
+const HWCAP: usize = 16;
 /// A cache of many thousand libraries is a few hundred kilobytes.
 const SIZE_LIMIT: u64 = 16 << 20;
 
 /// Where the loader finds `soname`; none when it is not in the cache.
 pub fn find(roots: &Roots, soname: &str) -> Reading<Option<PathBuf>> {
-    let bytes = roots.bytes(Path::new(PATH), SIZE_LIMIT)?;
-    lookup(&bytes, soname).ok_or_else(|| Unread::new(PATH, "not a cache of glibc's format 1.1"))
+    Ok(Cache::read(roots)?.paths(soname).into_iter().next())
 }
 
-fn lookup(bytes: &[u8], soname: &str) -> Option<Option<PathBuf>> {
-    // Older systems put a cache of the old format in front.
-    let start = bytes.windows(MAGIC.len()).position(|window| window == MAGIC)?;
-    let cache = bytes.get(start..)?;
-    let count = number(cache, MAGIC.len())?;
-    let text = |at: usize| -> Option<&str> {
-        let rest = cache.get(at..)?;
-        std::str::from_utf8(rest.get(..rest.iter().position(|byte| *byte == 0)?)?).ok()
-    };
-    let entries = cache.get(HEADER_BYTES..)?.chunks_exact(ENTRY_BYTES).take(count);
-    let mut found = entries.filter(|entry| number(entry, 4).and_then(text) == Some(soname));
-    Some(
-        found
-            .find_map(|entry| number(entry, 8).and_then(text))
-            .map(PathBuf::from),
-    )
+/// A cache that was read.
+#[derive(Debug)]
+pub struct Cache(Vec<u8>);
+
+impl Cache {
+    /// Reads the cache.
+    pub fn read(roots: &Roots) -> Reading<Self> {
+        let file = roots.resolve(Path::new(PATH))?;
+        let cache = Self(roots.bytes(&file, SIZE_LIMIT)?);
+        if cache.entries().is_none() {
+            return Err(Unread::new(PATH, "not a cache of glibc's format 1.1"));
+        }
+        Ok(cache)
+    }
+
+    /// All paths of a library, for any machine, in the loader's order. Those for some processors only are left out: the
+    /// same library for all of them is elsewhere.
+    pub fn paths(&self, soname: &str) -> Vec<PathBuf> {
+        let Some((cache, entries)) = self.entries() else {
+            return Vec::new();
+        };
+        let of_name = entries.chunks_exact(ENTRY_BYTES).filter(|entry| {
+            let name = number(entry, 4).and_then(|at| text(cache, at));
+            name == Some(soname)
+                && entry
+                    .get(HWCAP..)
+                    .is_some_and(|hwcap| hwcap.iter().all(|byte| *byte == 0))
+        });
+        of_name
+            .filter_map(|entry| number(entry, 8).and_then(|at| text(cache, at)))
+            .map(PathBuf::from)
+            .collect()
+    }
+
+    /// The part that offsets count from, and the entries in it.
+    fn entries(&self) -> Option<(&[u8], &[u8])> {
+        // Older systems put a cache of the old format in front.
+        let start = self.0.windows(MAGIC.len()).position(|window| window == MAGIC)?;
+        let cache = self.0.get(start..)?;
+        let count = number(cache, MAGIC.len())?;
+        let entries = cache.get(HEADER_BYTES..)?;
+        let length = count.saturating_mul(ENTRY_BYTES).min(entries.len());
+        Some((cache, entries.get(..length)?))
+    }
+}
+
+fn text(cache: &[u8], at: usize) -> Option<&str> {
+    let rest = cache.get(at..)?;
+    std::str::from_utf8(rest.get(..rest.iter().position(|byte| *byte == 0)?)?).ok()
 }
 
 fn number(bytes: &[u8], at: usize) -> Option<usize> {
@@ -58,23 +92,33 @@ mod tests {
         bytes
     }
 
+    fn lookup(bytes: Vec<u8>, soname: &str) -> Option<Vec<PathBuf>> {
+        let cache = Cache(bytes);
+        cache.entries().is_some().then(|| cache.paths(soname))
+    }
+
     #[test]
     fn a_library_is_found_by_its_soname_behind_an_old_cache_too() {
-        let found = Some(Some(PathBuf::from("/usr/lib/libcxi.so.1")));
-        assert_eq!(lookup(&cache(), "libcxi.so.1"), found);
-        assert_eq!(lookup(&cache(), "libcxi.so"), Some(None));
-        assert_eq!(
-            lookup(&[b"ld.so-1.7.0\0".to_vec(), cache()].concat(), "libcxi.so.1"),
-            found
-        );
+        let found = Some(vec![PathBuf::from("/usr/lib/libcxi.so.1")]);
+        assert_eq!(lookup(cache(), "libcxi.so.1"), found);
+        assert_eq!(lookup(cache(), "libcxi.so"), Some(Vec::new()));
+        let behind = [b"ld.so-1.7.0\0".to_vec(), cache()].concat();
+        assert_eq!(lookup(behind, "libcxi.so.1"), found);
+    }
+
+    #[test]
+    fn a_library_for_some_processors_only_is_left_out() {
+        let mut bytes = cache();
+        bytes[HEADER_BYTES + HWCAP + 7] = 0x40;
+        assert_eq!(lookup(bytes, "libcxi.so.1"), Some(Vec::new()));
     }
 
     #[test]
     fn a_cut_cache_is_no_cache_and_never_a_panic() {
         let whole = cache();
         for length in 0..whole.len() {
-            let _ = lookup(&whole[..length], "libcxi.so.1");
+            let _ = lookup(whole[..length].to_vec(), "libcxi.so.1");
         }
-        assert_eq!(lookup(b"something else", "libcxi.so.1"), None);
+        assert_eq!(lookup(b"something else".to_vec(), "libcxi.so.1"), None);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::roots::Roots;
-use super::{elf, ld_cache};
+use super::{closure, elf, ld_cache};
 use crate::inventory::{Library, Unread};
 
 /// Which libraries go into containers.
@@ -13,6 +13,11 @@ pub enum Libraries {
     /// libfabric and libcxi of the host
     #[default]
     Listed,
+    /// These and what they need, but neither glibc's own libraries nor those that images are likely to have
+    Closure,
+    /// The same with those that images are likely to have.
+    #[value(skip)]
+    ClosureAll,
     /// Nothing: for images that bring their own
     None,
 }
@@ -41,8 +46,21 @@ const LIBFABRIC_VERSIONS: &str = "/opt/cray/libfabric";
 /// More versions than a node has.
 const PLACES_LIMIT: usize = 32;
 
+/// The host's libraries for containers; what is missing or no library is noted.
+pub fn find(roots: &Roots, mode: Libraries, problems: &mut Vec<Unread>) -> Vec<Library> {
+    match mode {
+        Libraries::None => Vec::new(),
+        Libraries::Listed => listed(roots, problems),
+        Libraries::Closure | Libraries::ClosureAll => {
+            let listed = listed(roots, problems);
+            let sonames = [LIBFABRIC.soname, LIBCXI.soname];
+            closure::with_needed(roots, listed, &sonames, mode == Libraries::ClosureAll, problems)
+        }
+    }
+}
+
 /// libfabric and libcxi as they stand in the host's directories; what is missing or no library is noted.
-pub fn listed(roots: &Roots, problems: &mut Vec<Unread>) -> Vec<Library> {
+fn listed(roots: &Roots, problems: &mut Vec<Unread>) -> Vec<Library> {
     let fabric = family(roots, &LIBFABRIC, roots.ofi.as_deref(), problems);
     let cxi = family(roots, &LIBCXI, roots.cxi.as_deref(), problems);
     fabric.into_iter().chain(cxi).collect()
@@ -153,6 +171,8 @@ fn in_directory(roots: &Roots, family: &Family, directory: &Path, problems: &mut
             Err(unread) => problems.push(unread),
         }
     }
+    // Of several versions that share a soname, the one that the loader takes comes first: the soname's link is its choice.
+    libraries.sort_by_key(|library| !library.paths.contains(&directory.join(&library.soname)));
     libraries
 }
 

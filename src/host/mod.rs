@@ -1,9 +1,11 @@
 //! The node: everything that touches its files. Each file owns one kind of outside.
 
 pub mod cdi_directory;
+pub mod closure;
 pub mod elf;
 pub mod events;
 pub mod fru;
+pub mod image_loader;
 pub mod ld_cache;
 pub mod libraries;
 pub mod lock;

@@ -13,7 +13,7 @@ use super::libraries::{self, Libraries};
 use super::lookout::Course;
 use super::roots::Roots;
 use crate::inventory::{
-    CompanionNode, CxiName, DeviceNode, Function, Generation, Inventory, Library, Netdev, Nic, Reading, Unread,
+    CompanionNode, CxiName, DeviceNode, Function, Generation, Inventory, Netdev, Nic, Reading, Unread,
 };
 use crate::pci::PciAddress;
 
@@ -95,9 +95,10 @@ impl Scanner {
         if let Some(fru) = &self.fru {
             fru.keep_only(&classes.cxi_user);
         }
+        let libraries = libraries::find(&self.roots, self.libraries, &mut problems);
         let inventory = Inventory {
             nics,
-            libraries: self.libraries(&mut problems),
+            libraries,
             companion_nodes: self.companion_nodes(),
             problems,
         };
@@ -127,13 +128,6 @@ impl Scanner {
                 self.roots.sysfs.join(PCI_FUNCTIONS),
                 id.map(|(generation, _)| generation),
             ),
-        }
-    }
-
-    fn libraries(&self, problems: &mut Vec<Unread>) -> Vec<Library> {
-        match self.libraries {
-            Libraries::None => Vec::new(),
-            Libraries::Listed => libraries::listed(&self.roots, problems),
         }
     }
 

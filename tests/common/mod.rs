@@ -1,6 +1,7 @@
 //! What the tests of the two programs share.
 #![allow(dead_code, reason = "no test file uses everything")]
 
+pub mod cc;
 pub mod daemon;
 pub mod network;
 pub mod stage;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_cxi_cdi_generator_global_optspecs
-    string join \n v/version cdi-dir= n/dry-run o/output= format= device= functions= names= no-all V/verbose= run-dir= libraries= expose= env-vars= root= sysfs-root= devfs-root= ofi-root= cxi-root= h/help
+    string join \n v/version cdi-dir= n/dry-run o/output= format= device= functions= names= no-all V/verbose= run-dir= libraries= closure-all expose= env-vars= root= sysfs-root= devfs-root= ofi-root= cxi-root= h/help
 end
 
 function __fish_cxi_cdi_generator_needs_command
@@ -38,9 +38,11 @@ index\t'The kernel\'s number, such as 0, which moves'"
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -s V -l verbose -d 'How much to say of what was found: 0 problems, 1 each NIC, 2 each value that could not be read' -r
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l run-dir -d 'Where a running cxi-device-plugin keeps its lock; looked at to warn of it' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l libraries -d 'Libraries that containers get from the host' -r -f -a "listed\t'libfabric and libcxi of the host'
+closure\t'These and what they need, but neither glibc\'s own libraries nor those that images are likely to have'
 none\t'Nothing: for images that bring their own'"
-complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched'
-env\t'At the host\'s paths, with LD_LIBRARY_PATH set, which REPLACES the image\'s own value'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched. For most images; a libfabric of the image in its LD_LIBRARY_PATH or in the loader\'s cache comes first, and musl does not look there'
+env\t'At the host\'s paths, with LD_LIBRARY_PATH set, which REPLACES the image\'s own value. For images with a libfabric that must not be used; not for musl, which then finds what it cannot load'
+private\t'Under their sonames in /opt/cxi/lib64 and nowhere else: the image decides, by its own LD_LIBRARY_PATH or RPATH'"
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l env-vars -d 'YAML file whose key \'env:\' lists KEY=VALUE for every container with a NIC' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
@@ -50,6 +52,7 @@ complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l cxi
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -s v -l version -d 'Print the version'
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -s n -l dry-run -d 'Print the spec instead of writing it'
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l no-all -d 'Leave out the device \'all\''
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l closure-all -d 'With --libraries closure: also libraries that images are likely to have, such as libssl, libcurl and libstdc++'
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -f -a "generate" -d 'Write the CDI spec (the default)'
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -f -a "list" -d 'List what the CDI directories offer, and which of it works'
@@ -69,9 +72,11 @@ index\t'The kernel\'s number, such as 0, which moves'"
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -s V -l verbose -d 'How much to say of what was found: 0 problems, 1 each NIC, 2 each value that could not be read' -r
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l run-dir -d 'Where a running cxi-device-plugin keeps its lock; looked at to warn of it' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l libraries -d 'Libraries that containers get from the host' -r -f -a "listed\t'libfabric and libcxi of the host'
+closure\t'These and what they need, but neither glibc\'s own libraries nor those that images are likely to have'
 none\t'Nothing: for images that bring their own'"
-complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched'
-env\t'At the host\'s paths, with LD_LIBRARY_PATH set, which REPLACES the image\'s own value'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched. For most images; a libfabric of the image in its LD_LIBRARY_PATH or in the loader\'s cache comes first, and musl does not look there'
+env\t'At the host\'s paths, with LD_LIBRARY_PATH set, which REPLACES the image\'s own value. For images with a libfabric that must not be used; not for musl, which then finds what it cannot load'
+private\t'Under their sonames in /opt/cxi/lib64 and nowhere else: the image decides, by its own LD_LIBRARY_PATH or RPATH'"
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l env-vars -d 'YAML file whose key \'env:\' lists KEY=VALUE for every container with a NIC' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
@@ -80,6 +85,7 @@ complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand gene
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -s n -l dry-run -d 'Print the spec instead of writing it'
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l no-all -d 'Leave out the device \'all\''
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l closure-all -d 'With --libraries closure: also libraries that images are likely to have, such as libssl, libcurl and libstdc++'
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand list" -l cdi-dir -d 'CDI directories, that of the highest priority last; may be repeated' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand list" -s o -l output -d 'For whom to write' -r -f -a "table\t'For people'
@@ -91,6 +97,8 @@ complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand list
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand list" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l cdi-dir -d 'Directory of the spec' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l rootfs -d 'Instead of the spec on disk: foretell what an image that is unpacked here gets of the host\'s libraries' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l image-library-path -d 'LD_LIBRARY_PATH that this image sets itself' -r
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -s o -l output -d 'For whom to write' -r -f -a "table\t'For people'
 json\t'For programs'"
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l format -d 'Format of the spec [default: yaml]' -r -f -a "yaml\t'As hpe.com-cxi.yaml'
@@ -105,9 +113,11 @@ index\t'The kernel\'s number, such as 0, which moves'"
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -s V -l verbose -d 'How much to say of what was found: 0 problems, 1 each NIC, 2 each value that could not be read' -r
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l run-dir -d 'Where a running cxi-device-plugin keeps its lock; looked at to warn of it' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l libraries -d 'Libraries that containers get from the host' -r -f -a "listed\t'libfabric and libcxi of the host'
+closure\t'These and what they need, but neither glibc\'s own libraries nor those that images are likely to have'
 none\t'Nothing: for images that bring their own'"
-complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched'
-env\t'At the host\'s paths, with LD_LIBRARY_PATH set, which REPLACES the image\'s own value'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched. For most images; a libfabric of the image in its LD_LIBRARY_PATH or in the loader\'s cache comes first, and musl does not look there'
+env\t'At the host\'s paths, with LD_LIBRARY_PATH set, which REPLACES the image\'s own value. For images with a libfabric that must not be used; not for musl, which then finds what it cannot load'
+private\t'Under their sonames in /opt/cxi/lib64 and nowhere else: the image decides, by its own LD_LIBRARY_PATH or RPATH'"
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l env-vars -d 'YAML file whose key \'env:\' lists KEY=VALUE for every container with a NIC' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
@@ -115,6 +125,7 @@ complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand veri
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader\'s cache]' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l no-all -d 'Leave out the device \'all\''
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l closure-all -d 'With --libraries closure: also libraries that images are likely to have, such as libssl, libcurl and libstdc++'
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand remove" -l cdi-dir -d 'Directory of the spec' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand remove" -s o -l output -d 'For whom to write' -r -f -a "table\t'For people'

@@ -1,0 +1,104 @@
+//! What the loader reads of a shared library. Files are hostile until parsed: every read is bounded.
+
+mod versions;
+mod view;
+
+use std::fs::File;
+
+use object::elf::{DF_1_NODEFLIB, DT_FLAGS_1, DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME};
+use object::read::ReadCache;
+use thiserror::Error;
+
+use self::view::View;
+use crate::loader::Object;
+
+/// As for file names.
+const SONAME_LIMIT: u64 = 255;
+/// A list of directories; as for paths, many times over.
+const SEARCH_LIMIT: u64 = 65_536;
+/// Far above what any library needs.
+const NEEDED_LIMIT: usize = 1024;
+
+/// What makes a file a library that containers of this host can load.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedObject {
+    /// DT_SONAME, where there is one.
+    pub soname: Option<String>,
+    /// Multiarch triplet of its machine.
+    pub triplet: &'static str,
+}
+
+/// Why a file is no such library.
+#[derive(Debug, Error)]
+pub enum ElfError {
+    /// The file does not hold what it should.
+    #[error("not a 64-bit ELF shared library: {0}")]
+    Malformed(#[from] object::read::Error),
+    /// An ELF file for 32-bit programs.
+    #[error("not a 64-bit ELF shared library: a 32-bit one")]
+    OtherClass,
+    /// Some other kind of ELF file.
+    #[error("not a shared library")]
+    NotShared,
+    /// A library for another machine.
+    #[error("a library for another machine (ELF machine {0})")]
+    OtherMachine(u16),
+    /// A name that is no file name.
+    #[error("its soname is not a file name")]
+    BadSoname,
+    /// What it needs cannot be told.
+    #[error("its list of needed libraries cannot be read")]
+    BadNeeded,
+}
+
+#[cfg(target_arch = "x86_64")]
+const HOST: (object::elf::Machine, &str) = (object::elf::EM_X86_64, "x86_64-linux-gnu");
+#[cfg(target_arch = "aarch64")]
+const HOST: (object::elf::Machine, &str) = (object::elf::EM_AARCH64, "aarch64-linux-gnu");
+
+/// Multiarch triplet of this machine.
+pub const TRIPLET: &str = HOST.1;
+
+/// Reads the head and the name of a library.
+pub fn read(file: File) -> Result<SharedObject, ElfError> {
+    let cache = ReadCache::new(file);
+    let soname = soname(&View::new(&cache)?)?;
+    Ok(SharedObject {
+        soname,
+        triplet: TRIPLET,
+    })
+}
+
+/// Reads all that decides which further libraries are loaded with this one, and whether they fit.
+pub fn object(file: File) -> Result<Object, ElfError> {
+    let cache = ReadCache::new(file);
+    let view = View::new(&cache)?;
+    let search = |tag| {
+        let text = view.value(tag).and_then(|at| view.string(at, SEARCH_LIMIT))?;
+        Some(text.split(':').map(str::to_owned).collect::<Vec<_>>())
+    };
+    let needed = view.values(DT_NEEDED).take(NEEDED_LIMIT);
+    Ok(Object {
+        soname: soname(&view)?,
+        needed: needed
+            .map(|at| view.string(at, SEARCH_LIMIT).map(str::to_owned))
+            .collect::<Option<_>>()
+            .ok_or(ElfError::BadNeeded)?,
+        rpath: search(DT_RPATH).unwrap_or_default(),
+        runpath: search(DT_RUNPATH),
+        no_defaults: view.value(DT_FLAGS_1).unwrap_or(0) & DF_1_NODEFLIB.0 != 0,
+        requires: versions::required(&view),
+        defines: versions::defined(&view),
+    })
+}
+
+fn soname(view: &View<'_>) -> Result<Option<String>, ElfError> {
+    let Some(at) = view.value(DT_SONAME) else {
+        return Ok(None);
+    };
+    let name = view.string(at, SONAME_LIMIT).ok_or(ElfError::BadSoname)?;
+    if name.is_empty() || name == "." || name == ".." || name.contains('/') {
+        return Err(ElfError::BadSoname);
+    }
+    Ok(Some(name.to_owned()))
+}

@@ -1,0 +1,100 @@
+//! The loader of an unpacked image: whose it is, and where it looks.
+
+use std::env::consts::ARCH;
+use std::path::{Path, PathBuf};
+
+use super::closure::{self, Libraries};
+use super::roots::Roots;
+use crate::glibc::Version;
+use crate::image::Libc;
+use crate::loader::{Candidate, Disk, Kind, Search};
+
+#[cfg(target_arch = "x86_64")]
+const GLIBC: &str = "/lib64/ld-linux-x86-64.so.2";
+#[cfg(target_arch = "aarch64")]
+const GLIBC: &str = "/lib/ld-linux-aarch64.so.1";
+
+/// A loader is a few hundred kilobytes.
+const LOADER_LIMIT: u64 = 8 << 20;
+const PATH_FILE_LIMIT: u64 = 65_536;
+
+/// The C library of an image, and where its loader looks with this LD_LIBRARY_PATH.
+pub fn of(image: &Roots, library_path: &str) -> (Libc, Search) {
+    let mut search = Search {
+        library_path: directories(library_path),
+        ..closure::search()
+    };
+    let loader = image
+        .resolve(Path::new(GLIBC))
+        .and_then(|file| image.bytes(&file, LOADER_LIMIT));
+    if let Ok(loader) = loader {
+        let built_in: Vec<PathBuf> = search
+            .defaults
+            .iter()
+            .filter(|directory| names(&loader, directory))
+            .cloned()
+            .collect();
+        if !built_in.is_empty() {
+            search.defaults = built_in;
+        }
+        let in_search = |lib: &String| search.defaults.contains(&Path::new("/usr").join(lib));
+        let lib = search.lib.iter().find(|lib| in_search(lib)).cloned();
+        search.lib = vec![lib.unwrap_or_else(|| "lib".to_owned())];
+        return (Libc::Glibc(version(image, &search)), search);
+    }
+    if image.resolve(Path::new(&format!("/lib/ld-musl-{ARCH}.so.1"))).is_err() {
+        return (Libc::None, search);
+    }
+    search.kind = Kind::Musl;
+    search.defaults = musl_defaults(image);
+    (Libc::Musl, search)
+}
+
+/// The directories of a path variable; one that is not absolute depends on where a program is started, and is left out.
+pub fn directories(variable: &str) -> Vec<PathBuf> {
+    let directories = variable.split([':', ';']).map(PathBuf::from);
+    directories.filter(|directory| directory.is_absolute()).collect()
+}
+
+/// Whether a directory is among those built into glibc's loader, which has them as texts that end in a slash (`system_dirs`).
+fn names(loader: &[u8], directory: &Path) -> bool {
+    let text = format!("\0{}/\0", directory.display());
+    loader.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+fn version(image: &Roots, search: &Search) -> Option<Version> {
+    let mut disk = Libraries::new(image);
+    let cached = disk.cached("libc.so.6").into_iter();
+    let mut paths = cached.chain(search.defaults.iter().map(|directory| directory.join("libc.so.6")));
+    paths.find_map(|path| match disk.look(&path) {
+        Candidate::Library(object) => Version::defined(&object),
+        _ => None,
+    })
+}
+
+/// Built into musl's loader, unless a file says otherwise (`ldso/dynlink.c`, `load_library`).
+fn musl_defaults(image: &Roots) -> Vec<PathBuf> {
+    let file = image.resolve(Path::new(&format!("/etc/ld-musl-{ARCH}.path")));
+    let text = file.and_then(|file| image.bytes(&file, PATH_FILE_LIMIT)).ok();
+    let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
+    let text = text.unwrap_or_else(|| "/lib:/usr/local/lib:/usr/lib".to_owned());
+    text.split([':', '\n'])
+        .map(PathBuf::from)
+        .filter(|directory| directory.is_absolute())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::elf::TRIPLET;
+
+    #[test]
+    fn only_a_whole_directory_is_built_in() {
+        let loader = format!("x\0/lib/{TRIPLET}/\0/usr/lib/{TRIPLET}/\0/lib/\0/usr/lib/\0");
+        let has = |directory: &str| names(loader.as_bytes(), Path::new(directory));
+        assert!(has(&format!("/usr/lib/{TRIPLET}")) && has("/lib") && has("/usr/lib"));
+        assert!(!has("/usr/lib64") && !has("/lib64"));
+        assert!(!names(b"\0/usr/lib/\0", Path::new("/lib")));
+    }
+}
