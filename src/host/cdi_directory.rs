@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::store::{self, Outcome, StoreError};
+use super::temporary;
 use crate::cdi::format::{self, Format, FormatError};
 use crate::cdi::model::Spec;
 use crate::cdi::{FILE_STEM, KIND};
@@ -54,12 +55,21 @@ impl CdiDirectory {
     pub fn publish(&self, spec: Option<&Spec>) -> Result<Outcome, PublishError> {
         // Before anything is changed: an error means that all stays as it was.
         store::refuse_link(&self.path.join(file_name(self.format.other())))?;
+        for format in [Format::Yaml, Format::Json] {
+            temporary::clear(&self.path, &file_name(format));
+        }
         let outcome = match spec {
             None => store::remove(&self.path, &file_name(self.format))?,
             Some(spec) => {
                 self.refuse_clash(spec)?;
                 let text = format::to_text(spec, self.format)?;
-                store::replace(&self.path, &file_name(self.format), text.as_bytes())?
+                // Each format's file is readable under the other's name: JSON is YAML, and the CDI library reads all as YAML.
+                store::replace(
+                    &self.path,
+                    &file_name(self.format),
+                    &file_name(self.format.other()),
+                    text.as_bytes(),
+                )?
             }
         };
         store::remove(&self.path, &file_name(self.format.other()))?;

@@ -9,4 +9,5 @@ pub mod lock;
 pub mod roots;
 pub mod scan;
 pub mod store;
+pub mod temporary;
 pub mod watch;

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "no test file uses everything")]
 
 pub mod daemon;
+pub mod tracer;
 
 use std::ffi::OsStr;
 use std::io::Write;
