@@ -61,7 +61,7 @@ fn write_file(spec: Option<&Spec>, format: Format, file: &Path) -> anyhow::Resul
     }
     let stored = match spec {
         None => store::remove(directory, name),
-        Some(spec) => store::replace(directory, name, format::to_text(spec, format)?.as_bytes()),
+        Some(spec) => store::replace(directory, name, None, format::to_text(spec, format)?.as_bytes()),
     };
     let outcome = stored.with_context(|| format!("{} stays as it was", file.display()))?;
     say(outcome, spec, file, file)

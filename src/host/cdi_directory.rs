@@ -59,7 +59,13 @@ impl CdiDirectory {
             Some(spec) => {
                 self.refuse_clash(spec)?;
                 let text = format::to_text(spec, self.format)?;
-                store::replace(&self.path, &file_name(self.format), text.as_bytes())?
+                // Each format's file is readable under the other's name: JSON is YAML, and the CDI library reads all as YAML.
+                store::replace(
+                    &self.path,
+                    &file_name(self.format),
+                    Some(&file_name(self.format.other())),
+                    text.as_bytes(),
+                )?
             }
         };
         store::remove(&self.path, &file_name(self.format.other()))?;

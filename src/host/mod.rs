@@ -14,4 +14,5 @@ pub mod roots;
 pub mod scan;
 pub mod spec_files;
 pub mod store;
+pub mod temporary;
 pub mod watch;

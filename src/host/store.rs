@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::temporary;
+
 /// Readable for rootless podman, too.
 const MODE: u32 = 0o644;
 /// The same for a directory that we make.
@@ -53,33 +55,37 @@ impl StoreError {
     }
 }
 
-/// Makes `directory/name` hold `bytes`, with mode 0644; makes the directory if it is missing.
+/// Makes `directory/name` hold `bytes`, with mode 0644; makes the directory if it is missing. What killed runs left of it goes.
 ///
-/// The temporary file stands in the same directory, since readers of CDI directories notice a rename within it but not
-/// one into it, and its name has no suffix that they would read.
-pub fn replace(directory: &Path, name: &str, bytes: &[u8]) -> Result<Outcome, StoreError> {
+/// Where the file is not there but one by the name `former` is, that one is given the name first: at no moment are there
+/// two of them or none.
+pub fn replace(directory: &Path, name: &str, former: Option<&str>, bytes: &[u8]) -> Result<Outcome, StoreError> {
     let target = directory.join(name);
-    if refuse_link(&target)? && holds(&target, bytes) {
+    let is_there = refuse_link(&target)?;
+    temporary::clear(directory, name);
+    if is_there && holds(&target, bytes) {
         return Ok(Outcome::Unchanged);
     }
     make_directory(directory).map_err(StoreError::io("create", directory))?;
-    let mut temporary = tempfile::Builder::new()
-        .prefix(&format!(".{name}."))
-        .suffix(".tmp")
-        .tempfile_in(directory)
-        .map_err(StoreError::io("create a file in", directory))?;
-    write_out(temporary.as_file_mut(), bytes).map_err(StoreError::io("write", &target))?;
-    temporary
-        .persist(&target)
+    let mut file = temporary::create(directory, name).map_err(StoreError::io("create a file in", directory))?;
+    write_out(file.as_file_mut(), bytes).map_err(StoreError::io("write", &target))?;
+    if let Some(former) = former.filter(|_| !is_there).map(|former| directory.join(former))
+        && former.symlink_metadata().is_ok_and(|metadata| metadata.is_file())
+    {
+        fs::rename(&former, &target).map_err(StoreError::io("rename", &former))?;
+    }
+    file.persist(&target)
         .map_err(|error| StoreError::io("replace", &target)(error.error))?;
     sync_directory(directory)?;
     Ok(Outcome::Written)
 }
 
-/// Makes sure that `directory/name` is not there.
+/// Makes sure that `directory/name` is not there, nor anything that killed runs left of it.
 pub fn remove(directory: &Path, name: &str) -> Result<Outcome, StoreError> {
     let target = directory.join(name);
-    if !refuse_link(&target)? {
+    let is_there = refuse_link(&target)?;
+    temporary::clear(directory, name);
+    if !is_there {
         return Ok(Outcome::Absent);
     }
     fs::remove_file(&target).map_err(StoreError::io("remove", &target))?;

@@ -5,6 +5,7 @@ pub mod cc;
 pub mod daemon;
 pub mod network;
 pub mod stage;
+pub mod tracer;
 
 use std::ffi::OsStr;
 use std::io::Write;
