@@ -44,7 +44,7 @@ const SHARED: [&str; 3] = ["exit.rs", "host_args.rs", "log.rs"];
 const TOP: [&str; 1] = ["lib.rs"];
 
 /// Every other file is in one of these.
-const FOLDERS: [&str; 5] = ["bin", "daemon", "generator", "host", "kubelet"];
+const FOLDERS: [&str; 7] = ["bin", "daemon", "generator", "host", "kubelet", "plugin", "terminal"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
@@ -115,7 +115,14 @@ fn what_decides_is_pure() {
         "nix::",
         "async ",
     ];
-    let rooms = ["crate::host", "crate::kubelet", "crate::daemon", "crate::generator"];
+    let rooms = [
+        "crate::host",
+        "crate::kubelet",
+        "crate::daemon",
+        "crate::generator",
+        "crate::plugin",
+        "crate::terminal",
+    ];
     for name in PURE {
         assert_free_of(name, &outside);
         assert_free_of(name, &rooms);
@@ -163,8 +170,32 @@ fn the_generator_never_talks_to_kubelet() {
 }
 
 #[test]
-fn the_daemon_knows_nothing_of_the_generator() {
+fn the_daemon_knows_nothing_of_the_generator_and_of_terminals() {
     for name in sources_in("daemon") {
+        assert_free_of(&name, &["crate::generator", "crate::plugin", "crate::terminal"]);
+    }
+}
+
+#[test]
+fn the_plugin_knows_nothing_of_the_generator() {
+    for name in sources_in("plugin") {
         assert_free_of(&name, &["crate::generator"]);
+    }
+}
+
+#[test]
+fn what_speaks_to_people_knows_nothing_of_what_is_said() {
+    for name in sources_in("terminal") {
+        assert_free_of(
+            &name,
+            &[
+                "crate::host",
+                "crate::kubelet",
+                "crate::daemon",
+                "crate::generator",
+                "crate::plugin",
+                "tokio",
+            ],
+        );
     }
 }

@@ -12,7 +12,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 const PROGRAMS: [fn() -> Command; 2] = [
-    cxi_device_plugin::daemon::command,
+    cxi_device_plugin::plugin::command,
     cxi_device_plugin::generator::command,
 ];
 

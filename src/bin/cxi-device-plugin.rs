@@ -1,5 +1,5 @@
-//! See [`cxi_device_plugin::daemon`].
+//! See [`cxi_device_plugin::plugin`].
 
 fn main() -> std::process::ExitCode {
-    cxi_device_plugin::daemon::main()
+    cxi_device_plugin::plugin::main()
 }

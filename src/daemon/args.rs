@@ -1,9 +1,7 @@
-//! The daemon's command line.
+//! The flags of the daemon.
 
 use std::path::PathBuf;
 use std::time::Duration;
-
-use clap::Parser;
 
 use crate::allocate::Strategy;
 use crate::cdi::format::Format;
@@ -12,46 +10,9 @@ use crate::host::lock::RUN_DIR;
 use crate::host_args::HostArgs;
 use crate::resource::ResourceName;
 
-/// Headings, under them what to type or what is meant, and under that what it does; the manual page is made from it.
-const HELP: &str = "\
-Examples:
-  cxi-device-plugin
-      Serve beta.hpe.com/cxi to kubelet and keep /var/run/cdi/hpe.com-cxi.yaml true
-  cxi-device-plugin --enable-cdi
-      Answer kubelet with CDI names; containerd 2.0 or newer, or CRI-O
-  kill -HUP $(pidof cxi-device-plugin)
-      Have it look at the node again
-
-Files:
-  /var/run/cdi/hpe.com-cxi.yaml
-      The CDI spec; files of other names are never touched
-  /var/lib/kubelet/device-plugins/kubelet.sock
-      Where kubelet is; its directory gets the daemon's own sockets, too
-  /run/cxi-device-plugin/lock
-      Held while an instance runs
-
-Environment:
-  SYSFS_ROOT, DEVFS_ROOT, OFI_ROOT, CXI_ROOT
-      Where the host keeps things, as the flags of these names; a flag wins, and an empty value counts as not set
-  RUNTIME_DIRECTORY
-      Set by systemd: directory for the daemon's own state, unless --run-dir names one
-
-Exit codes:
-  0
-      Ended by SIGTERM or SIGINT
-  1
-      Failed
-  2
-      Wrong usage
-  75
-      Another instance is running
-  78
-      Bad configuration: a root or the --env-vars file";
-
-/// Offers the HPE Slingshot (CXI) NICs of this node to Kubernetes and keeps their CDI spec true
-#[derive(Debug, Parser)]
-#[command(name = "cxi-device-plugin", version, after_help = HELP)]
-pub struct Args {
+/// Arguments of `run`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RunArgs {
     /// Name of the extended resource
     #[arg(long, value_name = "NAME", default_value = "beta.hpe.com/cxi")]
     pub resource_name: ResourceName,
@@ -78,7 +39,7 @@ pub struct Args {
     pub host: HostArgs,
 }
 
-impl Args {
+impl RunArgs {
     /// Directory for the daemon's own state. systemd separates several directories by colons.
     pub fn run_dir(&self) -> PathBuf {
         let of_systemd = || {

@@ -4,18 +4,15 @@ mod args;
 mod publisher;
 mod rounds;
 
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use clap::CommandFactory;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 
-pub use self::args::Args;
+pub use self::args::RunArgs;
 pub use self::publisher::Publisher;
 use self::rounds::{Asked, Rounds};
-use crate::exit::{self, Ended};
 use crate::host::libraries::Libraries;
 use crate::host::lock::InstanceLock;
 use crate::host::lookout::Lookout;
@@ -25,24 +22,12 @@ use crate::kubelet::service::Streams;
 use crate::kubelet::session::Session;
 use crate::log;
 
-const PROGRAM: &str = "cxi-device-plugin";
-
-/// Parses the command line, runs, and says how it went.
-pub fn main() -> ExitCode {
-    let args: Args = match exit::arguments(PROGRAM) {
-        Ok(args) => args,
-        Err(ended) => return ended,
-    };
+/// Runs until a signal ends it.
+///
+/// # Errors
+/// What keeps it from starting, or ended it.
+pub fn run(args: RunArgs) -> anyhow::Result<()> {
     log::to_stderr(args.log_level);
-    exit::report(PROGRAM, run(args).map(|()| Ended::Done))
-}
-
-/// The command line as it is defined, for manual pages and completions.
-pub fn command() -> clap::Command {
-    Args::command()
-}
-
-fn run(args: Args) -> anyhow::Result<()> {
     let roots = Roots::new(&args.host.roots)?;
     let policy = args.host.policy()?;
     let _lock = InstanceLock::take(&args.run_dir())?;
@@ -56,7 +41,7 @@ fn run(args: Args) -> anyhow::Result<()> {
     ended
 }
 
-async fn serve(args: Args, roots: Roots, policy: crate::cdi::render::Policy) -> anyhow::Result<()> {
+async fn serve(args: RunArgs, roots: Roots, policy: crate::cdi::render::Policy) -> anyhow::Result<()> {
     let libraries = args.host.libraries()?;
     let mut signals = Signals::new().context("cannot handle signals")?;
     let asked = Asked {

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand};
 
 use super::help;
-use super::output::Audience;
 use crate::cdi::format::Format;
 use crate::cdi::naming::{NameKind, Naming};
 use crate::host::cdi_directory::CdiDirectory;
@@ -13,6 +12,7 @@ use crate::host::lock::RUN_DIR;
 use crate::host::roots::RootArgs;
 use crate::host_args::HostArgs;
 use crate::offer::Functions;
+use crate::terminal::output::Audience;
 
 /// Writes the CDI spec for the HPE Slingshot (CXI) NICs of this node
 #[derive(Debug, Parser)]

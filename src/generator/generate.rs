@@ -6,12 +6,13 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use super::args::{GenerateArgs, Target};
-use super::{beside, fresh, output};
+use super::{beside, fresh};
 use crate::cdi::format::{self, Format};
 use crate::cdi::model::Spec;
 use crate::exit::Ended;
 use crate::host::cdi_directory::CdiDirectory;
 use crate::host::store::{self, Outcome};
+use crate::terminal::output;
 
 /// Generates.
 pub fn run(args: &GenerateArgs) -> anyhow::Result<Ended> {

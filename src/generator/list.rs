@@ -8,8 +8,6 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::args::ListArgs;
-use super::output::{self, Audience, BAD, GOOD, WARNING, visible};
-use super::table::{Cell, plain, table};
 use crate::cdi::survey::{self, Entry, Host, SpecFile, State};
 use crate::cdi::{KIND, naming};
 use crate::exit::Ended;
@@ -18,6 +16,8 @@ use crate::host::roots::Roots;
 use crate::host::scan::Scanner;
 use crate::host::spec_files;
 use crate::inventory::Inventory;
+use crate::terminal::output::{self, Audience, BAD, GOOD, WARNING, visible};
+use crate::terminal::table::{Cell, plain, table};
 
 /// For programs.
 #[derive(Serialize)]

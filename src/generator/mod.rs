@@ -6,11 +6,9 @@ mod fresh;
 mod generate;
 mod help;
 mod list;
-mod output;
 mod remove;
 mod report;
 mod rootfs;
-mod table;
 mod verify;
 
 use std::process::ExitCode;

@@ -6,10 +6,10 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::args::RemoveArgs;
-use super::output::{self, Audience};
 use crate::cdi::format::Format;
 use crate::exit::Ended;
 use crate::host::cdi_directory::CdiDirectory;
+use crate::terminal::output::{self, Audience};
 
 #[derive(Serialize)]
 struct Removal {

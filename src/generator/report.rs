@@ -3,10 +3,10 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use super::table::{self, Cell, plain};
 use crate::health::{self, Verdict};
 use crate::inventory::{Function, Inventory, Nic, Reading, Unread};
 use crate::selection::Selection;
+use crate::terminal::table::{self, Cell, plain};
 
 /// Writes the problems, from verbosity 1 on the NICs, and from 2 on every value that could not be read.
 pub fn inventory(out: &mut impl Write, inventory: &Inventory, selection: &Selection, verbosity: u8) -> io::Result<()> {

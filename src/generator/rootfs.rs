@@ -8,8 +8,6 @@ use anyhow::{Context, bail};
 use serde::Serialize;
 
 use super::args::VerifyArgs;
-use super::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
-use super::table::{Cell, plain, table};
 use crate::cdi::model::ContainerEdits;
 use crate::cdi::render;
 use crate::exit::Ended;
@@ -21,6 +19,8 @@ use crate::host::roots::{RootArgs, Roots};
 use crate::image::{self, Exposed, Facts, Finding, Forecast, Found, LIBFABRIC, Libc};
 use crate::inventory::{Inventory, Library};
 use crate::loader::{self, Candidate, Disk, Loaded, Search, Start};
+use crate::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
+use crate::terminal::table::{Cell, plain, table};
 
 /// For programs.
 #[derive(Serialize)]

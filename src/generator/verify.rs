@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::args::VerifyArgs;
-use super::output::{self, Audience, BAD, GOOD, HEADING, paint, visible};
 use super::{beside, fresh, rootfs};
 use crate::cdi::drift::{self, Finding};
 use crate::cdi::format;
@@ -13,6 +12,7 @@ use crate::cdi::model::Spec;
 use crate::exit::Ended;
 use crate::host::cdi_directory::{CdiDirectory, PublishError};
 use crate::host::spec_files;
+use crate::terminal::output::{self, Audience, BAD, GOOD, HEADING, paint, visible};
 
 /// For programs.
 #[derive(Serialize)]

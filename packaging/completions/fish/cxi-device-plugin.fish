@@ -1,22 +1,70 @@
-complete -c cxi-device-plugin -l resource-name -d 'Name of the extended resource' -r
-complete -c cxi-device-plugin -l kubelet-dir -d 'Kubelet\'s directory for device plugins' -r -F
-complete -c cxi-device-plugin -l cdi-dir -d 'Directory for the CDI spec' -r -F
-complete -c cxi-device-plugin -l run-dir -d 'Directory for the daemon\'s own state [default: $RUNTIME_DIRECTORY of systemd, or /run/cxi-device-plugin]' -r -F
-complete -c cxi-device-plugin -l enable-cdi -d 'Answer kubelet with CDI names instead of device nodes and mounts; DIR sets --cdi-dir, too' -r -F
-complete -c cxi-device-plugin -l pulse -d 'Seconds between two looks at the node without an event, for what has none; 0 for no such looks' -r
-complete -c cxi-device-plugin -l log-level -d 'Least severe messages to log' -r
-complete -c cxi-device-plugin -l libraries -d 'Libraries that containers get from the host' -r -f -a "listed\t'libfabric and libcxi of the host'
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_cxi_device_plugin_global_optspecs
+    string join \n resource-name= kubelet-dir= cdi-dir= run-dir= enable-cdi= pulse= log-level= libraries= closure-all expose= env-vars= root= sysfs-root= devfs-root= ofi-root= cxi-root= h/help V/version
+end
+
+function __fish_cxi_device_plugin_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_cxi_device_plugin_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_cxi_device_plugin_using_subcommand
+    set -l cmd (__fish_cxi_device_plugin_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l resource-name -d 'Name of the extended resource' -r
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l kubelet-dir -d 'Kubelet\'s directory for device plugins' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l cdi-dir -d 'Directory for the CDI spec' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l run-dir -d 'Directory for the daemon\'s own state [default: $RUNTIME_DIRECTORY of systemd, or /run/cxi-device-plugin]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l enable-cdi -d 'Answer kubelet with CDI names instead of device nodes and mounts; DIR sets --cdi-dir, too' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l pulse -d 'Seconds between two looks at the node without an event, for what has none; 0 for no such looks' -r
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l log-level -d 'Least severe messages to log' -r
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l libraries -d 'Libraries that containers get from the host' -r -f -a "listed\t'libfabric and libcxi of the host'
 closure\t'These and what they need, but neither glibc\'s own libraries nor those that images are likely to have'
 none\t'Nothing: for images that bring their own'"
-complete -c cxi-device-plugin -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched. For most images; a libfabric of the image in its LD_LIBRARY_PATH or in the loader\'s cache comes first, and musl does not look there'
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched. For most images; a libfabric of the image in its LD_LIBRARY_PATH or in the loader\'s cache comes first, and musl does not look there'
 env\t'At the host\'s paths, with LD_LIBRARY_PATH set, which REPLACES the image\'s own value. For images with a libfabric that must not be used; not for musl, which then finds what it cannot load'
 private\t'Under their sonames in /opt/cxi/lib64 and nowhere else: the image decides, by its own LD_LIBRARY_PATH or RPATH'"
-complete -c cxi-device-plugin -l env-vars -d 'YAML file whose key \'env:\' lists KEY=VALUE for every container with a NIC' -r -F
-complete -c cxi-device-plugin -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
-complete -c cxi-device-plugin -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
-complete -c cxi-device-plugin -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
-complete -c cxi-device-plugin -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader\'s cache]' -r -F
-complete -c cxi-device-plugin -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
-complete -c cxi-device-plugin -l closure-all -d 'With --libraries closure: also libraries that images are likely to have, such as libssl, libcurl and libstdc++'
-complete -c cxi-device-plugin -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c cxi-device-plugin -s V -l version -d 'Print version'
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l env-vars -d 'YAML file whose key \'env:\' lists KEY=VALUE for every container with a NIC' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader\'s cache]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l closure-all -d 'With --libraries closure: also libraries that images are likely to have, such as libssl, libcurl and libstdc++'
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -s V -l version -d 'Print version'
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -f -a "run" -d 'Run the daemon in the foreground (the default)'
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l resource-name -d 'Name of the extended resource' -r
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l kubelet-dir -d 'Kubelet\'s directory for device plugins' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l cdi-dir -d 'Directory for the CDI spec' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l run-dir -d 'Directory for the daemon\'s own state [default: $RUNTIME_DIRECTORY of systemd, or /run/cxi-device-plugin]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l enable-cdi -d 'Answer kubelet with CDI names instead of device nodes and mounts; DIR sets --cdi-dir, too' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l pulse -d 'Seconds between two looks at the node without an event, for what has none; 0 for no such looks' -r
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l log-level -d 'Least severe messages to log' -r
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l libraries -d 'Libraries that containers get from the host' -r -f -a "listed\t'libfabric and libcxi of the host'
+closure\t'These and what they need, but neither glibc\'s own libraries nor those that images are likely to have'
+none\t'Nothing: for images that bring their own'"
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched. For most images; a libfabric of the image in its LD_LIBRARY_PATH or in the loader\'s cache comes first, and musl does not look there'
+env\t'At the host\'s paths, with LD_LIBRARY_PATH set, which REPLACES the image\'s own value. For images with a libfabric that must not be used; not for musl, which then finds what it cannot load'
+private\t'Under their sonames in /opt/cxi/lib64 and nowhere else: the image decides, by its own LD_LIBRARY_PATH or RPATH'"
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l env-vars -d 'YAML file whose key \'env:\' lists KEY=VALUE for every container with a NIC' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader\'s cache]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l closure-all -d 'With --libraries closure: also libraries that images are likely to have, such as libssl, libcurl and libstdc++'
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -1,0 +1,34 @@
+//! The program `cxi-device-plugin`: the daemon, and the commands of an admin beside it.
+
+mod args;
+mod help;
+
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+
+use self::args::{Args, Command};
+use crate::daemon;
+use crate::exit::{self, Ended};
+
+const PROGRAM: &str = "cxi-device-plugin";
+
+/// Parses the command line, runs, and says how it went.
+pub fn main() -> ExitCode {
+    let args: Args = match exit::arguments(PROGRAM) {
+        Ok(args) => args,
+        Err(ended) => return ended,
+    };
+    exit::report(PROGRAM, run(args.action()))
+}
+
+/// The command line as it is defined, for manual pages and completions.
+pub fn command() -> clap::Command {
+    Args::command()
+}
+
+fn run(command: Command) -> anyhow::Result<Ended> {
+    match command {
+        Command::Run(args) => daemon::run(args).map(|()| Ended::Done),
+    }
+}

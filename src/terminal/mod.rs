@@ -1,0 +1,4 @@
+//! How both programs speak to people and to other programs on standard output.
+
+pub mod output;
+pub mod table;
