@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::allocate::Strategy;
 use crate::cdi::model::{ContainerEdits, Spec};
 use crate::cdi::render::{self, Policy};
 use crate::health::{self, Check, Condition, Verdict};
 use crate::inventory::{Inventory, Nic};
-use crate::offer;
 use crate::pci::PciAddress;
 
 /// One published state. Never changed, only replaced.
@@ -18,6 +18,8 @@ pub struct Snapshot {
     pub devices: BTreeMap<PciAddress, Device>,
     /// What every container with a NIC gets.
     pub common: ContainerEdits,
+    /// How containers get it.
+    pub strategy: Strategy,
 }
 
 /// A NIC on offer.
@@ -70,12 +72,16 @@ impl Device {
 
 impl Snapshot {
     /// The state that follows from a scan.
-    pub fn of(inventory: &Inventory, policy: &Policy) -> Self {
-        let on_offer = inventory.nics.iter().filter(|nic| offer::withheld(nic).is_none());
+    pub fn of(inventory: &Inventory, policy: &Policy, strategy: Strategy) -> Self {
+        let on_offer = inventory
+            .nics
+            .iter()
+            .filter(|nic| policy.selection.withheld(nic).is_none());
         Self {
             generation: 0,
             devices: on_offer.map(|nic| (nic.address, Device::of(nic))).collect(),
             common: render::common_edits(inventory, policy),
+            strategy,
         }
     }
 
@@ -95,6 +101,7 @@ impl Snapshot {
     /// hears of it before the CDI file changes, and of `next` afterwards.
     pub fn on_the_way_to(&self, next: &Self) -> Self {
         let mut between = next.clone();
+        between.strategy = self.strategy;
         between.devices.retain(|address, _| self.devices.contains_key(address));
         for (address, device) in &mut between.devices {
             if device.is_healthy() && !self.devices.get(address).is_some_and(Device::is_healthy) {

@@ -8,7 +8,6 @@ use super::model::{CDI_VERSION, ContainerEdits, Device, DeviceNode, Mount, Spec}
 use super::naming::{self, Naming};
 use crate::environment::EnvironmentVariable;
 use crate::inventory::{Inventory, Library, Nic};
-use crate::offer;
 use crate::selection::Selection;
 
 /// How containers find the host's libraries.
@@ -47,7 +46,7 @@ pub fn spec(inventory: &Inventory, policy: &Policy) -> Option<Spec> {
         .nics
         .iter()
         .filter(|nic| policy.selection.withheld(nic).is_none())
-        .filter_map(|nic| Some((nic, node_edits(nic)?)))
+        .filter_map(|nic| Some((nic, device_edits(nic)?)))
         .collect();
     if nics.is_empty() {
         return None;
@@ -78,15 +77,8 @@ pub fn spec(inventory: &Inventory, policy: &Policy) -> Option<Spec> {
     })
 }
 
-/// What a container gets for this NIC alone; none when the NIC is withheld or has no usable node.
+/// What a container gets for this NIC alone; none when it has no usable node.
 pub fn device_edits(nic: &Nic) -> Option<ContainerEdits> {
-    match offer::withheld(nic) {
-        None => node_edits(nic),
-        Some(_) => None,
-    }
-}
-
-fn node_edits(nic: &Nic) -> Option<ContainerEdits> {
     let (Ok(cxi), Ok(node)) = (&nic.cxi, &nic.node) else {
         return None;
     };

@@ -11,13 +11,14 @@ use tokio::time::timeout;
 use crate::allocate::Strategy;
 use crate::cdi::model::Spec;
 use crate::cdi::render::{self, Policy};
+use crate::config::Settings;
 use crate::health::{Condition, Verdict};
 use crate::host::cdi_directory::CdiDirectory;
 use crate::host::lookout::{Lookout, Preparation};
+use crate::host::scan::Wanted;
 use crate::host::store::Outcome;
 use crate::inventory::{Fru, Inventory, Unread};
 use crate::kubelet::service::Streams;
-use crate::offer;
 use crate::pci::PciAddress;
 use crate::snapshot::Snapshot;
 
@@ -50,18 +51,12 @@ struct Told {
 
 impl Publisher {
     /// Nothing is published before the first [`refresh`](Self::refresh).
-    pub fn new(
-        lookout: Lookout,
-        policy: Policy,
-        cdi: CdiDirectory,
-        strategy: Strategy,
-        streams: Arc<watch::Sender<Streams>>,
-    ) -> Self {
+    pub fn new(lookout: Lookout, settings: &Settings, streams: Arc<watch::Sender<Streams>>) -> Self {
         Self {
             lookout,
-            policy,
-            cdi,
-            strategy,
+            policy: settings.policy(),
+            cdi: cdi_directory(settings),
+            strategy: settings.strategy,
             streams,
             snapshots: watch::Sender::default(),
             on_disk: None,
@@ -70,6 +65,14 @@ impl Publisher {
             interfaces: BTreeSet::new(),
             told: Told::default(),
         }
+    }
+
+    /// From the next look on, these settings count.
+    pub fn adopt(&mut self, settings: &Settings) {
+        self.lookout.adopt(Wanted::by(settings));
+        self.policy = settings.policy();
+        self.cdi = cdi_directory(settings);
+        self.strategy = settings.strategy;
     }
 
     /// What is published, now and later.
@@ -118,7 +121,7 @@ impl Publisher {
     }
 
     async fn publish(&mut self, inventory: &Inventory) -> bool {
-        let mut next = Snapshot::of(inventory, &self.policy);
+        let mut next = Snapshot::of(inventory, &self.policy, self.strategy);
         let between = self.snapshots.borrow().on_the_way_to(&next);
         if self.send(between) {
             self.delivered().await;
@@ -127,7 +130,7 @@ impl Publisher {
         if self.strategy == Strategy::Cdi {
             next.trust_only(self.on_disk.as_ref());
         }
-        self.told.tell(inventory, &next);
+        self.told.tell(inventory, &self.policy, &next);
         self.send(next);
         written
     }
@@ -189,8 +192,15 @@ impl Publisher {
     }
 }
 
+fn cdi_directory(settings: &Settings) -> CdiDirectory {
+    CdiDirectory {
+        path: settings.cdi.dir.clone(),
+        format: settings.cdi.format,
+    }
+}
+
 impl Told {
-    fn tell(&mut self, inventory: &Inventory, next: &Snapshot) {
+    fn tell(&mut self, inventory: &Inventory, policy: &Policy, next: &Snapshot) {
         for problem in inventory
             .problems
             .iter()
@@ -201,7 +211,7 @@ impl Told {
         self.problems.clone_from(&inventory.problems);
         let mut nics = BTreeMap::new();
         for nic in &inventory.nics {
-            let state = match (offer::withheld(nic), next.devices.get(&nic.address)) {
+            let state = match (policy.selection.withheld(nic), next.devices.get(&nic.address)) {
                 (Some(reason), _) => format!("not offered: {reason}"),
                 (None, Some(device)) if device.is_healthy() => "healthy".to_owned(),
                 (None, device) => format!(

@@ -1,6 +1,5 @@
 //! The daemon's loop: wait for a trigger, let the others settle, look, publish; again.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::Publisher;
+use super::configuration::Configuration;
 use crate::host::events::{Content, Events};
 use crate::host::libraries;
 use crate::host::lookout::Preparation;
@@ -32,12 +32,10 @@ pub struct Rounds {
     settle: Settle,
     began: Instant,
     looked: Instant,
-    /// Time between two looks without a trigger; none for no slow poll.
-    pulse: Option<Duration>,
+    configuration: Configuration,
     hangup: Signal,
     news: Arc<Notify>,
     roots: Roots,
-    cdi_dir: PathBuf,
     beat: watch::Sender<()>,
     overflows: RateLimit,
 }
@@ -49,13 +47,11 @@ pub struct Asked {
     pub hangup: Signal,
     /// An earlier look has more to say.
     pub news: Arc<Notify>,
-    /// Time between two looks without a trigger; none for no slow poll.
-    pub pulse: Option<Duration>,
 }
 
 impl Rounds {
     /// Looks at nothing yet.
-    pub fn new(publisher: Publisher, roots: Roots, cdi_dir: PathBuf, asked: Asked) -> Self {
+    pub fn new(publisher: Publisher, roots: Roots, configuration: Configuration, asked: Asked) -> Self {
         let now = Instant::now();
         Self {
             publisher,
@@ -63,11 +59,10 @@ impl Rounds {
             settle: Settle::new(SETTLE),
             began: now,
             looked: now,
-            pulse: asked.pulse,
+            configuration,
             hangup: asked.hangup,
             news: asked.news,
             roots,
-            cdi_dir,
             beat: watch::Sender::default(),
             overflows: RateLimit::new(1, OVERFLOWS),
         }
@@ -100,7 +95,8 @@ impl Rounds {
     pub async fn run(&mut self) {
         loop {
             let due = self.settle.due().map(|due| self.began + due);
-            let pulse = self.pulse.map(|pulse| self.looked + pulse);
+            let poll = self.configuration.settings().health.poll;
+            let pulse = poll.map(|poll| self.looked + poll);
             let retry = (!self.publisher.is_current()).then(|| self.looked + RETRY);
             let trigger = tokio::select! {
                 () = at(due) => {
@@ -108,13 +104,22 @@ impl Rounds {
                     continue;
                 }
                 trigger = self.events.next() => trigger,
-                _ = self.hangup.recv() => Trigger::Hangup,
+                _ = self.hangup.recv() => {
+                    self.reload().await;
+                    Trigger::Hangup
+                }
                 () = self.news.notified() => Trigger::News,
                 () = at(pulse), if due.is_none() => Trigger::Pulse,
                 () = at(retry), if due.is_none() => Trigger::Retry,
             };
             self.note(&trigger);
             self.settle.trigger();
+        }
+    }
+
+    async fn reload(&mut self) {
+        if self.configuration.reload().await {
+            self.publisher.adopt(self.configuration.settings());
         }
     }
 
@@ -130,7 +135,7 @@ impl Rounds {
         let Some(watcher) = self.events.prepare() else {
             return Arc::new(|| {});
         };
-        let (roots, cdi_dir) = (self.roots.clone(), self.cdi_dir.clone());
+        let (roots, cdi_dir) = (self.roots.clone(), self.configuration.settings().cdi.dir.clone());
         Arc::new(move || {
             let libraries = libraries::places(&roots).into_iter();
             let mut places: Vec<_> = libraries.map(|place| (place, Content::Libraries)).collect();

@@ -2,6 +2,7 @@
 
 pub mod cdi_directory;
 pub mod closure;
+pub mod config_files;
 pub mod elf;
 pub mod events;
 pub mod fru;

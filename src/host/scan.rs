@@ -12,8 +12,9 @@ use super::fru::FruTexts;
 use super::libraries::{self, Libraries};
 use super::lookout::Course;
 use super::roots::Roots;
+use crate::config::Settings;
 use crate::inventory::{
-    CompanionNode, CxiName, DeviceNode, Function, Generation, Inventory, Netdev, Nic, Reading, Unread,
+    Companion, CompanionNode, CxiName, DeviceNode, Function, Generation, Inventory, Netdev, Nic, Reading, Unread,
 };
 use crate::pci::PciAddress;
 
@@ -21,15 +22,42 @@ use crate::pci::PciAddress;
 const PCI_FUNCTIONS: &str = "bus/pci/devices";
 /// BAR0 of a physical function (`MMIO_BAR_LEN_PF` in `cass_core.h`); that of a virtual function is smaller.
 const PF_BAR0_BYTES: u64 = 1 << 31;
-/// Beside the NICs' own nodes, where the host has them.
-const COMPANIONS: [&str; 2] = ["xpmem", "gdrdrv"];
 
 /// Looks at the node. Remembers nothing but the cards' texts.
 #[derive(Debug)]
 pub struct Scanner {
     roots: Roots,
-    libraries: Libraries,
+    wanted: Wanted,
     fru: Option<FruTexts>,
+}
+
+/// What is looked for beside NICs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Which libraries.
+    pub libraries: Libraries,
+    /// Which device nodes.
+    pub companions: Vec<Companion>,
+}
+
+impl Wanted {
+    /// What these settings ask for.
+    pub fn by(settings: &Settings) -> Self {
+        Self {
+            libraries: settings.libraries(),
+            companions: settings.container.devices.clone(),
+        }
+    }
+}
+
+impl From<Libraries> for Wanted {
+    /// With the usual device nodes.
+    fn from(libraries: Libraries) -> Self {
+        Self {
+            libraries,
+            companions: Companion::usual(),
+        }
+    }
 }
 
 /// The names under which the two classes list NICs.
@@ -49,21 +77,30 @@ impl ClassEntries {
 
 impl Scanner {
     /// A scanner that leaves the cards' texts alone.
-    pub fn new(roots: Roots, libraries: Libraries) -> Self {
+    pub fn new(roots: Roots, wanted: impl Into<Wanted>) -> Self {
         Self {
             roots,
-            libraries,
+            wanted: wanted.into(),
             fru: None,
         }
     }
 
     /// A scanner for a long life: it has each card's texts read once in the background and calls `on_news` when some
     /// have come.
-    pub fn with_fru_texts(roots: Roots, libraries: Libraries, on_news: impl Fn() + Send + Sync + 'static) -> Self {
+    pub fn with_fru_texts(roots: Roots, wanted: Wanted, on_news: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
             roots,
-            libraries,
+            wanted,
             fru: Some(FruTexts::new(on_news)),
+        }
+    }
+
+    /// The same scanner, with its memory, for something else beside NICs.
+    pub fn wanting(&self, wanted: Wanted) -> Self {
+        Self {
+            roots: self.roots.clone(),
+            wanted,
+            fru: self.fru.clone(),
         }
     }
 
@@ -95,11 +132,12 @@ impl Scanner {
         if let Some(fru) = &self.fru {
             fru.keep_only(&classes.cxi_user);
         }
-        let libraries = libraries::find(&self.roots, self.libraries, &mut problems);
+        let libraries = libraries::find(&self.roots, self.wanted.libraries, &mut problems);
+        let companion_nodes = self.companion_nodes(&mut problems);
         let inventory = Inventory {
             nics,
             libraries,
-            companion_nodes: self.companion_nodes(),
+            companion_nodes,
             problems,
         };
         // What went away under the scan, or was out of its reach, must not look like NICs that went away.
@@ -371,14 +409,22 @@ impl Scanner {
         of_netdev.map_or_else(|| self.roots.number(&sysfs.join("properties/speed")), Ok)
     }
 
-    fn companion_nodes(&self) -> Vec<CompanionNode> {
-        let nodes = COMPANIONS.map(|name| CompanionNode {
-            container_path: Path::new("/dev").join(name),
-            host_path: self.roots.dev.join(name),
-        });
-        let is_there = |node: &CompanionNode| {
-            fs::metadata(self.roots.here(&node.host_path)).is_ok_and(|metadata| metadata.file_type().is_char_device())
-        };
-        nodes.into_iter().filter(is_there).collect()
+    fn companion_nodes(&self, problems: &mut Vec<Unread>) -> Vec<CompanionNode> {
+        let mut nodes = Vec::new();
+        for companion in &self.wanted.companions {
+            let host_path = self.roots.dev.join(&companion.name);
+            let is_there =
+                fs::metadata(self.roots.here(&host_path)).is_ok_and(|metadata| metadata.file_type().is_char_device());
+            if is_there {
+                let container_path = companion.container_path();
+                nodes.push(CompanionNode {
+                    container_path,
+                    host_path,
+                });
+            } else if !companion.is_optional {
+                problems.push(Unread::new(host_path, "no such device node: containers go without it"));
+            }
+        }
+        nodes
     }
 }
