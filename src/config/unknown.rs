@@ -26,7 +26,7 @@ pub fn problem(key: String, origin: Origin) -> Problem {
 fn reason(key: &str) -> String {
     let plain = without_numbers(key);
     let is_part_of = |table: &&str| plain == **table || plain.starts_with(&format!("{table}."));
-    if NOT_YET.iter().any(|later| is_part_of(later)) {
+    if NOT_YET.iter().any(is_part_of) {
         return "this version of cxi-device-plugin does nothing with it yet: leave it out".to_owned();
     }
     let names = names();
