@@ -6,6 +6,7 @@ use std::path::Path;
 use super::KIND;
 use super::model::{CDI_VERSION, ContainerEdits, Device, DeviceNode, Mount, Spec};
 use super::naming::{self, Naming};
+use crate::allocate::Strategy;
 use crate::environment::EnvironmentVariable;
 use crate::inventory::{Inventory, Library, Nic};
 use crate::selection::Selection;
@@ -27,7 +28,7 @@ pub enum Expose {
 /// Where containers have the libraries with [`Expose::Private`].
 const PRIVATE: &str = "/opt/cxi/lib64";
 
-/// What a site decides about the content of the spec.
+/// What a site decides about containers, and so about the content of the spec.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     /// How libraries are made known.
@@ -38,6 +39,8 @@ pub struct Policy {
     pub selection: Selection,
     /// Which names they have.
     pub naming: Naming,
+    /// How kubelet's containers get them.
+    pub strategy: Strategy,
 }
 
 /// The spec of a node; none when no NIC has a usable device node, since readers refuse a spec without devices.

@@ -15,6 +15,7 @@ use crate::cdi::format::Format;
 use crate::cdi::naming::{NameKind, Naming};
 use crate::cdi::render::{Expose, Policy};
 use crate::environment::EnvironmentVariable;
+use crate::health::{Check, HealthPolicy};
 use crate::inventory::Companion;
 use crate::libraries::Libraries;
 use crate::offer::{Exclusion, Functions};
@@ -134,6 +135,8 @@ pub struct Resource {
 pub struct Health {
     /// Time between two looks without an event; none for no such looks.
     pub poll: Option<Duration>,
+    /// What each condition does, and how long news of it waits.
+    pub policy: HealthPolicy,
 }
 
 /// Where log messages go.
@@ -217,6 +220,7 @@ impl Settings {
             environment: self.container.environment.clone(),
             selection: Selection::without(Functions::default(), self.exclude.clone()),
             naming: self.cdi.naming.clone(),
+            strategy: self.strategy,
         }
     }
 
@@ -357,8 +361,17 @@ fn resource(table: &mut Reader<'_>) -> Resource {
 
 fn health(table: &mut Reader<'_>) -> Health {
     let poll = table.get("poll", Duration::from_secs(30));
+    let mut policy = HealthPolicy::default();
+    policy.hold_down = table.get("hold_down", policy.hold_down);
+    policy.hold_up = table.get("hold_up", policy.hold_up);
+    for check in Check::OF_NIC {
+        let action = table.get(check.name(), policy.action(check));
+        // Its own name is known to it.
+        let _ = policy.set(check.name(), action);
+    }
     Health {
         poll: Some(poll).filter(|poll| !poll.is_zero()),
+        policy,
     }
 }
 

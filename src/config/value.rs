@@ -7,6 +7,7 @@ use clap::ValueEnum;
 
 use super::fragment::{Content, Node};
 use super::problem::Origin;
+use crate::health::Action;
 use crate::resource::ResourceName;
 
 /// A kind of value. What it shows it reads as the same.
@@ -233,6 +234,20 @@ texts!(
     crate::inventory::Companion: "a path in quotes, such as \"/dev/xpmem?\"",
     crate::offer::Exclusion: "a PCI address or the name of a network interface, in quotes"
 );
+
+/// What the bad state of a condition does.
+impl Value for Action {
+    fn read(node: &Node) -> Result<Self, Fault> {
+        let expected = "one of \"fail\", \"warn\", \"ignore\"";
+        text(node, expected)?
+            .parse()
+            .map_err(|()| Fault::expected(node, expected))
+    }
+
+    fn show(&self) -> Content {
+        Content::Text(self.name().to_owned())
+    }
+}
 
 impl Value for tracing::Level {
     fn read(node: &Node) -> Result<Self, Fault> {

@@ -3,6 +3,7 @@
 mod args;
 mod configuration;
 mod given;
+mod judge;
 mod publisher;
 mod rounds;
 
@@ -14,9 +15,12 @@ use tokio::sync::{Notify, watch};
 
 pub use self::args::RunArgs;
 use self::configuration::Configuration;
+pub use self::judge::Judge;
 pub use self::publisher::Publisher;
 use self::rounds::{Asked, Rounds};
+use crate::config::Settings;
 use crate::config::settings::Enabled;
+use crate::host::cordons;
 use crate::host::lock::InstanceLock;
 use crate::host::lookout::Lookout;
 use crate::host::roots::Roots;
@@ -52,7 +56,7 @@ async fn serve(configuration: Configuration, roots: Roots) -> anyhow::Result<()>
     };
     let settings = configuration.settings().clone();
     let streams = Arc::new(watch::Sender::new(Streams::default()));
-    let lookout = lookout(&roots, Wanted::by(&settings), &asked.news);
+    let lookout = lookout(&roots, &settings, &asked.news);
     let publisher = Publisher::new(lookout, &settings, Arc::clone(&streams));
     let snapshots = publisher.subscribe();
     let mut rounds = Rounds::new(publisher, roots, configuration, asked);
@@ -87,12 +91,13 @@ async fn serve(configuration: Configuration, roots: Roots) -> anyhow::Result<()>
     session.await.context("the kubelet session failed")
 }
 
-fn lookout(roots: &Roots, wanted: Wanted, news: &Arc<Notify>) -> Lookout {
+fn lookout(roots: &Roots, settings: &Settings, news: &Arc<Notify>) -> Lookout {
     let notify = |news: &Arc<Notify>| {
         let news = Arc::clone(news);
         move || news.notify_one()
     };
-    let scanner = Scanner::with_fru_texts(roots.clone(), wanted, notify(news));
+    let cordons = cordons::directory(&settings.daemon.run_dir);
+    let scanner = Scanner::new(roots.clone(), Wanted::by(settings)).for_daemon(cordons, notify(news));
     Lookout::new(scanner, notify(news))
 }
 

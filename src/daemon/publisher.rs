@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use super::judge::Judge;
 use crate::allocate::Strategy;
 use crate::cdi::model::Spec;
 use crate::cdi::render::{self, Policy};
 use crate::config::Settings;
-use crate::health::{Condition, Verdict};
+use crate::health::{Check, Condition, Verdict};
 use crate::host::cdi_directory::CdiDirectory;
 use crate::host::lookout::{Lookout, Preparation};
 use crate::host::scan::Wanted;
@@ -29,9 +30,9 @@ const DELIVERY_DEADLINE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Publisher {
     lookout: Lookout,
+    judge: Judge,
     policy: Policy,
     cdi: CdiDirectory,
-    strategy: Strategy,
     streams: Arc<watch::Sender<Streams>>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     on_disk: Option<Spec>,
@@ -47,6 +48,7 @@ struct Told {
     nics: BTreeMap<PciAddress, String>,
     cards: BTreeMap<PciAddress, Fru>,
     problems: Vec<Unread>,
+    warnings: BTreeSet<(PciAddress, Check)>,
 }
 
 impl Publisher {
@@ -54,9 +56,9 @@ impl Publisher {
     pub fn new(lookout: Lookout, settings: &Settings, streams: Arc<watch::Sender<Streams>>) -> Self {
         Self {
             lookout,
+            judge: Judge::new(settings.health.policy.clone(), &settings.daemon.run_dir),
             policy: settings.policy(),
             cdi: cdi_directory(settings),
-            strategy: settings.strategy,
             streams,
             snapshots: watch::Sender::default(),
             on_disk: None,
@@ -70,9 +72,9 @@ impl Publisher {
     /// From the next look on, these settings count.
     pub fn adopt(&mut self, settings: &Settings) {
         self.lookout.adopt(Wanted::by(settings));
+        self.judge.set_policy(settings.health.policy.clone());
         self.policy = settings.policy();
         self.cdi = cdi_directory(settings);
-        self.strategy = settings.strategy;
     }
 
     /// What is published, now and later.
@@ -83,6 +85,11 @@ impl Publisher {
     /// Whether the last scan could look and the CDI file says what it saw; else it is worth another try.
     pub fn is_current(&self) -> bool {
         self.write_error.is_none() && self.blind.is_none()
+    }
+
+    /// When something is to be published without a trigger; then the node is to be looked at. None while that is in vain.
+    pub fn due(&self) -> Option<Instant> {
+        self.judge.due().filter(|_| self.blind.is_none())
     }
 
     /// The network interfaces of the NICs, as of the last look.
@@ -121,17 +128,18 @@ impl Publisher {
     }
 
     async fn publish(&mut self, inventory: &Inventory) -> bool {
-        let mut next = Snapshot::of(inventory, &self.policy, self.strategy);
+        let mut next = Snapshot::of(inventory, &self.policy, self.judge.judge(&inventory.nics));
         let between = self.snapshots.borrow().on_the_way_to(&next);
         if self.send(between) {
             self.delivered().await;
         }
         let written = self.write(render::spec(inventory, &self.policy)).await;
-        if self.strategy == Strategy::Cdi {
+        if self.policy.strategy == Strategy::Cdi {
             next.trust_only(self.on_disk.as_ref());
         }
         self.told.tell(inventory, &self.policy, &next);
         self.send(next);
+        self.judge.keep().await;
         written
     }
 
@@ -241,6 +249,24 @@ impl Told {
             tracing::warn!(nic = %gone, "gone");
         }
         self.nics = nics;
+        self.tell_warnings(next);
+    }
+
+    /// Of a NIC that is unhealthy, the line about that says enough.
+    fn tell_warnings(&mut self, next: &Snapshot) {
+        self.warnings.retain(|(address, _)| next.devices.contains_key(address));
+        for (nic, device) in &next.devices {
+            for condition in &device.conditions {
+                let warning = (*nic, condition.check);
+                if condition.verdict == Verdict::Warn && device.is_healthy() {
+                    if self.warnings.insert(warning) {
+                        tracing::warn!(%nic, "warning: {condition}");
+                    }
+                } else if !condition.verdict.is_bad() && self.warnings.remove(&warning) {
+                    tracing::info!(%nic, "no warning any more: {condition}");
+                }
+            }
+        }
     }
 }
 

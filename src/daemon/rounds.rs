@@ -1,5 +1,6 @@
 //! The daemon's loop: wait for a trigger, let the others settle, look, publish; again.
 
+use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Publisher;
 use super::configuration::Configuration;
+use crate::host::cordons;
 use crate::host::events::{Content, Events};
 use crate::host::libraries;
 use crate::host::lookout::Preparation;
@@ -98,6 +100,7 @@ impl Rounds {
             let poll = self.configuration.settings().health.poll;
             let pulse = poll.map(|poll| self.looked + poll);
             let retry = (!self.publisher.is_current()).then(|| self.looked + RETRY);
+            let held = self.publisher.due();
             let trigger = tokio::select! {
                 () = at(due) => {
                     self.look().await;
@@ -110,6 +113,7 @@ impl Rounds {
                 }
                 () = self.news.notified() => Trigger::News,
                 () = at(pulse), if due.is_none() => Trigger::Pulse,
+                () = at(held), if due.is_none() => Trigger::Held,
                 () = at(retry), if due.is_none() => Trigger::Retry,
             };
             self.note(&trigger);
@@ -135,12 +139,17 @@ impl Rounds {
         let Some(watcher) = self.events.prepare() else {
             return Arc::new(|| {});
         };
-        let (roots, cdi_dir) = (self.roots.clone(), self.configuration.settings().cdi.dir.clone());
+        let settings = self.configuration.settings();
+        let (roots, cdi_dir) = (self.roots.clone(), settings.cdi.dir.clone());
+        let cordons = cordons::directory(&settings.daemon.run_dir);
         Arc::new(move || {
             let libraries = libraries::places(&roots).into_iter();
             let mut places: Vec<_> = libraries.map(|place| (place, Content::Libraries)).collect();
             places.push((roots.here(&roots.dev), Content::Nodes));
             places.push((cdi_dir.clone(), Content::Specs));
+            // So that it can be watched before an admin needs it.
+            let _ = fs::create_dir(&cordons);
+            places.push((cordons.clone(), Content::Cordons));
             watcher.clone().watch(&places);
         })
     }
