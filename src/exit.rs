@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use crate::host::lock::LockError;
+use crate::host::mounts::StaleMounts;
 use crate::host::roots::RootError;
 use crate::host_args::{ClosureAllError, EnvVarsError};
 
@@ -59,7 +60,7 @@ pub fn report(program: &str, result: anyhow::Result<Ended>) -> ExitCode {
 }
 
 fn code(error: &anyhow::Error) -> ExitCode {
-    if matches!(error.downcast_ref(), Some(LockError::Held { .. })) {
+    if error.is::<StaleMounts>() || matches!(error.downcast_ref(), Some(LockError::Held { .. })) {
         ExitCode::from(TRY_AGAIN)
     } else if error.is::<ClosureAllError>() {
         ExitCode::from(USAGE)

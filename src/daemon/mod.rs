@@ -1,6 +1,7 @@
 //! The daemon: one task owns the state, everybody else holds a read-only snapshot.
 
 mod args;
+mod notify;
 mod publisher;
 mod rounds;
 
@@ -11,23 +12,33 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 
 pub use self::args::RunArgs;
+use self::notify::Notifier;
 pub use self::publisher::Publisher;
 use self::rounds::{Asked, Rounds};
 use crate::host::libraries::Libraries;
 use crate::host::lock::InstanceLock;
 use crate::host::lookout::Lookout;
+use crate::host::mounts::Mount;
 use crate::host::roots::Roots;
 use crate::host::scan::Scanner;
 use crate::kubelet::service::Streams;
 use crate::kubelet::session::Session;
-use crate::log;
+use crate::log::{self, Format, Target};
+use crate::message_id;
+use crate::readiness::START_GRACE;
 
 /// Runs until a signal ends it.
 ///
 /// # Errors
 /// What keeps it from starting, or ended it.
 pub fn run(args: RunArgs) -> anyhow::Result<()> {
-    log::to_stderr(args.log_level);
+    log::start(args.log_level, Target::Auto, Format::Text);
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(
+        message_id = message_id::STARTED,
+        version,
+        "cxi-device-plugin {version} starts"
+    );
     let roots = Roots::new(&args.host.roots)?;
     let policy = args.host.policy()?;
     let _lock = InstanceLock::take(&args.run_dir())?;
@@ -44,20 +55,23 @@ pub fn run(args: RunArgs) -> anyhow::Result<()> {
 async fn serve(args: RunArgs, roots: Roots, policy: crate::cdi::render::Policy) -> anyhow::Result<()> {
     let libraries = args.host.libraries()?;
     let mut signals = Signals::new().context("cannot handle signals")?;
-    let asked = Asked {
-        hangup: signal(SignalKind::hangup()).context("cannot handle signals")?,
-        news: Arc::new(Notify::new()),
-        pulse: args.pulse(),
-    };
+    let hangup = signal(SignalKind::hangup()).context("cannot handle signals")?;
+    let news = Arc::new(Notify::new());
     let streams = Arc::new(watch::Sender::new(Streams::default()));
     let publisher = Publisher::new(
-        lookout(&roots, libraries, &asked.news),
+        lookout(&roots, libraries, &news),
         policy,
         args.cdi_directory(),
         args.strategy(),
         Arc::clone(&streams),
     );
     let snapshots = publisher.subscribe();
+    let asked = Asked {
+        hangup,
+        news,
+        pulse: args.pulse(),
+        notifier: Notifier::new(&args.run_dir(), START_GRACE, snapshots.clone(), streams.subscribe()),
+    };
     let mut rounds = Rounds::new(publisher, roots, args.cdi_directory().path, asked);
     tokio::select! {
         () = rounds.look() => {}
@@ -65,6 +79,7 @@ async fn serve(args: RunArgs, roots: Roots, policy: crate::cdi::render::Policy) 
     }
     let (stop, stopping) = watch::channel(false);
     let session = Session {
+        mount: Mount::new(&args.kubelet_dir),
         kubelet_dir: args.kubelet_dir.clone(),
         resource: args.resource_name.clone(),
         strategy: args.strategy(),
@@ -73,13 +88,22 @@ async fn serve(args: RunArgs, roots: Roots, policy: crate::cdi::render::Policy) 
         beat: rounds.beat(),
     };
     let mut session = tokio::spawn(session.run(stopping));
-    tokio::select! {
-        () = rounds.run() => {}
-        () = signals.terminated() => tracing::info!("stopping; the CDI file stays, as running pods need it"),
-        ended = &mut session => anyhow::bail!("the kubelet session ended: {ended:?}"),
-    }
+    let ended = tokio::select! {
+        stale = rounds.run() => Err(stale.into()),
+        () = signals.terminated() => Ok(()),
+        ended = &mut session => {
+            ended.context("the kubelet session failed")??;
+            anyhow::bail!("the kubelet session ended")
+        }
+    };
+    tracing::info!(
+        message_id = message_id::STOPPING,
+        "stopping; the CDI file stays, as running pods need it"
+    );
+    notify::stopping();
     stop.send_replace(true);
-    session.await.context("the kubelet session failed")
+    session.await.context("the kubelet session failed")??;
+    ended
 }
 
 fn lookout(roots: &Roots, libraries: Libraries, news: &Arc<Notify>) -> Lookout {

@@ -9,9 +9,11 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::Publisher;
+use super::notify::Notifier;
 use crate::host::events::{Content, Events};
 use crate::host::libraries;
 use crate::host::lookout::Preparation;
+use crate::host::mounts::{Mount, StaleMounts};
 use crate::host::roots::Roots;
 use crate::rate_limit::RateLimit;
 use crate::settle::Settle;
@@ -38,6 +40,8 @@ pub struct Rounds {
     news: Arc<Notify>,
     roots: Roots,
     cdi_dir: PathBuf,
+    cdi_mount: Mount,
+    notifier: Notifier,
     beat: watch::Sender<()>,
     overflows: RateLimit,
 }
@@ -51,6 +55,8 @@ pub struct Asked {
     pub news: Arc<Notify>,
     /// Time between two looks without a trigger; none for no slow poll.
     pub pulse: Option<Duration>,
+    /// Tells systemd.
+    pub notifier: Notifier,
 }
 
 impl Rounds {
@@ -67,7 +73,9 @@ impl Rounds {
             hangup: asked.hangup,
             news: asked.news,
             roots,
+            cdi_mount: Mount::new(&cdi_dir),
             cdi_dir,
+            notifier: asked.notifier,
             beat: watch::Sender::default(),
             overflows: RateLimit::new(1, OVERFLOWS),
         }
@@ -93,12 +101,18 @@ impl Rounds {
             self.note(&Trigger::Written);
             self.settle.trigger();
         }
+        self.notifier.tell();
         self.beat.send_replace(());
     }
 
-    /// Looks whenever something asks for it. Never ends.
-    pub async fn run(&mut self) {
+    /// Looks whenever something asks for it. Ends only when a write has failed that another start would let succeed.
+    pub async fn run(&mut self) -> StaleMounts {
         loop {
+            if !self.publisher.is_current()
+                && let Err(stale) = self.cdi_mount.check()
+            {
+                return stale;
+            }
             let due = self.settle.due().map(|due| self.began + due);
             let pulse = self.pulse.map(|pulse| self.looked + pulse);
             let retry = (!self.publisher.is_current()).then(|| self.looked + RETRY);
@@ -108,7 +122,14 @@ impl Rounds {
                     continue;
                 }
                 trigger = self.events.next() => trigger,
-                _ = self.hangup.recv() => Trigger::Hangup,
+                () = self.notifier.due() => {
+                    self.notifier.tell();
+                    continue;
+                }
+                _ = self.hangup.recv() => {
+                    self.notifier.reloading();
+                    Trigger::Hangup
+                }
                 () = self.news.notified() => Trigger::News,
                 () = at(pulse), if due.is_none() => Trigger::Pulse,
                 () = at(retry), if due.is_none() => Trigger::Retry,

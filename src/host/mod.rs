@@ -10,6 +10,7 @@ pub mod ld_cache;
 pub mod libraries;
 pub mod lock;
 pub mod lookout;
+pub mod mounts;
 pub mod roots;
 pub mod scan;
 pub mod spec_files;
