@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use crate::resource::ResourceName;
 
-/// So many losses within [`WINDOW`] are no accident.
-const LOSSES: usize = 4;
+/// So many times within [`WINDOW`] are no accident.
+const TIMES: usize = 3;
 const WINDOW: Duration = Duration::from_secs(60);
 
 /// What points to another plugin, and what of it has been said.
 #[derive(Debug, Default)]
 pub struct Rivals {
     said: BTreeSet<String>,
-    losses: Vec<Duration>,
+    displaced: Vec<Duration>,
 }
 
 impl Rivals {
@@ -35,10 +35,10 @@ impl Rivals {
     }
 
     /// Kubelet, living on, has ended our stream at this time. Returns true once, when that happens again and again.
-    pub fn lost(&mut self, now: Duration) -> bool {
-        self.losses.retain(|loss| now.saturating_sub(*loss) < WINDOW);
-        self.losses.push(now);
-        self.losses.len() >= LOSSES && self.said.insert(String::new())
+    pub fn displaced(&mut self, now: Duration) -> bool {
+        self.displaced.retain(|before| now.saturating_sub(*before) < WINDOW);
+        self.displaced.push(now);
+        self.displaced.len() >= TIMES && self.said.insert(String::new())
     }
 }
 
@@ -73,15 +73,17 @@ mod tests {
     }
 
     #[test]
-    fn only_many_losses_in_a_short_time_are_said_and_only_once() {
+    fn only_many_times_in_a_short_while_are_said_and_only_once() {
         let at = |rivals: &mut Rivals, seconds: &[u64]| {
-            let said = seconds.iter().map(|second| rivals.lost(Duration::from_secs(*second)));
+            let said = seconds
+                .iter()
+                .map(|second| rivals.displaced(Duration::from_secs(*second)));
             said.collect::<Vec<_>>()
         };
         assert_eq!(at(&mut Rivals::default(), &[0, 30, 60, 90, 120]), [false; 5]);
         assert_eq!(
             at(&mut Rivals::default(), &[0, 1, 2, 3, 4, 5]),
-            [false, false, false, true, false, false]
+            [false, false, true, false, false, false]
         );
     }
 }

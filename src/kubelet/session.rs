@@ -90,6 +90,7 @@ impl Session {
         let mut backoff = Backoff::default();
         let mut last_reason = String::new();
         let mut rivals = Rivals::default();
+        let mut lost = None;
         let began = Instant::now();
         for count in 1.. {
             let epoch = tokio::select! {
@@ -102,7 +103,9 @@ impl Session {
             if matches!(ended, Ended::NotBound(_)) {
                 self.mount.check()?;
             }
-            self.look_for_rivals(&mut rivals, &ended, began.elapsed());
+            let is_back = was_live && lost == Some(epoch);
+            self.look_for_rivals(&mut rivals, is_back.then(|| began.elapsed()));
+            lost = matches!(ended, Ended::StreamClosed).then_some(epoch);
             if was_live {
                 backoff.reset();
                 last_reason.clear();
@@ -131,11 +134,12 @@ impl Session {
         Ok(())
     }
 
-    /// Says once what points to another plugin for the same resource.
-    fn look_for_rivals(&self, rivals: &mut Rivals, ended: &Ended, now: Duration) {
+    /// Says once what points to another plugin for the same resource; `displaced` is when one and the same kubelet, having
+    /// ended our stream, took our registration again.
+    fn look_for_rivals(&self, rivals: &mut Rivals, displaced: Option<Duration>) {
         let mut signs = rivals.sockets(&self.kubelet_dir, &self.resource);
         signs.iter_mut().for_each(|name| name.insert_str(0, "its socket is "));
-        if matches!(ended, Ended::StreamClosed) && rivals.lost(now) {
+        if displaced.is_some_and(|now| rivals.displaced(now)) {
             signs.push("kubelet ends our stream again and again".to_owned());
         }
         for reason in signs {
