@@ -191,13 +191,13 @@ macro_rules! words {
 }
 
 words!(
-    super::settings::LogFormat,
-    super::settings::LogTarget,
     crate::allocate::Strategy,
     crate::cdi::format::Format,
     crate::cdi::naming::NameKind,
     crate::cdi::render::Expose,
-    crate::libraries::Libraries
+    crate::libraries::Libraries,
+    crate::log::Format,
+    crate::log::Target
 );
 
 /// Several values of a kind.

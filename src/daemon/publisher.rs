@@ -20,6 +20,7 @@ use crate::host::scan::Wanted;
 use crate::host::store::Outcome;
 use crate::inventory::{Fru, Inventory, Unread};
 use crate::kubelet::service::Streams;
+use crate::message_id;
 use crate::pci::PciAddress;
 use crate::snapshot::Snapshot;
 
@@ -122,7 +123,11 @@ impl Publisher {
     /// What was published stays: that we see nothing does not mean that there is nothing.
     fn cannot_look(&mut self, reason: String) {
         if self.blind.as_ref() != Some(&reason) {
-            tracing::error!("cannot look for NICs, so all stays as it was: {reason}");
+            tracing::error!(
+                message_id = message_id::NODE_UNREADABLE,
+                reason,
+                "cannot look for NICs, so all stays as it was: {reason}"
+            );
         }
         self.blind = Some(reason);
     }
@@ -176,12 +181,21 @@ impl Publisher {
         };
         match published {
             Ok(outcome) => {
+                let path = file.display();
                 match outcome {
                     Outcome::Written if spec.is_some() && spec == self.on_disk => {
-                        tracing::warn!("restored {}: somebody had changed or removed it", file.display());
+                        tracing::warn!(
+                            message_id = message_id::CDI_RESTORED,
+                            file = %path,
+                            "restored {path}: somebody had changed or removed it"
+                        );
                     }
-                    Outcome::Written => tracing::info!("wrote {}", file.display()),
-                    Outcome::Removed => tracing::info!("removed {}: no NIC is usable", file.display()),
+                    Outcome::Written => {
+                        tracing::info!(message_id = message_id::CDI_WRITTEN, file = %path, "wrote {path}");
+                    }
+                    Outcome::Removed => {
+                        tracing::info!(message_id = message_id::CDI_WRITTEN, file = %path, "removed {path}: no NIC is usable");
+                    }
                     Outcome::Unchanged | Outcome::Absent => {}
                 }
                 self.on_disk = spec;
@@ -191,7 +205,12 @@ impl Publisher {
             Err(error) => {
                 let error = format!("{error:#}");
                 if self.write_error.as_ref() != Some(&error) {
-                    tracing::error!("the CDI file stays as it was: {error}");
+                    tracing::error!(
+                        message_id = message_id::CDI_FAILED,
+                        file = %file.display(),
+                        reason = error,
+                        "the CDI file stays as it was: {error}"
+                    );
                 }
                 self.write_error = Some(error);
                 false
@@ -219,34 +238,37 @@ impl Told {
         self.problems.clone_from(&inventory.problems);
         let mut nics = BTreeMap::new();
         for nic in &inventory.nics {
-            let state = match (policy.selection.withheld(nic), next.devices.get(&nic.address)) {
-                (Some(reason), _) => format!("not offered: {reason}"),
-                (None, Some(device)) if device.is_healthy() => "healthy".to_owned(),
-                (None, device) => format!(
-                    "unhealthy: {}",
-                    reasons(device.map_or(&[], |device| &device.conditions))
+            let (pci, device) = (nic.address, next.devices.get(&nic.address));
+            let (message_id, state, reason) = match (policy.selection.withheld(nic), device) {
+                (Some(reason), _) => (message_id::NIC_NOT_OFFERED, "not offered", reason),
+                (None, Some(device)) if device.is_healthy() => (message_id::NIC_HEALTHY, "healthy", String::new()),
+                (None, device) => (
+                    message_id::NIC_UNHEALTHY,
+                    "unhealthy",
+                    reasons(device.map_or(&[], |device| &device.conditions)),
                 ),
             };
             let cxi = nic
                 .cxi
                 .as_ref()
                 .map_or_else(|_| "no cxi name".to_owned(), ToString::to_string);
-            let line = format!("{cxi}: {state}");
-            if self.nics.get(&nic.address) != Some(&line) {
-                match next.devices.get(&nic.address) {
-                    Some(device) if !device.is_healthy() => tracing::warn!(nic = %nic.address, "{line}"),
-                    _ => tracing::info!(nic = %nic.address, "{line}"),
+            let colon = if reason.is_empty() { "" } else { ": " };
+            let line = format!("{cxi}: {state}{colon}{reason}");
+            if self.nics.get(&pci) != Some(&line) {
+                match message_id {
+                    message_id::NIC_UNHEALTHY => tracing::warn!(message_id, nic = cxi, %pci, reason, "{line}"),
+                    _ => tracing::info!(message_id, nic = cxi, %pci, reason, "{line}"),
                 }
             }
             nics.insert(nic.address, line);
             if let Ok(fru) = &nic.fru
                 && self.cards.insert(nic.address, fru.clone()).as_ref() != Some(fru)
             {
-                tracing::info!(nic = %nic.address, "{fru}");
+                tracing::info!(message_id = message_id::NIC_CARD, pci = %nic.address, "{fru}");
             }
         }
         for gone in self.nics.keys().filter(|address| !nics.contains_key(address)) {
-            tracing::warn!(nic = %gone, "gone");
+            tracing::warn!(message_id = message_id::NIC_GONE, pci = %gone, "gone");
         }
         self.nics = nics;
         self.tell_warnings(next);

@@ -82,6 +82,9 @@ impl Host {
             "CXI_ROOT",
             "RUNTIME_DIRECTORY",
             "JOURNAL_STREAM",
+            "NOTIFY_SOCKET",
+            "WATCHDOG_PID",
+            "WATCHDOG_USEC",
         ] {
             command.env_remove(variable);
         }
@@ -119,7 +122,7 @@ impl Host {
         self.spawn(command)
     }
 
-    fn spawn(&self, mut command: Command) -> Daemon {
+    pub fn spawn(&self, mut command: Command) -> Daemon {
         let log = self.path("daemon.log");
         let file = File::options().create(true).append(true).open(&log).unwrap();
         let child = command.stdin(Stdio::null()).stderr(file).spawn().unwrap();
