@@ -31,6 +31,9 @@ pub struct RunArgs {
     /// Seconds between two looks at the node without an event, for what has none; 0 for no such looks
     #[arg(long, value_name = "SECS", default_value_t = 30)]
     pulse: u32,
+    /// Provisional
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub config: Option<PathBuf>,
     /// Least severe messages to log
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: tracing::Level,

@@ -2,6 +2,7 @@
 
 mod args;
 mod judge;
+mod provisional;
 mod publisher;
 mod rounds;
 
@@ -16,7 +17,6 @@ pub use self::args::RunArgs;
 pub use self::judge::Judge;
 pub use self::publisher::Publisher;
 use self::rounds::{Asked, Rounds};
-use crate::health::HealthPolicy;
 use crate::host::cordons;
 use crate::host::libraries::Libraries;
 use crate::host::lock::InstanceLock;
@@ -58,7 +58,7 @@ async fn serve(args: RunArgs, roots: Roots, policy: crate::cdi::render::Policy) 
     let streams = Arc::new(watch::Sender::new(Streams::default()));
     let publisher = Publisher::new(
         lookout(&roots, libraries, &run_dir, &asked.news),
-        Judge::new(HealthPolicy::default(), &run_dir),
+        Judge::new(provisional::policy(args.config.as_deref()), &run_dir),
         policy,
         args.cdi_directory(),
         args.strategy(),
