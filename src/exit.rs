@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
+use crate::config::ConfigError;
 use crate::host::lock::LockError;
 use crate::host::roots::RootError;
 use crate::host_args::{ClosureAllError, EnvVarsError};
@@ -61,9 +62,9 @@ pub fn report(program: &str, result: anyhow::Result<Ended>) -> ExitCode {
 fn code(error: &anyhow::Error) -> ExitCode {
     if matches!(error.downcast_ref(), Some(LockError::Held { .. })) {
         ExitCode::from(TRY_AGAIN)
-    } else if error.is::<ClosureAllError>() {
+    } else if error.is::<ClosureAllError>() || error.downcast_ref().is_some_and(ConfigError::is_wrong_usage) {
         ExitCode::from(USAGE)
-    } else if error.is::<RootError>() || error.is::<EnvVarsError>() {
+    } else if error.is::<ConfigError>() || error.is::<RootError>() || error.is::<EnvVarsError>() {
         ExitCode::from(BAD_CONFIGURATION)
     } else {
         ExitCode::FAILURE

@@ -15,6 +15,7 @@
 
 pub mod allocate;
 pub mod cdi;
+pub mod config;
 pub mod daemon;
 pub mod environment;
 pub mod exit;
@@ -26,6 +27,7 @@ pub mod host_args;
 pub mod image;
 pub mod inventory;
 pub mod kubelet;
+pub mod libraries;
 pub mod loader;
 pub mod log;
 pub mod netlink;

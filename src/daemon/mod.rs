@@ -1,12 +1,12 @@
 //! The daemon: one task owns the state, everybody else holds a read-only snapshot.
 
 mod args;
+mod configuration;
+mod given;
 mod judge;
-mod provisional;
 mod publisher;
 mod rounds;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -14,15 +14,17 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 
 pub use self::args::RunArgs;
+use self::configuration::Configuration;
 pub use self::judge::Judge;
 pub use self::publisher::Publisher;
 use self::rounds::{Asked, Rounds};
+use crate::config::Settings;
+use crate::config::settings::Enabled;
 use crate::host::cordons;
-use crate::host::libraries::Libraries;
 use crate::host::lock::InstanceLock;
 use crate::host::lookout::Lookout;
 use crate::host::roots::Roots;
-use crate::host::scan::Scanner;
+use crate::host::scan::{Scanner, Wanted};
 use crate::kubelet::service::Streams;
 use crate::kubelet::session::Session;
 use crate::log;
@@ -32,60 +34,54 @@ use crate::log;
 /// # Errors
 /// What keeps it from starting, or ended it.
 pub fn run(args: RunArgs) -> anyhow::Result<()> {
-    log::to_stderr(args.log_level);
-    let roots = Roots::new(&args.host.roots)?;
-    let policy = args.host.policy()?;
-    let _lock = InstanceLock::take(&args.run_dir())?;
+    let checked = args.configuration()?;
+    let level = log::to_stderr(&checked.settings.log);
+    let roots = args.roots(&checked)?;
+    let _lock = InstanceLock::take(&checked.settings.daemon.run_dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start")?;
-    let ended = runtime.block_on(serve(args, roots, policy));
+    let ended = runtime.block_on(serve(Configuration::new(args, checked, level), roots));
     // A scan that hangs must not hold up the end.
     runtime.shutdown_background();
     ended
 }
 
-async fn serve(args: RunArgs, roots: Roots, policy: crate::cdi::render::Policy) -> anyhow::Result<()> {
-    let libraries = args.host.libraries()?;
+async fn serve(configuration: Configuration, roots: Roots) -> anyhow::Result<()> {
     let mut signals = Signals::new().context("cannot handle signals")?;
     let asked = Asked {
         hangup: signal(SignalKind::hangup()).context("cannot handle signals")?,
         news: Arc::new(Notify::new()),
-        pulse: args.pulse(),
     };
-    let run_dir = args.run_dir();
+    let settings = configuration.settings().clone();
     let streams = Arc::new(watch::Sender::new(Streams::default()));
-    let publisher = Publisher::new(
-        lookout(&roots, libraries, &run_dir, &asked.news),
-        Judge::new(provisional::policy(args.config.as_deref()), &run_dir),
-        policy,
-        args.cdi_directory(),
-        args.strategy(),
-        Arc::clone(&streams),
-    );
+    let lookout = lookout(&roots, &settings, &asked.news);
+    let publisher = Publisher::new(lookout, &settings, Arc::clone(&streams));
     let snapshots = publisher.subscribe();
-    let mut rounds = Rounds::new(
-        publisher,
-        roots,
-        args.cdi_directory().path,
-        cordons::directory(&run_dir),
-        asked,
-    );
+    let mut rounds = Rounds::new(publisher, roots, configuration, asked);
     tokio::select! {
         () = rounds.look() => {}
         () = signals.terminated() => return Ok(()),
     }
     let (stop, stopping) = watch::channel(false);
     let session = Session {
-        kubelet_dir: args.kubelet_dir.clone(),
-        resource: args.resource_name.clone(),
-        strategy: args.strategy(),
+        kubelet_dir: settings.kubelet.dir,
+        is_expected: settings.kubelet.enabled == Enabled::True,
+        resource: settings.resource.name,
         snapshots,
         streams,
         beat: rounds.beat(),
     };
-    let mut session = tokio::spawn(session.run(stopping));
+    let is_served = settings.kubelet.enabled != Enabled::False;
+    let mut session = tokio::spawn(async move {
+        if is_served {
+            session.run(stopping).await;
+        } else {
+            tracing::info!("kubelet is not served: kubelet.enabled is false");
+            let _ = stopping.clone().wait_for(|stopping| *stopping).await;
+        }
+    });
     tokio::select! {
         () = rounds.run() => {}
         () = signals.terminated() => tracing::info!("stopping; the CDI file stays, as running pods need it"),
@@ -95,12 +91,13 @@ async fn serve(args: RunArgs, roots: Roots, policy: crate::cdi::render::Policy) 
     session.await.context("the kubelet session failed")
 }
 
-fn lookout(roots: &Roots, libraries: Libraries, run_dir: &Path, news: &Arc<Notify>) -> Lookout {
+fn lookout(roots: &Roots, settings: &Settings, news: &Arc<Notify>) -> Lookout {
     let notify = |news: &Arc<Notify>| {
         let news = Arc::clone(news);
         move || news.notify_one()
     };
-    let scanner = Scanner::new(roots.clone(), libraries).for_daemon(cordons::directory(run_dir), notify(news));
+    let cordons = cordons::directory(&settings.daemon.run_dir);
+    let scanner = Scanner::new(roots.clone(), Wanted::by(settings)).for_daemon(cordons, notify(news));
     Lookout::new(scanner, notify(news))
 }
 

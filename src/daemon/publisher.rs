@@ -12,13 +12,14 @@ use super::judge::Judge;
 use crate::allocate::Strategy;
 use crate::cdi::model::Spec;
 use crate::cdi::render::{self, Policy};
+use crate::config::Settings;
 use crate::health::{Check, Condition, Verdict};
 use crate::host::cdi_directory::CdiDirectory;
 use crate::host::lookout::{Lookout, Preparation};
+use crate::host::scan::Wanted;
 use crate::host::store::Outcome;
 use crate::inventory::{Fru, Inventory, Unread};
 use crate::kubelet::service::Streams;
-use crate::offer;
 use crate::pci::PciAddress;
 use crate::snapshot::Snapshot;
 
@@ -32,7 +33,6 @@ pub struct Publisher {
     judge: Judge,
     policy: Policy,
     cdi: CdiDirectory,
-    strategy: Strategy,
     streams: Arc<watch::Sender<Streams>>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     on_disk: Option<Spec>,
@@ -53,20 +53,12 @@ struct Told {
 
 impl Publisher {
     /// Nothing is published before the first [`refresh`](Self::refresh).
-    pub fn new(
-        lookout: Lookout,
-        judge: Judge,
-        policy: Policy,
-        cdi: CdiDirectory,
-        strategy: Strategy,
-        streams: Arc<watch::Sender<Streams>>,
-    ) -> Self {
+    pub fn new(lookout: Lookout, settings: &Settings, streams: Arc<watch::Sender<Streams>>) -> Self {
         Self {
             lookout,
-            judge,
-            policy,
-            cdi,
-            strategy,
+            judge: Judge::new(settings.health.policy.clone(), &settings.daemon.run_dir),
+            policy: settings.policy(),
+            cdi: cdi_directory(settings),
             streams,
             snapshots: watch::Sender::default(),
             on_disk: None,
@@ -75,6 +67,14 @@ impl Publisher {
             interfaces: BTreeSet::new(),
             told: Told::default(),
         }
+    }
+
+    /// From the next look on, these settings count.
+    pub fn adopt(&mut self, settings: &Settings) {
+        self.lookout.adopt(Wanted::by(settings));
+        self.judge.set_policy(settings.health.policy.clone());
+        self.policy = settings.policy();
+        self.cdi = cdi_directory(settings);
     }
 
     /// What is published, now and later.
@@ -134,10 +134,10 @@ impl Publisher {
             self.delivered().await;
         }
         let written = self.write(render::spec(inventory, &self.policy)).await;
-        if self.strategy == Strategy::Cdi {
+        if self.policy.strategy == Strategy::Cdi {
             next.trust_only(self.on_disk.as_ref());
         }
-        self.told.tell(inventory, &next);
+        self.told.tell(inventory, &self.policy, &next);
         self.send(next);
         self.judge.keep().await;
         written
@@ -200,8 +200,15 @@ impl Publisher {
     }
 }
 
+fn cdi_directory(settings: &Settings) -> CdiDirectory {
+    CdiDirectory {
+        path: settings.cdi.dir.clone(),
+        format: settings.cdi.format,
+    }
+}
+
 impl Told {
-    fn tell(&mut self, inventory: &Inventory, next: &Snapshot) {
+    fn tell(&mut self, inventory: &Inventory, policy: &Policy, next: &Snapshot) {
         for problem in inventory
             .problems
             .iter()
@@ -212,7 +219,7 @@ impl Told {
         self.problems.clone_from(&inventory.problems);
         let mut nics = BTreeMap::new();
         for nic in &inventory.nics {
-            let state = match (offer::withheld(nic), next.devices.get(&nic.address)) {
+            let state = match (policy.selection.withheld(nic), next.devices.get(&nic.address)) {
                 (Some(reason), _) => format!("not offered: {reason}"),
                 (None, Some(device)) if device.is_healthy() => "healthy".to_owned(),
                 (None, device) => format!(

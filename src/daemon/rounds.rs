@@ -1,7 +1,6 @@
 //! The daemon's loop: wait for a trigger, let the others settle, look, publish; again.
 
 use std::fs;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,8 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::Publisher;
+use super::configuration::Configuration;
+use crate::host::cordons;
 use crate::host::events::{Content, Events};
 use crate::host::libraries;
 use crate::host::lookout::Preparation;
@@ -33,13 +34,10 @@ pub struct Rounds {
     settle: Settle,
     began: Instant,
     looked: Instant,
-    /// Time between two looks without a trigger; none for no slow poll.
-    pulse: Option<Duration>,
+    configuration: Configuration,
     hangup: Signal,
     news: Arc<Notify>,
     roots: Roots,
-    cdi_dir: PathBuf,
-    cordons: PathBuf,
     beat: watch::Sender<()>,
     overflows: RateLimit,
 }
@@ -51,13 +49,11 @@ pub struct Asked {
     pub hangup: Signal,
     /// An earlier look has more to say.
     pub news: Arc<Notify>,
-    /// Time between two looks without a trigger; none for no slow poll.
-    pub pulse: Option<Duration>,
 }
 
 impl Rounds {
     /// Looks at nothing yet.
-    pub fn new(publisher: Publisher, roots: Roots, cdi_dir: PathBuf, cordons: PathBuf, asked: Asked) -> Self {
+    pub fn new(publisher: Publisher, roots: Roots, configuration: Configuration, asked: Asked) -> Self {
         let now = Instant::now();
         Self {
             publisher,
@@ -65,12 +61,10 @@ impl Rounds {
             settle: Settle::new(SETTLE),
             began: now,
             looked: now,
-            pulse: asked.pulse,
+            configuration,
             hangup: asked.hangup,
             news: asked.news,
             roots,
-            cdi_dir,
-            cordons,
             beat: watch::Sender::default(),
             overflows: RateLimit::new(1, OVERFLOWS),
         }
@@ -103,7 +97,8 @@ impl Rounds {
     pub async fn run(&mut self) {
         loop {
             let due = self.settle.due().map(|due| self.began + due);
-            let pulse = self.pulse.map(|pulse| self.looked + pulse);
+            let poll = self.configuration.settings().health.poll;
+            let pulse = poll.map(|poll| self.looked + poll);
             let retry = (!self.publisher.is_current()).then(|| self.looked + RETRY);
             let held = self.publisher.due();
             let trigger = tokio::select! {
@@ -112,7 +107,10 @@ impl Rounds {
                     continue;
                 }
                 trigger = self.events.next() => trigger,
-                _ = self.hangup.recv() => Trigger::Hangup,
+                _ = self.hangup.recv() => {
+                    self.reload().await;
+                    Trigger::Hangup
+                }
                 () = self.news.notified() => Trigger::News,
                 () = at(pulse), if due.is_none() => Trigger::Pulse,
                 () = at(held), if due.is_none() => Trigger::Held,
@@ -120,6 +118,12 @@ impl Rounds {
             };
             self.note(&trigger);
             self.settle.trigger();
+        }
+    }
+
+    async fn reload(&mut self) {
+        if self.configuration.reload().await {
+            self.publisher.adopt(self.configuration.settings());
         }
     }
 
@@ -135,7 +139,9 @@ impl Rounds {
         let Some(watcher) = self.events.prepare() else {
             return Arc::new(|| {});
         };
-        let (roots, cdi_dir, cordons) = (self.roots.clone(), self.cdi_dir.clone(), self.cordons.clone());
+        let settings = self.configuration.settings();
+        let (roots, cdi_dir) = (self.roots.clone(), settings.cdi.dir.clone());
+        let cordons = cordons::directory(&settings.daemon.run_dir);
         Arc::new(move || {
             let libraries = libraries::places(&roots).into_iter();
             let mut places: Vec<_> = libraries.map(|place| (place, Content::Libraries)).collect();

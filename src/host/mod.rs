@@ -3,6 +3,7 @@
 pub mod attributes;
 pub mod cdi_directory;
 pub mod closure;
+pub mod config_files;
 pub mod cordons;
 pub mod elf;
 pub mod events;

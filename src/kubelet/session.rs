@@ -18,7 +18,6 @@ use super::pb::device_plugin_server::DevicePluginServer;
 use super::registration::{Epoch, register};
 use super::service::{PluginService, Streams};
 use super::socket::OwnSocket;
-use crate::allocate::Strategy;
 use crate::host::watch::DirectoryWatch;
 use crate::resource::ResourceName;
 use crate::snapshot::Snapshot;
@@ -33,10 +32,10 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
 pub struct Session {
     /// Kubelet's plugin directory.
     pub kubelet_dir: PathBuf,
+    /// Whether its absence is worth a warning.
+    pub is_expected: bool,
     /// The resource to register.
     pub resource: ResourceName,
-    /// How containers get their NICs.
-    pub strategy: Strategy,
     /// What is published.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// Where the streams say how they stand.
@@ -118,7 +117,12 @@ impl Session {
                 return epoch;
             }
             if !std::mem::replace(&mut waiting, true) {
-                tracing::info!("waiting for kubelet.sock in {}", self.kubelet_dir.display());
+                let place = self.kubelet_dir.display();
+                if self.is_expected {
+                    tracing::warn!("waiting for kubelet.sock in {place}");
+                } else {
+                    tracing::info!("waiting for kubelet.sock in {place}");
+                }
             }
             kubelet_dir.changed().await;
         }
@@ -202,7 +206,6 @@ impl RunningServer {
         let (end, ended) = watch::channel(false);
         let service = PluginService {
             resource: session.resource.clone(),
-            strategy: session.strategy,
             snapshots: session.snapshots.clone(),
             streams: Arc::clone(&session.streams),
             closing: close.clone(),

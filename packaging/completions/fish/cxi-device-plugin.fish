@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_cxi_device_plugin_global_optspecs
-    string join \n resource-name= kubelet-dir= cdi-dir= run-dir= enable-cdi= pulse= log-level= libraries= closure-all expose= env-vars= root= sysfs-root= devfs-root= ofi-root= cxi-root= h/help V/version
+    string join \n config= resource-name= kubelet-dir= cdi-dir= run-dir= enable-cdi= pulse= log-level= libraries= closure-all expose= env-vars= root= sysfs-root= devfs-root= ofi-root= cxi-root= h/help V/version
 end
 
 function __fish_cxi_device_plugin_needs_command
@@ -24,6 +24,7 @@ function __fish_cxi_device_plugin_using_subcommand
     contains -- $cmd[1] $argv
 end
 
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l config -d 'Configuration, with drop-ins in config.d beside it [default: /etc/cxi-device-plugin/config.toml, if there is one]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l resource-name -d 'Name of the extended resource' -r
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l kubelet-dir -d 'Kubelet\'s directory for device plugins' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l cdi-dir -d 'Directory for the CDI spec' -r -F
@@ -47,6 +48,7 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l clo
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -s V -l version -d 'Print version'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -f -a "run" -d 'Run the daemon in the foreground (the default)'
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l config -d 'Configuration, with drop-ins in config.d beside it [default: /etc/cxi-device-plugin/config.toml, if there is one]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l resource-name -d 'Name of the extended resource' -r
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l kubelet-dir -d 'Kubelet\'s directory for device plugins' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l cdi-dir -d 'Directory for the CDI spec' -r -F
