@@ -204,6 +204,22 @@ impl Daemon {
         until(|| is_settled(&self.log()), || self.log());
     }
 
+    /// Has it look, and waits until it has published what it saw.
+    pub fn look(&self) {
+        let hangups = || self.log().matches("trigger: SIGHUP").count();
+        let before = hangups();
+        self.hang_up();
+        until(|| hangups() > before, || self.log());
+        let log = || {
+            self.log()
+                .rsplit("trigger: SIGHUP")
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        until(|| log().contains("looked at the node in"), || self.log());
+    }
+
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
