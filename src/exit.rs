@@ -1,6 +1,7 @@
 //! How a program begins and ends: its command line is understood or explained; an error is one line with what, where and
 //! what to do, the chain of causes under it; and an exit code tells systemd whether another start could help.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -57,6 +58,12 @@ pub fn report(program: &str, result: anyhow::Result<Ended>) -> ExitCode {
     // Nobody is left to tell if stderr is closed.
     let _ = io::stderr().write_all(text.as_bytes());
     code(&error)
+}
+
+/// Says on stderr what a user should know beside what was asked for.
+pub fn warn(text: &impl Display) {
+    // A warning that nobody reads is no reason to fail.
+    let _ = writeln!(io::stderr(), "warning: {text}");
 }
 
 fn code(error: &anyhow::Error) -> ExitCode {

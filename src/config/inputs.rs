@@ -1,12 +1,14 @@
 //! What comes of all fragments: each value once, with its origin; and the reading of them by key, which notes what is
 //! wrong, what nobody knows, and what came out.
 
+use serde::Serialize;
+
 use super::fragment::{Content, Entry, Fragment, Node, Table};
 use super::problem::{Origin, Problem};
 use super::value::{Fault, Value};
 
 /// A value that is in effect.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Effective {
     /// Such as `cdi.dir`.
     pub key: String,
@@ -14,6 +16,25 @@ pub struct Effective {
     pub value: Content,
     /// Where it comes from.
     pub origin: Origin,
+}
+
+/// The one table of ours whose keys may have any name, so dots, too.
+const VARIABLES: &str = "container.env";
+
+impl Effective {
+    /// The table that the key is in; empty for one at the top.
+    pub fn table(&self) -> &str {
+        if self.key.starts_with(VARIABLES) {
+            return VARIABLES;
+        }
+        self.key.rsplit_once('.').map_or("", |(table, _)| table)
+    }
+
+    /// The key within its table.
+    pub fn name(&self) -> &str {
+        let rest = self.key.strip_prefix(self.table()).unwrap_or(&self.key);
+        rest.strip_prefix('.').unwrap_or(rest)
+    }
 }
 
 /// Lays fragments over each other: of each key the last one counts, a list as a whole.
@@ -136,7 +157,7 @@ impl<'a> Reader<'a> {
                 }
             },
         };
-        self.read_inner(key, table, read)
+        self.read_inner(&format!("{key}[0]"), table, read)
     }
 
     /// A table of any keys with texts, each made something of.

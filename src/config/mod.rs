@@ -7,8 +7,10 @@ pub mod inputs;
 pub mod problem;
 pub mod reload;
 pub mod settings;
+pub mod show;
 mod unknown;
 pub mod value;
+mod warnings;
 
 pub use self::fragment::Fragment;
 pub use self::problem::{ConfigError, Origin, Problem};

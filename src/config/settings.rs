@@ -73,14 +73,14 @@ pub struct Roots {
 }
 
 /// Whether there is kubelet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Enabled {
     /// Served whenever it is there
     Auto,
     /// The same, and its absence is worth a warning
-    True,
+    Yes,
     /// Never served: only the CDI file is kept
-    False,
+    No,
 }
 
 /// Kubelet.

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 
 use super::fragment::{Content, Node};
 use super::problem::Origin;
+use super::settings::Enabled;
 use crate::health::Action;
 use crate::resource::ResourceName;
 
@@ -190,7 +191,6 @@ macro_rules! words {
 }
 
 words!(
-    super::settings::Enabled,
     super::settings::LogFormat,
     super::settings::LogTarget,
     crate::allocate::Strategy,
@@ -246,6 +246,25 @@ impl Value for Action {
 
     fn show(&self) -> Content {
         Content::Text(self.name().to_owned())
+    }
+}
+
+impl Value for Enabled {
+    fn read(node: &Node) -> Result<Self, Fault> {
+        match &node.content {
+            Content::Text(text) if text == "auto" => Ok(Self::Auto),
+            Content::Truth(true) => Ok(Self::Yes),
+            Content::Truth(false) => Ok(Self::No),
+            _ => Err(Fault::expected(node, "one of \"auto\", true, false")),
+        }
+    }
+
+    fn show(&self) -> Content {
+        match self {
+            Self::Auto => Content::Text("auto".to_owned()),
+            Self::Yes => Content::Truth(true),
+            Self::No => Content::Truth(false),
+        }
     }
 }
 

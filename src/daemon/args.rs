@@ -50,24 +50,9 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
-    /// Where the host keeps things: the settings, and where the host's tree is mounted for us.
-    ///
-    /// # Errors
-    /// A root that was set is not there.
-    pub fn roots(&self, checked: &Checked) -> anyhow::Result<Roots> {
-        let set = &checked.settings.roots;
-        let unless_usual = |path: &Path, usual: &str| (path != Path::new(usual)).then(|| path.to_owned());
-        let args = RootArgs {
-            prefix: self.host.roots.prefix.clone(),
-            sysfs_root: unless_usual(&set.sysfs, "/sys"),
-            devfs_root: unless_usual(&set.dev, "/dev"),
-            ofi_root: set.ofi.clone(),
-            cxi_root: set.cxi.clone(),
-        };
-        Roots::new(&args).map_err(|error| match in_file(&error, checked) {
-            Some(problem) => ConfigError(vec![problem]).into(),
-            None => error.into(),
-        })
+    /// Where the host's tree is mounted for us.
+    pub fn prefix(&self) -> Option<PathBuf> {
+        self.host.roots.prefix.clone()
     }
 
     /// The configuration: files, environment and flags.
@@ -146,6 +131,26 @@ impl RunArgs {
         }
         Ok(fragment)
     }
+}
+
+/// Where the host keeps things: the settings, and where its tree is mounted for us, if elsewhere.
+///
+/// # Errors
+/// A root that was set is not there.
+pub fn roots(checked: &Checked, prefix: Option<PathBuf>) -> anyhow::Result<Roots> {
+    let set = &checked.settings.roots;
+    let unless_usual = |path: &Path, usual: &str| (path != Path::new(usual)).then(|| path.to_owned());
+    let args = RootArgs {
+        prefix,
+        sysfs_root: unless_usual(&set.sysfs, "/sys"),
+        devfs_root: unless_usual(&set.dev, "/dev"),
+        ofi_root: set.ofi.clone(),
+        cxi_root: set.cxi.clone(),
+    };
+    Roots::new(&args).map_err(|error| match in_file(&error, checked) {
+        Some(problem) => ConfigError(vec![problem]).into(),
+        None => error.into(),
+    })
 }
 
 /// What is wrong with a root that a file has set.

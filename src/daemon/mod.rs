@@ -13,7 +13,7 @@ use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 
-pub use self::args::RunArgs;
+pub use self::args::{RunArgs, roots};
 use self::configuration::Configuration;
 pub use self::judge::Judge;
 pub use self::publisher::Publisher;
@@ -36,7 +36,10 @@ use crate::log;
 pub fn run(args: RunArgs) -> anyhow::Result<()> {
     let checked = args.configuration()?;
     let level = log::to_stderr(&checked.settings.log);
-    let roots = args.roots(&checked)?;
+    let roots = roots(&checked, args.prefix())?;
+    for warning in checked.warnings() {
+        tracing::warn!("{warning}");
+    }
     let _lock = InstanceLock::take(&checked.settings.daemon.run_dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -67,13 +70,13 @@ async fn serve(configuration: Configuration, roots: Roots) -> anyhow::Result<()>
     let (stop, stopping) = watch::channel(false);
     let session = Session {
         kubelet_dir: settings.kubelet.dir,
-        is_expected: settings.kubelet.enabled == Enabled::True,
+        is_expected: settings.kubelet.enabled == Enabled::Yes,
         resource: settings.resource.name,
         snapshots,
         streams,
         beat: rounds.beat(),
     };
-    let is_served = settings.kubelet.enabled != Enabled::False;
+    let is_served = settings.kubelet.enabled != Enabled::No;
     let mut session = tokio::spawn(async move {
         if is_served {
             session.run(stopping).await;
