@@ -93,7 +93,8 @@ packages() {
     local newest
     need_packages rpmbuild=rpm
     newest=$(find target/rpm/RPMS -name '*.rpm' -print -quit 2>/dev/null || true)
-    [[ -n $newest && -z $(git ls-files -z | xargs -0 -I{} find {} -newer "$newest" -print -quit) ]] && return
+    # shellcheck disable=SC2016  # expanded by the inner shell
+    [[ -n $newest && -z $(git ls-files -z | xargs -0 sh -c 'find "$@" -maxdepth 0 -newer "$0"' "$newest") ]] && return
     retry cargo fetch --locked
     RPM_WITHOUT_NETWORK=1 rpm/build
 }
@@ -104,7 +105,7 @@ package_of() {
     version=$(sed -n 's/^Version: *//p' rpm/cxi-device-plugin.spec)
     arch=$(uname -m)
     package=$top/RPMS/$arch/cxi-device-plugin-$version-$1.$arch.rpm
-    [[ -f $package ]] || rpmbuild -bb --short-circuit --nodeps --define "_topdir $top" --define "build_number $1" \
-        --define 'debug_package %{nil}' --noclean --buildroot "$top/IMAGE" rpm/cxi-device-plugin.spec >&2
+    [[ -f $package ]] || rpmbuild -bb --short-circuit --noclean --nodeps --define "_topdir $top" \
+        --define "build_number $1" --buildroot "$(echo "$top"/BUILDROOT/*)" rpm/cxi-device-plugin.spec >&2
     echo "$package"
 }
