@@ -272,10 +272,13 @@ impl Told {
                 let warning = (*nic, condition.check);
                 if condition.verdict == Verdict::Warn && device.is_healthy() {
                     if self.warnings.insert(warning) {
-                        tracing::warn!(%nic, "warning: {condition}");
+                        let (message_id, check) = (message_id::NIC_WARNING, condition.check.name());
+                        let reason = &condition.reason;
+                        tracing::warn!(message_id, pci = %nic, condition = check, reason, "warning: {condition}");
                     }
                 } else if !condition.verdict.is_bad() && self.warnings.remove(&warning) {
-                    tracing::info!(%nic, "no warning any more: {condition}");
+                    let (message_id, check) = (message_id::NIC_WARNING_OVER, condition.check.name());
+                    tracing::info!(message_id, pci = %nic, condition = check, "no warning any more: {condition}");
                 }
             }
         }
