@@ -45,12 +45,12 @@ pub struct ListedDevice {
 }
 
 impl Device {
-    fn of(nic: &Nic) -> Self {
+    fn of(nic: &Nic, inventory: &Inventory, policy: &Policy) -> Self {
         Self {
             conditions: health::assess(nic),
             numa_node: nic.numa_node.clone().ok().flatten(),
-            pcie_root: nic.pcie_root.clone().ok(),
-            edits: render::device_edits(nic),
+            pcie_root: nic.pcie_root().map(str::to_owned),
+            edits: render::device_edits(nic, inventory, policy),
         }
     }
 
@@ -74,7 +74,9 @@ impl Snapshot {
         let on_offer = inventory.nics.iter().filter(|nic| offer::withheld(nic).is_none());
         Self {
             generation: 0,
-            devices: on_offer.map(|nic| (nic.address, Device::of(nic))).collect(),
+            devices: on_offer
+                .map(|nic| (nic.address, Device::of(nic, inventory, policy)))
+                .collect(),
             common: render::common_edits(inventory, policy),
         }
     }

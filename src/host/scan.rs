@@ -2,7 +2,6 @@
 //!
 //! Only attributes that the driver answers from its memory are read; the card's own texts come from [`super::fru`].
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -13,7 +12,7 @@ use super::libraries::{self, Libraries};
 use super::lookout::Course;
 use super::roots::Roots;
 use crate::inventory::{
-    CompanionNode, CxiName, DeviceNode, Function, Generation, Inventory, Netdev, Nic, Reading, Unread,
+    CompanionNode, CxiName, DeviceNode, Function, Generation, Inventory, Netdev, Nic, Reading, Unread, pcie_root,
 };
 use crate::pci::PciAddress;
 
@@ -97,6 +96,7 @@ impl Scanner {
         }
         let libraries = libraries::find(&self.roots, self.libraries, &mut problems);
         let inventory = Inventory {
+            sysfs: self.roots.sysfs.clone(),
             nics,
             libraries,
             companion_nodes: self.companion_nodes(),
@@ -252,7 +252,7 @@ impl Scanner {
                 .map(|cxi| cxi.contains(&address))
                 .map_err(Clone::clone),
             numa_node: self.numa_node(&sysfs.join("numa_node")),
-            pcie_root: self.pcie_root(&sysfs),
+            pci_directory: self.pci_directory(&sysfs),
             enable_count: number("enable"),
             config_vendor: self.config_vendor(&sysfs.join("config")),
             link: number("properties/link").map(|link| link == 1),
@@ -329,12 +329,16 @@ impl Scanner {
         }
     }
 
-    fn pcie_root(&self, sysfs: &Path) -> Reading<String> {
+    /// As the kernel's link says, which is `../../../devices/...`.
+    fn pci_directory(&self, sysfs: &Path) -> Reading<PathBuf> {
         let target = self.roots.link_target(sysfs)?.unwrap_or_default();
-        let mut names = target.iter().map(|name| name.to_string_lossy());
-        let root = names.find(|name| name.starts_with("pci") && name.contains(':'));
-        root.map(Cow::into_owned)
-            .ok_or_else(|| Unread::new(sysfs, "not below a PCIe root"))
+        let directory: PathBuf = target.iter().skip_while(|name| *name == "..").collect();
+        let is_plain = !directory.is_absolute() && directory.iter().all(|name| name != "..");
+        if is_plain && directory.file_name() == sysfs.file_name() && pcie_root(&directory).is_some() {
+            Ok(directory)
+        } else {
+            Err(Unread::new(sysfs, "not below a PCIe root"))
+        }
     }
 
     fn config_vendor(&self, path: &Path) -> Reading<u16> {
