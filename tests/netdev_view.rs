@@ -12,7 +12,7 @@ use common::daemon::{A, B, Host, RESOURCE, nics, wait_for};
 use common::stage::{FIRST, SECOND, Stage, assert_has, device, names, nic, targets, yaml};
 use common::{Generator, Said};
 use cxi_device_plugin::cdi::model::{CDI_VERSION, Mount, Spec};
-use cxi_sim::node::{Kind, NicSpec, Variant};
+use cxi_sim::node::Variant;
 
 const VIEW: &str = "--netdev-view=sysfs";
 const CLASS: &str = "/sys/class/net";
@@ -139,22 +139,20 @@ fn host_paths_are_those_of_the_host_and_container_paths_those_of_any_container()
     assert_eq!(places(both.env("SYSFS_ROOT", "/hostsys")), below(Path::new("/hostsys")));
 }
 
-/// A node whose first NIC's entry in `bus/pci/devices` leads to it by this way.
-fn lost(way: &str) -> Stage {
-    let stage = two();
-    let (entry, real) = (stage.sysfs(FIRST), stage.host(&FIRST_DIRECTORY[1..]));
-    lead(&entry, way, &real);
-    stage
+/// Has the first NIC's entry in `bus/pci/devices` lead to it by this way.
+fn lead(top: &Path, way: &str) {
+    let functions = top.join("sys/bus/pci/devices");
+    let (entry, there) = (functions.join(FIRST), functions.join(way));
+    fs::remove_file(&entry).unwrap();
+    symlink(way, entry).unwrap();
+    fs::create_dir_all(there.parent().unwrap()).unwrap();
+    symlink(top.join(FIRST_DIRECTORY.trim_start_matches('/')), there).unwrap();
 }
 
-fn lead(entry: &Path, way: &str, real: &Path) {
-    fs::remove_file(entry).unwrap();
-    symlink(way, entry).unwrap();
-    let there = entry.parent().unwrap().join(way);
-    if !there.exists() {
-        fs::create_dir_all(there.parent().unwrap()).unwrap();
-        symlink(real, there).unwrap();
-    }
+fn lost(way: &str) -> Stage {
+    let stage = two();
+    lead(stage.node.root(), way);
+    stage
 }
 
 const ASTRAY: [&str; 3] = [
@@ -261,9 +259,8 @@ async fn with_cdi_names_the_spec_carries_the_mounts_and_the_daemon_trusts_it() {
 
 #[tokio::test]
 async fn the_daemon_warns_once_of_a_nic_that_it_cannot_show() {
-    let host = Host::new(&[NicSpec::new(Kind::Cassini1), NicSpec::new(Kind::Cassini1)]);
-    let entry = host.node.root().join("sys/bus/pci/devices").join(A);
-    lead(&entry, ASTRAY[0], &host.node.root().join(&FIRST_DIRECTORY[1..]));
+    let host = Host::new(&nics(2));
+    lead(host.node.root(), ASTRAY[0]);
     let daemon = host.start(&[VIEW]);
     assert_eq!(allocated(&host, &[A]).await, same(&[CLASS]));
     let warnings = daemon.log().matches("no netdev view").count();
