@@ -12,6 +12,7 @@ use super::unknown;
 use crate::allocate::Strategy;
 use crate::cdi::format::Format;
 use crate::cdi::naming::{NameKind, Naming};
+use crate::cdi::netdev_view::NetdevView;
 use crate::cdi::render::{Expose, Policy};
 use crate::environment::EnvironmentVariable;
 use crate::health::{Check, HealthPolicy};
@@ -126,6 +127,8 @@ pub struct Container {
     pub environment: Vec<EnvironmentVariable>,
     /// Device nodes beside the NICs' own.
     pub devices: Vec<Companion>,
+    /// What they see of their NICs' network interfaces.
+    pub netdev_view: NetdevView,
 }
 
 /// One extended resource.
@@ -202,6 +205,7 @@ impl Settings {
     pub fn policy(&self) -> Policy {
         Policy {
             expose: self.libraries.expose,
+            netdev_view: self.container.netdev_view,
             environment: self.container.environment.clone(),
             selection: Selection::without(Functions::default(), self.exclude.clone()),
             naming: self.cdi.naming.clone(),
@@ -331,6 +335,7 @@ fn libraries(table: &mut Reader<'_>) -> LibrarySettings {
 fn container(table: &mut Reader<'_>) -> Container {
     Container {
         devices: table.get("devices", Companion::usual()),
+        netdev_view: table.get("netdev_view", NetdevView::Off),
         environment: table.entries("env", environment),
     }
 }

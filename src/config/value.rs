@@ -197,6 +197,7 @@ macro_rules! words {
 words!(
     crate::cdi::format::Format,
     crate::cdi::naming::NameKind,
+    crate::cdi::netdev_view::NetdevView,
     crate::cdi::render::Expose,
     crate::libraries::Libraries,
     crate::log::Format,
