@@ -106,6 +106,7 @@ impl RunArgs {
         set("libraries", "", "libraries.mode", self.host.libraries.show());
         set("closure_all", "", "libraries.closure_all", self.host.closure_all.show());
         set("expose", "", "libraries.expose", self.host.expose.show());
+        set("netdev_view", "", "container.netdev_view", self.host.netdev_view.show());
         set(
             "pulse",
             "",
