@@ -201,7 +201,8 @@ words!(
     crate::cdi::render::Expose,
     crate::libraries::Libraries,
     crate::log::Format,
-    crate::log::Target
+    crate::log::Target,
+    crate::offer::Functions
 );
 
 /// Several values of a kind.
