@@ -139,6 +139,8 @@ install: ## Install programs, unit, manual pages, completions (DESTDIR, prefix);
 	sed 's,/usr/bin/cxi-,$(bindir)/cxi-,' systemd/cxi-device-plugin.service >$(DESTDIR)$(unitdir)/cxi-device-plugin.service
 	chmod 0644 $(DESTDIR)$(unitdir)/cxi-device-plugin.service
 	install -m 0644 packaging/tmpfiles.d/* $(DESTDIR)$(tmpfilesdir)
+	install -d $(DESTDIR)$(sysconfdir)/cxi-device-plugin
+	install -m 0644 packaging/config/config.toml $(DESTDIR)$(sysconfdir)/cxi-device-plugin
 	install -m 0644 packaging/journald/* $(DESTDIR)$(catalogdir)
 
 .PHONY: clean

@@ -79,10 +79,11 @@ mod tests {
 
     /// Every table, each with a key that takes a restart and one that counts at once, where it has both.
     fn checked(fixed: &str, free: &str, format: &str) -> Checked {
+        let target = if fixed == "1" { "target = \"stderr\"\n" } else { "" };
         let text = format!(
             "exclude = [\"{free}\"]\n[daemon]\nrun_dir = \"/{fixed}\"\n[roots]\nsysfs = \"/{fixed}\"\n\
              [kubelet]\ndir = \"/{fixed}\"\n[cdi]\ndir = \"/{fixed}\"\nnames = [\"pci\"]\n[container.env]\nA = \"{free}\"\n\
-             [[resource]]\nname = \"{fixed}.x/y\"\n[health]\npoll = \"{free}s\"\n[log]\nformat = \"{format}\"\n"
+             [[resource]]\nname = \"{fixed}.x/y\"\n[health]\npoll = \"{free}s\"\n[log]\nformat = \"{format}\"\n{target}"
         );
         Settings::of(vec![Fragment::parse(Path::new("test.toml"), &text)]).unwrap()
     }
@@ -99,6 +100,7 @@ mod tests {
             "daemon.run_dir",
             "kubelet.dir",
             "log.format",
+            "log.target",
             "resource[0].name",
             "roots.sysfs",
         ];
