@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout};
 use super::judge::Judge;
 use crate::allocate::Strategy;
 use crate::cdi::model::Spec;
+use crate::cdi::netdev_view;
 use crate::cdi::render::{self, Policy};
 use crate::config::Settings;
 use crate::health::{Check, Condition, Verdict};
@@ -103,7 +104,7 @@ impl Publisher {
     /// written, and its directory possibly made.
     pub async fn refresh(&mut self, prepare: &Preparation) -> bool {
         match self.lookout.look(prepare).await {
-            Ok(inventory) => {
+            Ok(mut inventory) => {
                 if self.blind.take().is_some() {
                     tracing::info!("the node can be looked at again");
                 }
@@ -112,6 +113,8 @@ impl Publisher {
                     .iter()
                     .filter_map(|nic| nic.netdev.as_ref().ok()?.as_ref());
                 self.interfaces = netdevs.map(|netdev| netdev.name.clone()).collect();
+                let problems = netdev_view::problems(&inventory, self.policy.netdev_view);
+                inventory.problems.extend(problems);
                 self.publish(&inventory).await
             }
             Err(unread) => {

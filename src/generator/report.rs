@@ -105,7 +105,7 @@ fn unread(nic: &Nic) -> Vec<&Unread> {
         why(&nic.node),
         why(&nic.netdev),
         why(&nic.numa_node),
-        why(&nic.pcie_root),
+        why(&nic.pci_directory),
         why(&nic.enable_count),
         why(&nic.config_vendor),
         why(&nic.link),

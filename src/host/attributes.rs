@@ -1,12 +1,11 @@
 //! The attributes of one PCI function, as sysfs shows them. Only those that are answered from memory.
 
-use std::borrow::Cow;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::roots::Roots;
-use crate::inventory::{Function, Netdev, PcieLink, PcieRate, Reading, Unread};
+use crate::inventory::{Function, Netdev, PcieLink, PcieRate, Reading, Unread, pcie_root};
 
 /// BAR0 of a physical function (`MMIO_BAR_LEN_PF` in `cass_core.h`); that of a virtual function is smaller.
 const PF_BAR0_BYTES: u64 = 1 << 31;
@@ -74,13 +73,16 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// Root of the PCIe hierarchy.
-    pub fn pcie_root(&self) -> Reading<String> {
+    /// As the kernel's link says, which is `../../../devices/...`.
+    pub fn pci_directory(&self) -> Reading<PathBuf> {
         let target = self.roots.link_target(self.sysfs)?.unwrap_or_default();
-        let mut names = target.iter().map(|name| name.to_string_lossy());
-        let root = names.find(|name| name.starts_with("pci") && name.contains(':'));
-        root.map(Cow::into_owned)
-            .ok_or_else(|| Unread::new(self.sysfs, "not below a PCIe root"))
+        let directory: PathBuf = target.iter().skip_while(|name| *name == "..").collect();
+        let is_plain = !directory.is_absolute() && directory.iter().all(|name| name != "..");
+        if is_plain && directory.file_name() == self.sysfs.file_name() && pcie_root(&directory).is_some() {
+            Ok(directory)
+        } else {
+            Err(Unread::new(self.sysfs, "not below a PCIe root"))
+        }
     }
 
     /// Vendor id in configuration space.

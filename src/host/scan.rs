@@ -141,6 +141,7 @@ impl Scanner {
         let libraries = libraries::find(&self.roots, self.wanted.libraries, &self.wanted.extra, &mut problems);
         let companion_nodes = self.companion_nodes(&mut problems);
         let inventory = Inventory {
+            sysfs: self.roots.sysfs.clone(),
             nics,
             libraries,
             companion_nodes,
@@ -299,7 +300,7 @@ impl Scanner {
                 .map(|cxi| cxi.contains(&address))
                 .map_err(Clone::clone),
             numa_node: read.numa_node(),
-            pcie_root: read.pcie_root(),
+            pci_directory: read.pci_directory(),
             life: read.inode("properties"),
             cordon: self.cordon(address),
             enable_count: read.number("enable"),
