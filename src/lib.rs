@@ -16,6 +16,7 @@
 pub mod allocate;
 pub mod cdi;
 pub mod daemon;
+pub mod doctor;
 pub mod environment;
 pub mod exit;
 pub mod generator;

@@ -14,5 +14,6 @@ pub mod roots;
 pub mod scan;
 pub mod spec_files;
 pub mod store;
+pub mod surroundings;
 pub mod temporary;
 pub mod watch;

@@ -2,6 +2,7 @@
 //! attributes goes through here, and every read is bounded: the files may be missing, endless, binary, or vanish.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -229,6 +230,16 @@ impl Roots {
 
     /// The path on the host with all links followed as the host would follow them, whatever it is mounted below for us.
     pub fn resolve(&self, host_path: &Path) -> Reading<PathBuf> {
+        self.follow(host_path, |_, _| {})
+            .map_err(|(path, error)| Unread::new(path, error))
+    }
+
+    /// The same; tells of each link on the way, with its target. An error comes with the path that it is about.
+    pub fn follow(
+        &self,
+        host_path: &Path,
+        mut on_link: impl FnMut(&Path, &Path),
+    ) -> Result<PathBuf, (PathBuf, io::Error)> {
         let mut pending: Vec<OsString> = reversed_components(host_path);
         let mut real = PathBuf::from("/");
         let mut links = 0;
@@ -239,18 +250,18 @@ impl Roots {
             }
             let next = real.join(&name);
             let here = self.here(&next);
-            let kind = fs::symlink_metadata(&here)
-                .map_err(|error| Unread::new(&next, error))?
-                .file_type();
-            if !kind.is_symlink() {
+            let kind = fs::symlink_metadata(&here).map(|metadata| metadata.file_type());
+            if !kind.map_err(|error| (next.clone(), error))?.is_symlink() {
                 real = next;
                 continue;
             }
             links += 1;
             if links > LINK_LIMIT {
-                return Err(Unread::new(host_path, "too many levels of symbolic links"));
+                let error = io::Error::other("too many levels of symbolic links");
+                return Err((host_path.to_owned(), error));
             }
-            let target = fs::read_link(&here).map_err(|error| Unread::new(&next, error))?;
+            let target = fs::read_link(&here).map_err(|error| (next.clone(), error))?;
+            on_link(&next, &target);
             if target.is_absolute() {
                 real = PathBuf::from("/");
             }
@@ -258,6 +269,33 @@ impl Roots {
         }
         Ok(real)
     }
+
+    /// A file's whole text, wherever its links lead on the host; none where there is no file.
+    pub fn file(&self, host_path: &Path, limit: u64) -> Reading<Option<String>> {
+        let real = match self.follow(host_path, |_, _| {}) {
+            Err((_, error)) if is_absent(&error) => return Ok(None),
+            followed => followed.map_err(|(path, error)| Unread::new(path, error))?,
+        };
+        let unread = |reason: &dyn fmt::Display| Unread::new(host_path, reason);
+        let file = match self.open(&real) {
+            Err(error) if is_absent(&error) => return Ok(None), // gone meanwhile
+            opened => opened.map_err(|error| unread(&error))?,
+        };
+        if !file.metadata().map_err(|error| unread(&error))?.is_file() {
+            return Err(unread(&"not a regular file"));
+        }
+        let mut bytes = Vec::new();
+        let read = file.take(limit + 1).read_to_end(&mut bytes);
+        if read.map_err(|error| unread(&error))? as u64 > limit {
+            return Err(unread(&format!("longer than {limit} bytes")));
+        }
+        String::from_utf8(bytes).map(Some).map_err(|_| unread(&"not a text"))
+    }
+}
+
+/// Whether nothing is there, not even a process: those that end take their files in /proc with them.
+fn is_absent(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(nix::libc::ESRCH)
 }
 
 fn check_directory(name: &'static str, path: &Path, here: &Path) -> Result<(), RootError> {

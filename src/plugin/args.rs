@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use super::doctor::DoctorArgs;
 use super::help;
 use crate::daemon::RunArgs;
 
@@ -27,6 +28,9 @@ pub enum Command {
     /// Run the daemon in the foreground (the default)
     #[command(after_help = help::RUN)]
     Run(RunArgs),
+    /// Say what is wrong with this node, and what to type
+    #[command(after_help = help::DOCTOR)]
+    Doctor(DoctorArgs),
 }
 
 impl Args {

@@ -46,3 +46,25 @@ Examples:
 Exit codes:
   0, 1, 2, 75, 78
       As of cxi-device-plugin";
+
+/// Of `doctor`.
+pub const DOCTOR: &str = "\
+Examples:
+  cxi-device-plugin doctor
+      Problems, warnings and notes of this node, each with what to do
+  cxi-device-plugin doctor --output json | jq -r '.findings[].id'
+      For programs
+  cxi-device-plugin doctor --root /host
+      From a container that has the host's tree there
+
+Exit codes:
+  0
+      Nothing, or notes only
+  1
+      Failed
+  2
+      Wrong usage
+  3
+      Problems or warnings
+  78
+      Bad configuration: a root";

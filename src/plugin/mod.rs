@@ -1,6 +1,7 @@
 //! The program `cxi-device-plugin`: the daemon, and the commands of an admin beside it.
 
 mod args;
+mod doctor;
 mod help;
 
 use std::process::ExitCode;
@@ -30,5 +31,6 @@ pub fn command() -> clap::Command {
 fn run(command: Command) -> anyhow::Result<Ended> {
     match command {
         Command::Run(args) => daemon::run(args).map(|()| Ended::Done),
+        Command::Doctor(args) => doctor::run(&args),
     }
 }
