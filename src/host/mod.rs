@@ -4,6 +4,8 @@ pub mod cdi_directory;
 pub mod closure;
 pub mod elf;
 pub mod events;
+pub mod forecast;
+pub mod foreign;
 pub mod fru;
 pub mod image_loader;
 pub mod ld_cache;
