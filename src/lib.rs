@@ -15,6 +15,7 @@
 
 pub mod allocate;
 pub mod cdi;
+pub mod container;
 pub mod daemon;
 pub mod environment;
 pub mod exit;
@@ -34,9 +35,11 @@ pub mod pci;
 pub mod plugin;
 pub mod preference;
 pub mod rate_limit;
+pub mod remedy;
 pub mod resource;
 pub mod selection;
 pub mod settle;
 pub mod snapshot;
+pub mod status;
 pub mod terminal;
 pub mod trigger;

@@ -12,6 +12,7 @@ pub mod ld_cache;
 pub mod libraries;
 pub mod lock;
 pub mod lookout;
+pub mod process;
 pub mod roots;
 pub mod scan;
 pub mod spec_files;
