@@ -1,9 +1,11 @@
 //! The daemon: one task owns the state, everybody else holds a read-only snapshot.
 
 mod args;
+mod judge;
 mod publisher;
 mod rounds;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -11,8 +13,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 
 pub use self::args::RunArgs;
+pub use self::judge::Judge;
 pub use self::publisher::Publisher;
 use self::rounds::{Asked, Rounds};
+use crate::health::HealthPolicy;
+use crate::host::cordons;
 use crate::host::libraries::Libraries;
 use crate::host::lock::InstanceLock;
 use crate::host::lookout::Lookout;
@@ -49,16 +54,24 @@ async fn serve(args: RunArgs, roots: Roots, policy: crate::cdi::render::Policy) 
         news: Arc::new(Notify::new()),
         pulse: args.pulse(),
     };
+    let run_dir = args.run_dir();
     let streams = Arc::new(watch::Sender::new(Streams::default()));
     let publisher = Publisher::new(
-        lookout(&roots, libraries, &asked.news),
+        lookout(&roots, libraries, &run_dir, &asked.news),
+        Judge::new(HealthPolicy::default(), &run_dir),
         policy,
         args.cdi_directory(),
         args.strategy(),
         Arc::clone(&streams),
     );
     let snapshots = publisher.subscribe();
-    let mut rounds = Rounds::new(publisher, roots, args.cdi_directory().path, asked);
+    let mut rounds = Rounds::new(
+        publisher,
+        roots,
+        args.cdi_directory().path,
+        cordons::directory(&run_dir),
+        asked,
+    );
     tokio::select! {
         () = rounds.look() => {}
         () = signals.terminated() => return Ok(()),
@@ -82,12 +95,12 @@ async fn serve(args: RunArgs, roots: Roots, policy: crate::cdi::render::Policy) 
     session.await.context("the kubelet session failed")
 }
 
-fn lookout(roots: &Roots, libraries: Libraries, news: &Arc<Notify>) -> Lookout {
+fn lookout(roots: &Roots, libraries: Libraries, run_dir: &Path, news: &Arc<Notify>) -> Lookout {
     let notify = |news: &Arc<Notify>| {
         let news = Arc::clone(news);
         move || news.notify_one()
     };
-    let scanner = Scanner::with_fru_texts(roots.clone(), libraries, notify(news));
+    let scanner = Scanner::new(roots.clone(), libraries).for_daemon(cordons::directory(run_dir), notify(news));
     Lookout::new(scanner, notify(news))
 }
 
