@@ -30,6 +30,7 @@ pub mod kubelet;
 pub mod loader;
 pub mod log;
 pub mod netlink;
+pub mod nic_table;
 pub mod offer;
 pub mod pci;
 pub mod plugin;

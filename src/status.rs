@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::health::{Check, Condition, Held, Verdict};
+use crate::health::memory::Memory;
+use crate::health::{self, Check, Condition, Held, HealthPolicy, Verdict};
 use crate::inventory::{Function, Inventory, Nic, Reading, Unread};
 use crate::remedy::{self, Names};
 use crate::selection::Named;
@@ -145,7 +146,8 @@ impl Node {
     pub fn of(inventory: &Inventory, snapshot: &Snapshot, withheld: impl Fn(&Nic) -> Option<String>) -> Self {
         let nics = inventory.nics.iter().map(|nic| {
             let device = snapshot.devices.get(&nic.address);
-            let (conditions, held) = device.map_or((&[][..], &[][..]), |device| (&device.conditions, &device.held));
+            let conditions = device.map_or(&[][..], |device| &device.conditions);
+            let held = device.map_or(&[][..], |device| &device.held);
             NicStatus {
                 healthy: device.is_some_and(|device| device.is_healthy()),
                 ..NicStatus::new(nic, withheld(nic), conditions, held)
@@ -178,7 +180,7 @@ impl NicStatus {
     /// As it was found, with these conditions.
     pub fn new(nic: &Nic, withheld: Option<String>, conditions: &[Condition], held: &[Held]) -> Self {
         let netdev = nic.netdev.as_ref().ok().and_then(Option::as_ref);
-        let healthy = withheld.is_none() && crate::health::is_healthy(conditions);
+        let healthy = withheld.is_none() && health::is_healthy(conditions);
         Self {
             address: nic.address.to_string(),
             cxi: text(&nic.cxi),
@@ -198,6 +200,14 @@ impl NicStatus {
             healthy,
             conditions: conditions.iter().map(|condition| ConditionStatus::new(condition, held)).collect(),
         }
+    }
+
+    /// As a single look judges it, without what only a daemon remembers, by the default policy.
+    pub fn fresh(nic: &Nic, withheld: Option<String>, unix_seconds: u64) -> Self {
+        let policy = HealthPolicy::default();
+        let conditions = health::assess(nic, &Memory::default(), unix_seconds);
+        let conditions: Vec<Condition> = conditions.into_iter().map(|condition| policy.apply(condition)).collect();
+        Self::new(nic, withheld, &conditions, &[])
     }
 
     /// What to do when this check is not ok.

@@ -11,6 +11,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{SFlag, major, minor};
 use thiserror::Error;
 
+use super::attributes;
 use super::forecast;
 use super::roots::Roots;
 use crate::container::{Container, Node, View, parse};
@@ -180,9 +181,8 @@ impl Process {
     fn netdev(&self, address: PciAddress) -> Reading<Option<Netdev>> {
         let class = Path::new("/sys/class/net");
         for name in self.root.names_if_there(class)? {
-            let path = class.join(&name);
-            if self.function_of(&path.join("device")) == Ok(Some(address)) {
-                return Ok(Some(Netdev::read(&self.root, &path, name)));
+            if self.function_of(&class.join(&name).join("device")) == Ok(Some(address)) {
+                return Ok(Some(attributes::netdev(&self.root, class, name)));
             }
         }
         Ok(None)
