@@ -15,6 +15,7 @@
 
 pub mod allocate;
 pub mod cdi;
+pub mod container;
 pub mod daemon;
 pub mod doctor;
 pub mod environment;
@@ -30,14 +31,17 @@ pub mod kubelet;
 pub mod loader;
 pub mod log;
 pub mod netlink;
+pub mod nic_table;
 pub mod offer;
 pub mod pci;
 pub mod plugin;
 pub mod preference;
 pub mod rate_limit;
+pub mod remedy;
 pub mod resource;
 pub mod selection;
 pub mod settle;
 pub mod snapshot;
+pub mod status;
 pub mod terminal;
 pub mod trigger;

@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 
 use crate::cdi::survey::SpecFile;
 use crate::inventory::{Inventory, Library, Reading, Unread};
+use crate::status::Status;
 
 /// A node as one look found it. Paths are those of the host.
 #[derive(Debug)]
 pub struct Facts {
+    /// The time of the look.
+    pub unix_seconds: u64,
     /// The NICs; its libraries are empty, see `libraries`.
     pub inventory: Reading<Inventory>,
     /// Of the driver.
@@ -154,17 +157,14 @@ pub struct Daemon {
 }
 
 impl Daemon {
+    /// What the daemon says that runs now; an earlier one's words are of no matter.
+    pub fn known(&self) -> Option<&Status> {
+        let status = self.status.as_ref().ok()?.as_ref();
+        status.filter(|status| self.pid == i32::try_from(status.pid).ok())
+    }
+
     /// Whether an admin has forbidden the unit.
     pub fn is_masked(&self) -> bool {
         self.unit.as_deref() == Some(Path::new("/dev/null"))
     }
-}
-
-/// What a running daemon says of itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Status {
-    /// Whether kubelet knows it.
-    pub registered: Option<bool>,
-    /// What it cannot hear, each with a reason.
-    pub lost_sources: Vec<String>,
 }

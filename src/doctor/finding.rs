@@ -1,11 +1,11 @@
 //! What can be found on a node, under names that stay: scripts and runbooks go by them.
 
 use std::fmt;
-use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
 use crate::health::Check;
+pub use crate::health::Evidence;
 use crate::inventory::Unread;
 
 /// How bad it is.
@@ -121,25 +121,6 @@ finding_ids! {
 impl Serialize for FindingId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
-    }
-}
-
-/// Something that was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Evidence {
-    /// Where, as seen on the host.
-    pub path: PathBuf,
-    /// What was there.
-    pub value: String,
-}
-
-impl Evidence {
-    /// `value` at `path`.
-    pub fn new(path: impl Into<PathBuf>, value: impl fmt::Display) -> Self {
-        Self {
-            path: path.into(),
-            value: value.to_string(),
-        }
     }
 }
 

@@ -10,7 +10,6 @@ pub mod limits;
 mod network;
 mod nics;
 pub mod redact;
-mod remedy;
 mod runtime;
 mod services;
 

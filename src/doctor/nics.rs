@@ -4,10 +4,10 @@ use super::driver;
 use super::facts::Facts;
 use super::finding::{Evidence, Examination, FindingId, Level};
 use super::network;
-use super::remedy;
-use crate::health::{self, Check, Condition, Verdict};
+use crate::health::{Check, Condition, Verdict};
 use crate::inventory::{Function, Nic};
 use crate::offer;
+use crate::status::NicStatus;
 
 pub(super) fn examine(facts: &Facts, examination: &mut Examination) {
     let Ok(inventory) = &facts.inventory else { return };
@@ -37,14 +37,17 @@ fn nic_of(facts: &Facts, nic: &Nic, examination: &mut Examination) {
     }
     let is_explained = not_in_class(facts, nic, examination) || no_node(nic, examination);
     let has_no_netdev = no_netdev(facts, nic, examination);
-    for condition in health::assess(nic) {
+    let status = NicStatus::fresh(nic, offer::withheld(nic), facts.unix_seconds);
+    for condition in conditions(facts, &status) {
         let is_known = match condition.check {
             Check::Present => is_explained,
             Check::FabricAddress | Check::NetdevUp => has_no_netdev && condition.verdict == Verdict::Unknown,
+            // No look tells these: see the note about the default service.
+            Check::CxiService | Check::Resources => condition.verdict == Verdict::Unknown,
             _ => false,
         };
         if !is_known {
-            of_condition(nic, condition, examination);
+            of_condition(nic, &status, condition, examination);
         }
     }
     if nic.numa_node == Ok(None) && offer::withheld(nic).is_none() {
@@ -138,7 +141,23 @@ fn no_netdev(facts: &Facts, nic: &Nic, examination: &mut Examination) -> bool {
     has_none
 }
 
-fn of_condition(nic: &Nic, condition: Condition, examination: &mut Examination) {
+/// As a fresh look judges them, or worse ones as the daemon knows them, which remembers earlier looks.
+fn conditions<'a>(facts: &'a Facts, fresh: &'a NicStatus) -> impl Iterator<Item = &'a Condition> {
+    let published = (facts.daemon.known().into_iter())
+        .flat_map(|status| &status.node.nics)
+        .find(|nic| nic.address == fresh.address);
+    fresh.conditions.iter().map(move |fresh| {
+        let mut published = published.into_iter().flat_map(|nic| &nic.conditions);
+        let worse = published.find(|other| {
+            other.condition.check == fresh.condition.check
+                && other.condition.verdict.is_bad()
+                && other.condition.verdict > fresh.condition.verdict
+        });
+        &worse.unwrap_or(fresh).condition
+    })
+}
+
+fn of_condition(nic: &Nic, status: &NicStatus, condition: &Condition, examination: &mut Examination) {
     let level = match condition.verdict {
         Verdict::Ok => return,
         // What a VF has none of is no gap in what is known.
@@ -147,13 +166,12 @@ fn of_condition(nic: &Nic, condition: Condition, examination: &mut Examination) 
         Verdict::Warn => Level::Warning,
         Verdict::Fail => Level::Problem,
     };
-    let remedy = remedy::of(condition.check, nic);
     examination.found(
         (FindingId::Condition(condition.check), level),
         name(nic),
-        condition.reason,
-        Vec::new(),
-        remedy,
+        &condition.reason,
+        condition.evidence.clone(),
+        status.remedy(condition.check),
     );
 }
 

@@ -2,6 +2,7 @@
 
 use super::facts::Facts;
 use super::finding::{Evidence, Examination, FindingId, Level};
+use crate::status::Kubelet;
 
 /// How kubevirt's device-plugin-manager, which the Go plugin is built with, names the socket of `beta.hpe.com/cxi`.
 const GO_PLUGIN: &str = "beta.hpe.com_cxi";
@@ -77,30 +78,33 @@ fn unit(facts: &Facts, examination: &mut Examination) {
     examination.found((id, level), "cxi-device-plugin", what, unit, remedy);
 }
 
-/// What a daemon says that runs no more is of no matter.
 fn status(facts: &Facts, examination: &mut Examination) {
     let daemon = &facts.daemon;
     if daemon.pid.is_none() {
         return;
     }
-    let Some(Some(status)) = examination.known("status of the daemon", &daemon.status) else {
-        return;
-    };
-    if status.registered == Some(false) && facts.kubelet.is_there() {
+    examination.known("status of the daemon", &daemon.status);
+    let Some(status) = daemon.known() else { return };
+    if let Kubelet::NotRegistered { reason } = &status.kubelet {
         examination.found(
             (FindingId::KubeletNotRegistered, Level::Problem),
             "cxi-device-plugin",
             "the daemon runs, and kubelet does not know it",
-            vec![Evidence::new(&daemon.status_file, "not registered")],
+            vec![Evidence::new(&daemon.status_file, reason)],
             "journalctl -u cxi-device-plugin -b ; is another plugin registered for the same resource?",
         );
     }
-    for source in &status.lost_sources {
+    for (source, reason) in status
+        .node
+        .sources
+        .iter()
+        .filter_map(|source| Some((&source.name, source.lost.as_ref()?)))
+    {
         examination.found(
             (FindingId::EventSourceLost, Level::Warning),
             source,
             "the daemon does not hear of such changes and only finds them at its slow looks",
-            vec![Evidence::new(&daemon.status_file, source)],
+            vec![Evidence::new(&daemon.status_file, reason)],
             "run it in the host's network namespace; raise fs.inotify.max_user_instances and max_user_watches",
         );
     }

@@ -12,8 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use nix::sys::stat::FileStat;
 use thiserror::Error;
 
+use super::foreign;
 use crate::inventory::{Reading, Unread};
 
 /// A sysfs attribute holds at most one page.
@@ -65,6 +67,8 @@ pub struct Roots {
     /// Directory of libcxi on the host, where the site set one.
     pub cxi: Option<PathBuf>,
     starved: Arc<AtomicBool>,
+    /// The prefix is somebody else's tree, see [`foreign`].
+    is_foreign: bool,
 }
 
 /// A root that was set and cannot be used.
@@ -101,6 +105,7 @@ impl Roots {
             ofi: set(&args.ofi_root),
             cxi: set(&args.cxi_root),
             starved: Arc::default(),
+            is_foreign: false,
         };
         if let Some(prefix) = &roots.prefix {
             check_directory("--root", prefix, prefix)?;
@@ -127,12 +132,29 @@ impl Roots {
         Ok(roots)
     }
 
+    /// The tree of a container, whose links lead nowhere but into itself, at the default places.
+    pub fn of_container(top: PathBuf) -> Self {
+        Self {
+            prefix: Some(top),
+            sysfs: "/sys".into(),
+            dev: "/dev".into(),
+            ofi: None,
+            cxi: None,
+            starved: Arc::default(),
+            is_foreign: true,
+        }
+    }
+
     /// Where we find what the host has at `host_path`.
     pub fn here(&self, host_path: &Path) -> PathBuf {
         match &self.prefix {
             None => host_path.to_owned(),
             Some(prefix) => prefix.join(host_path.strip_prefix("/").unwrap_or(host_path)),
         }
+    }
+
+    fn top(&self) -> &Path {
+        self.prefix.as_deref().unwrap_or(Path::new("/"))
     }
 
     /// Whether the host's sysfs is the kernel's, not an emulated one.
@@ -172,11 +194,29 @@ impl Roots {
 
     /// Opens for reading, without waiting should the file turn out to be a pipe.
     pub fn open(&self, host_path: &Path) -> io::Result<File> {
-        OpenOptions::new()
-            .read(true)
-            .custom_flags(nix::libc::O_NONBLOCK)
-            .open(self.here(host_path))
-            .inspect_err(|error| self.note(error))
+        let opened = if self.is_foreign {
+            let real = self.follow(host_path).map_err(|(_, error)| error)?;
+            foreign::open(self.top(), &real)
+        } else {
+            let options = OpenOptions::new()
+                .read(true)
+                .custom_flags(nix::libc::O_NONBLOCK)
+                .clone();
+            options.open(self.here(host_path))
+        };
+        opened.inspect_err(|error| self.note(error))
+    }
+
+    /// Type, mode, owner and numbers of what stands there, with all links followed; none when nothing is there.
+    pub fn look(&self, host_path: &Path) -> Reading<Option<FileStat>> {
+        let found = self
+            .follow(host_path)
+            .and_then(|real| foreign::look(self.top(), &real).map_err(|error| (real, error)));
+        match found {
+            Ok(status) => Ok(Some(status)),
+            Err((_, error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err((path, error)) => Err(Unread::new(path, error)),
+        }
     }
 
     /// Whether something could not be opened for want of file descriptors since this was asked last.
@@ -204,7 +244,13 @@ impl Roots {
     }
 
     fn entries(&self, host_path: &Path) -> io::Result<fs::ReadDir> {
-        fs::read_dir(self.here(host_path)).inspect_err(|error| self.note(error))
+        let entries = if self.is_foreign {
+            let real = self.follow(host_path).map_err(|(_, error)| error)?;
+            foreign::entries(self.top(), &real)
+        } else {
+            fs::read_dir(self.here(host_path))
+        };
+        entries.inspect_err(|error| self.note(error))
     }
 
     fn list(&self, host_path: &Path) -> io::Result<Vec<String>> {
@@ -230,12 +276,16 @@ impl Roots {
 
     /// The path on the host with all links followed as the host would follow them, whatever it is mounted below for us.
     pub fn resolve(&self, host_path: &Path) -> Reading<PathBuf> {
-        self.follow(host_path, |_, _| {})
-            .map_err(|(path, error)| Unread::new(path, error))
+        self.follow(host_path).map_err(|(path, error)| Unread::new(path, error))
     }
 
-    /// The same; tells of each link on the way, with its target. An error comes with the path that it is about.
-    pub fn follow(
+    /// The same; an error comes with the path at which it happened.
+    fn follow(&self, host_path: &Path) -> Result<PathBuf, (PathBuf, io::Error)> {
+        self.follow_telling(host_path, |_, _| {})
+    }
+
+    /// The same; tells of each link on the way, with its target.
+    pub fn follow_telling(
         &self,
         host_path: &Path,
         mut on_link: impl FnMut(&Path, &Path),
@@ -272,7 +322,7 @@ impl Roots {
 
     /// A file's whole text, wherever its links lead on the host; none where there is no file.
     pub fn file(&self, host_path: &Path, limit: u64) -> Reading<Option<String>> {
-        let real = match self.follow(host_path, |_, _| {}) {
+        let real = match self.follow(host_path) {
             Err((_, error)) if is_absent(&error) => return Ok(None),
             followed => followed.map_err(|(path, error)| Unread::new(path, error))?,
         };

@@ -8,25 +8,28 @@ pub mod runtimes;
 pub mod units;
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use self::processes::Processes;
+use super::cordons;
 use super::libraries::{self, Libraries};
 use super::lock;
 use super::roots::Roots;
 use super::scan::Scanner;
-use crate::doctor::facts::{self, Daemon, Driver, Facts, Kubelet, Network, Status, TextFile};
-use crate::inventory::Reading;
+use crate::doctor::facts::{self, Daemon, Driver, Facts, Kubelet, Network, TextFile};
+use crate::inventory::{Reading, Unread};
+use crate::status::{self, Status};
 
 /// Routes and addresses of a busy host.
 const TABLE_LIMIT: u64 = 4 << 20;
 /// Configuration files and the like.
 const FILE_LIMIT: u64 = 1 << 20;
+/// Hundreds of NICs with all their conditions.
+const STATUS_LIMIT: u64 = 16 << 20;
 /// Parameter of the driver about the default service.
 const DEFAULT_SERVICE: &str = "module/cxi_ss1/parameters/disable_default_svc";
 /// What the kernel keeps of the name of our program.
 const OUR_PROCESS: &str = "cxi-device-plug";
-/// Where the daemon says of itself what it does.
-pub const STATUS_FILE: &str = "status.json";
 
 /// Directories of the host; kubelet's and our own are the site's choice.
 #[derive(Debug, Clone)]
@@ -43,8 +46,12 @@ pub struct Places {
 pub fn look(roots: &Roots, places: &Places) -> Facts {
     let processes = Processes::of(roots);
     let cdi: Vec<_> = places.cdi.iter().map(|path| cdi::directory(roots, path)).collect();
+    let cordons = cordons::directory(&here(roots, &places.run));
     Facts {
-        inventory: Scanner::new(roots.clone(), Libraries::None).scan(),
+        unix_seconds: unix_seconds(),
+        inventory: Scanner::new(roots.clone(), Libraries::None)
+            .with_cordons(cordons)
+            .scan(),
         driver: driver(roots),
         libraries: of_libraries(roots),
         network: network(roots),
@@ -77,12 +84,15 @@ pub fn table(roots: &Roots, path: &str) -> TextFile {
     }
 }
 
+/// Where we find a directory of the host, wherever its links lead there.
+fn here(roots: &Roots, directory: &Path) -> PathBuf {
+    roots.here(&roots.resolve(directory).unwrap_or_else(|_| directory.to_owned()))
+}
+
 /// Names in a directory, wherever its links lead on the host; none where there is no directory.
 fn entries(roots: &Roots, directory: &Path) -> Reading<Vec<String>> {
-    match roots.follow(directory, |_, _| {}) {
-        Ok(real) => roots.names_if_there(&real),
-        Err(_) => roots.names_if_there(directory),
-    }
+    let real = roots.resolve(directory);
+    roots.names_if_there(&real.unwrap_or_else(|_| directory.to_owned()))
 }
 
 fn driver(roots: &Roots) -> Driver {
@@ -120,29 +130,29 @@ fn network(roots: &Roots) -> Network {
 }
 
 fn daemon(roots: &Roots, run: &Path, processes: &Processes) -> Daemon {
-    let here = roots.here(&roots.resolve(run).unwrap_or_else(|_| run.to_owned()));
-    let locked = lock::running(&here).map(nix::unistd::Pid::as_raw);
+    let locked = lock::running(&here(roots, run)).map(nix::unistd::Pid::as_raw);
     let unit = units::of_daemon(roots);
-    let status_file = run.join(STATUS_FILE);
+    let status_file = run.join(status::FILE);
     Daemon {
         // On a tree that was captured nobody holds the lock.
         pid: locked.or_else(|| processes.daemon(roots)),
         wanted_by: units::wanted_by(roots),
         unit,
-        status: roots.file(&status_file, FILE_LIMIT).map(|text| status(&text?)),
+        status: roots
+            .file(&status_file, STATUS_LIMIT)
+            .and_then(|text| record(&status_file, text)),
         status_file,
     }
 }
 
-/// None where the text says nothing of what we know.
-fn status(text: &str) -> Option<Status> {
-    let value: serde_json::Value = serde_json::from_str(text).ok()?;
-    let lost = value.pointer("/sources_lost").and_then(serde_json::Value::as_array);
-    let lost = lost.into_iter().flatten().filter_map(serde_json::Value::as_str);
-    Some(Status {
-        registered: value
-            .pointer("/kubelet/registered")
-            .and_then(serde_json::Value::as_bool),
-        lost_sources: lost.map(str::to_owned).collect(),
-    })
+/// None where there is no text.
+fn record(file: &Path, text: Option<String>) -> Reading<Option<Status>> {
+    let parsed = |text: String| serde_json::from_str(&text).map_err(|error| Unread::new(file, error));
+    text.map(parsed).transpose()
+}
+
+/// The time of day.
+fn unix_seconds() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
