@@ -44,6 +44,8 @@ fn nic_of(facts: &Facts, nic: &Nic, examination: &mut Examination) {
             Check::FabricAddress | Check::NetdevUp => has_no_netdev && condition.verdict == Verdict::Unknown,
             // No look tells these: see the note about the default service.
             Check::CxiService | Check::Resources => condition.verdict == Verdict::Unknown,
+            // Only the daemon has an earlier count to compare with.
+            Check::PcieErrors => condition.verdict == Verdict::Unknown && nic.pcie_uncorrectable_errors.is_ok(),
             _ => false,
         };
         if !is_known {
