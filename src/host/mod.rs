@@ -1,6 +1,7 @@
 //! The node: everything that touches its files. Each file owns one kind of outside.
 
 pub mod attributes;
+pub mod bundle;
 pub mod cdi_directory;
 pub mod closure;
 pub mod cordons;

@@ -327,13 +327,15 @@ impl Roots {
             followed => followed.map_err(|(path, error)| Unread::new(path, error))?,
         };
         let unread = |reason: &dyn fmt::Display| Unread::new(host_path, reason);
+        // Before it is opened, which does something to a device.
+        match fs::symlink_metadata(self.here(&real)) {
+            Ok(metadata) if !metadata.is_file() => return Err(unread(&"not a regular file")),
+            _ => {}
+        }
         let file = match self.open(&real) {
             Err(error) if is_absent(&error) => return Ok(None), // gone meanwhile
             opened => opened.map_err(|error| unread(&error))?,
         };
-        if !file.metadata().map_err(|error| unread(&error))?.is_file() {
-            return Err(unread(&"not a regular file"));
-        }
         let mut bytes = Vec::new();
         let read = file.take(limit + 1).read_to_end(&mut bytes);
         if read.map_err(|error| unread(&error))? as u64 > limit {

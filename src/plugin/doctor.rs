@@ -1,12 +1,13 @@
 //! `doctor`: what is wrong with this node, and what to type.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::doctor::finding::{Examination, Finding, Level, Unknown};
 use crate::doctor::{self, facts::Facts};
 use crate::exit::Ended;
+use crate::host::bundle::{self, Contents};
 use crate::host::lock::RUN_DIR;
 use crate::host::roots::{RootArgs, Roots};
 use crate::host::surroundings::{self, Places};
@@ -18,6 +19,12 @@ pub struct DoctorArgs {
     /// For whom to write
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
     output: Audience,
+    /// Also write all that was looked at into this tar archive, without secrets, for somebody who cannot log in here
+    #[arg(long, value_name = "FILE")]
+    bundle: Option<PathBuf>,
+    /// A log to put into the bundle
+    #[arg(long, value_name = "FILE", requires = "bundle")]
+    log: Option<PathBuf>,
     /// CDI directories of the host, the daemon's last; may be repeated
     #[arg(long, value_name = "DIR", default_values = ["/etc/cdi", "/var/run/cdi"])]
     cdi_dir: Vec<PathBuf>,
@@ -71,14 +78,27 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<Ended> {
     };
     let facts = surroundings::look(&roots, &places);
     let examination = doctor::examine(&facts);
-    let summary = Summary::new(&facts, &examination);
+    let report = Report {
+        summary: Summary::new(&facts, &examination),
+        findings: &examination.findings,
+        unknown: &examination.unknown,
+    };
+    let bundled = match &args.bundle {
+        None => String::new(),
+        Some(target) => {
+            let contents = Contents {
+                report: &report,
+                facts: &facts,
+                places: &places,
+                log: args.log.as_deref(),
+            };
+            let count = bundle::write(&roots, &contents, target)?;
+            of_bundle(target, count, args.log.is_some())
+        }
+    };
     match args.output {
-        Audience::Json => output::json(&Report {
-            summary,
-            findings: &examination.findings,
-            unknown: &examination.unknown,
-        })?,
-        Audience::Table => output::styled(&described(&examination, &summary))?,
+        Audience::Json => output::json(&report)?,
+        Audience::Table => output::styled(&(described(&examination, &report.summary) + &bundled))?,
     }
     Ok(if examination.needs_action() {
         Ended::Findings
@@ -109,6 +129,15 @@ fn described(examination: &Examination, summary: &Summary) -> String {
         _ => BAD,
     };
     text + &format!("{nics}: {}\n", paint(style, &counts.join(", ")))
+}
+
+/// No program is run, so the log is for the admin to fetch.
+fn of_bundle(target: &Path, count: usize, has_log: bool) -> String {
+    let mut text = format!("wrote {}: {count} files\n", visible(&target.display().to_string()));
+    if !has_log {
+        text += "    for the log, too: journalctl -u cxi-device-plugin -b --no-pager > log.txt ; and again with --log log.txt\n";
+    }
+    text
 }
 
 fn counted(count: usize, what: &str) -> String {

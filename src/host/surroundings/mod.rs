@@ -84,6 +84,13 @@ pub fn table(roots: &Roots, path: &str) -> TextFile {
     }
 }
 
+/// Our own configuration in this directory: the file and its drop-ins, in order.
+pub fn configuration(roots: &Roots, directory: &Path) -> Vec<TextFile> {
+    let dropins = configurations::some_of(roots, &directory.join("config.d"), |name| name.ends_with(".toml"));
+    let main = text_file(roots, directory.join("config.toml"));
+    [vec![main], dropins.unwrap_or_default()].concat()
+}
+
 /// Where we find a directory of the host, wherever its links lead there.
 fn here(roots: &Roots, directory: &Path) -> PathBuf {
     roots.here(&roots.resolve(directory).unwrap_or_else(|_| directory.to_owned()))

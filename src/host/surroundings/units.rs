@@ -33,12 +33,32 @@ pub fn of_daemon(roots: &Roots) -> Option<PathBuf> {
 /// The link that has our unit started at boot.
 pub fn wanted_by(roots: &Roots) -> Reading<Option<PathBuf>> {
     let names = entries(roots, Path::new(ADMIN))?;
-    let targets = names
+    let wanted = links_in(roots, &names).into_iter().next();
+    Ok(wanted.map(|(link, _)| link))
+}
+
+/// Every link of the admin's to our unit, with its target: those that have it started, and the one that masks it.
+pub fn links(roots: &Roots) -> Vec<(PathBuf, PathBuf)> {
+    let names = entries(roots, Path::new(ADMIN)).unwrap_or_default();
+    let own = Path::new(ADMIN).join(OURS);
+    let mask = roots.link_target(&own).ok().flatten();
+    let mut links = links_in(roots, &names);
+    links.extend(mask.map(|target| (own, target)));
+    links
+}
+
+fn links_in(roots: &Roots, names: &[String]) -> Vec<(PathBuf, PathBuf)> {
+    let is_target = |name: &&String| name.ends_with(".wants") || name.ends_with(".requires");
+    let links = names
         .iter()
-        .filter(|name| name.ends_with(".wants") || name.ends_with(".requires"));
-    let links = targets.map(|target| Path::new(ADMIN).join(target).join(OURS));
-    let mut links = links.filter(|link| matches!(roots.link_target(link), Ok(Some(_))));
-    Ok(links.next())
+        .filter(is_target)
+        .map(|target| Path::new(ADMIN).join(target).join(OURS));
+    links
+        .filter_map(|link| {
+            let target = roots.link_target(&link).ok().flatten()?;
+            Some((link, target))
+        })
+        .collect()
 }
 
 /// A unit and its drop-ins, in the order in which they count; nothing where there is no unit.
