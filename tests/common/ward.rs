@@ -9,9 +9,10 @@ use std::process::Command;
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::node::{Kind, NicSpec, Variant};
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::daemon::{Daemon, Host, PATIENCE, RESOURCE, until};
-use super::{Generator, Said};
+use super::{Generator, Said, scratch};
 
 /// What systemd and the kernel say of a process without a limit, and of one with the usual small one.
 pub const UNLIMITED: &str = "Max locked memory         unlimited            unlimited            bytes     \n";
@@ -158,9 +159,36 @@ impl Ward {
         Report::of(self.root())
     }
 
+    /// What is found; and the same is found on a copy that was made from a bundle of this node.
     pub fn ids(&self) -> BTreeSet<String> {
-        self.report().ids()
+        let (report, copy) = (self.report(), self.copy());
+        let findings = |report: &Report| report.findings().iter().map(without_reason).collect::<Vec<_>>();
+        assert_eq!(
+            findings(&report),
+            findings(&Report::of(&copy.path().join("copy"))),
+            "on the copy"
+        );
+        report.ids()
     }
+
+    /// A bundle of this node, and the tree `copy` that comes of it.
+    pub fn copy(&self) -> TempDir {
+        let folder = scratch();
+        let bundle = folder.path().join("bundle.tar");
+        let said = self.doctor(&["--bundle", bundle.to_str().unwrap()]);
+        assert!([0, 3].contains(&said.code), "{said:?}");
+        cxi_sim::node::capture(&bundle, &folder.path().join("copy")).unwrap();
+        folder
+    }
+}
+
+/// Why a file is no spec or no library may be worded otherwise where only a stand-in of it is.
+fn without_reason(finding: &Value) -> Value {
+    let mut finding = finding.clone();
+    if ["cdi-invalid-file", "library-unusable"].contains(&finding["id"].as_str().unwrap()) {
+        finding["evidence"] = Value::Null;
+    }
+    finding
 }
 
 /// The doctor on a host's tree.
