@@ -17,7 +17,11 @@ fn row(nic: &NicStatus) -> [Cell; 8] {
         plain(&nic.address),
         or_unknown(nic.cxi.clone()),
         or("-", nic.netdev.clone()),
-        or_unknown(nic.generation.as_ref().map(|generation| format!("{generation} {}", nic.function))),
+        or_unknown(
+            nic.generation
+                .as_ref()
+                .map(|generation| format!("{generation} {}", nic.function)),
+        ),
         or("-", nic.numa.map(|numa| numa.to_string())),
         or_unknown(nic.speed_mbps.map(|speed| format!("{} Gb/s", speed / 1000))),
         or_unknown(nic.nid.map(|nid| format!("{nid:#x}"))),

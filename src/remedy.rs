@@ -48,8 +48,12 @@ pub fn of_check(check: Check, names: Names<'_>) -> String {
         Check::Resources => format!("see who uses them: cxi_service list -v -d {cxi}; fuser -v /dev/{cxi}"),
         Check::PcieErrors => format!("see them: cxi_stat -a -d {cxi}; dmesg | grep -i -e aer -e {address}"),
         Check::LinkFlaps => format!("look at the port: cxi_stat -d {cxi}; see to the cable and to the switch port"),
-        Check::PcieLink => format!("compare LnkCap with LnkSta: lspci -vv -s {address}; reseat the card or ask for service"),
-        Check::CdiFile => "see why it is not written: journalctl -u cxi-device-plugin -n 50; cxi-cdi-generator list".to_owned(),
+        Check::PcieLink => {
+            format!("compare LnkCap with LnkSta: lspci -vv -s {address}; reseat the card or ask for service")
+        }
+        Check::CdiFile => {
+            "see why it is not written: journalctl -u cxi-device-plugin -n 50; cxi-cdi-generator list".to_owned()
+        }
     }
 }
 
@@ -63,7 +67,9 @@ pub fn in_container(kind: &str) -> &'static str {
         "node" | "environment" => "run this command as root on the host",
         "stale-node" => "make the container anew: the NIC's number has changed since it was made",
         "nodev" => "leave the option nodev out where the container mounts /dev or the node",
-        "mode" => "give the node back the driver's mode: chmod 0666 /dev/cxiN on the host, and remove the udev rule that changed it",
+        "mode" => {
+            "give the node back the driver's mode: chmod 0666 /dev/cxiN on the host, and remove the udev rule that changed it"
+        }
         "cgroup" => "let the runtime give the device (--device, resources.limits) instead of mounting /dev",
         "sysfs" => "give the container the host's /sys, read-only is enough: with podman --volume /sys:/sys:ro",
         "memlock" => {
@@ -86,5 +92,28 @@ pub fn in_container(kind: &str) -> &'static str {
              cxi-device-plugin or cxi-cdi-generator, see --libraries and --expose"
         }
         _ => "have all of them mounted: --libraries closure, or --closure-all with it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_condition_has_a_command_and_none_starts_a_retry_handler() {
+        let names = Names {
+            address: "0000:21:00.0",
+            cxi: Some("cxi7"),
+            netdev: Some("hsn3"),
+        };
+        for check in Check::OF_NIC.into_iter().chain([Check::CdiFile]) {
+            let text = of_check(check, names);
+            assert!(text.contains(": ") && text.len() > 30, "{check}: {text}");
+            assert!(
+                !text.contains("restart") && !text.contains("start cxi_rh"),
+                "{check}: {text}"
+            );
+        }
+        assert!(of_check(Check::RetryHandler, names).contains("cxi_rh@cxi7.service"));
     }
 }

@@ -59,7 +59,9 @@ impl Selection {
     /// The NICs of these functions and, unless there are no names, of these names. A name is a PCI address, `cxiN`, `N`,
     /// or that of the network interface.
     pub fn new(functions: Functions, names: &[String], inventory: &Inventory) -> Result<Self, SelectionError> {
-        let addresses = names.iter().map(|name| find(name, &inventory.nics).map(|nic| nic.address));
+        let addresses = names
+            .iter()
+            .map(|name| find(name, &inventory.nics).map(|nic| nic.address));
         let only: BTreeSet<PciAddress> = addresses.collect::<Result<_, _>>()?;
         Ok(Self {
             functions,
@@ -98,7 +100,10 @@ pub fn find<'a, T: Named>(name: &str, nics: &'a [T]) -> Result<&'a T, SelectionE
         }),
         several => Err(SelectionError::Ambiguous {
             name: name.to_owned(),
-            addresses: several.iter().filter_map(|nic| nic.names().into_iter().next()).collect(),
+            addresses: several
+                .iter()
+                .filter_map(|nic| nic.names().into_iter().next())
+                .collect(),
         }),
     }
 }

@@ -26,7 +26,9 @@ pub fn identity(status: &str, in_host_users: bool) -> Option<Identity> {
 /// A line `NAME:<tab>VALUE` of `status`. The name of the process comes first there and has its line ends escaped.
 pub fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     let mut lines = status.lines();
-    lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+    lines
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+        .map(str::trim)
 }
 
 /// `limits`: the soft limit of locked memory in bytes; the inner none for no limit.
@@ -70,7 +72,10 @@ pub fn device_cgroup(cgroup: &str) -> Option<&str> {
     cgroup.lines().find_map(|line| {
         let (_, rest) = line.split_once(':')?;
         let (controllers, path) = rest.split_once(':')?;
-        controllers.split(',').any(|controller| controller == "devices").then_some(path)
+        controllers
+            .split(',')
+            .any(|controller| controller == "devices")
+            .then_some(path)
     })
 }
 
@@ -111,14 +116,20 @@ mod tests {
         assert!(identity.overrides_modes);
         assert!(!super::identity(STATUS, false).unwrap().overrides_modes);
         assert_eq!(field(STATUS, "State"), Some("S (sleeping)"));
-        for text in ["", "Uid:", "Uid:\tx\nGid:\t1\nCapEff:\t0", "Uid:\t1\nGid:\t1\nCapEff:\tz"] {
+        for text in [
+            "",
+            "Uid:",
+            "Uid:\tx\nGid:\t1\nCapEff:\t0",
+            "Uid:\t1\nGid:\t1\nCapEff:\tz",
+        ] {
             assert_eq!(super::identity(text, true), None, "{text}");
         }
     }
 
     #[test]
     fn the_soft_limit_counts() {
-        let line = |soft: &str| format!("Limit  Soft  Hard  Units\nMax locked memory         {soft}   unlimited   bytes\n");
+        let line =
+            |soft: &str| format!("Limit  Soft  Hard  Units\nMax locked memory         {soft}   unlimited   bytes\n");
         assert_eq!(memlock(&line("65536")), Some(Some(65536)));
         assert_eq!(memlock(&line("unlimited")), Some(None));
         assert_eq!(memlock(&line("-1")), None);

@@ -62,7 +62,10 @@ pub fn judge(container: &Container, views: &[View]) -> Report {
     let given = views.iter().any(is_given);
     let mut findings = of_container(container, &environment);
     if !given {
-        findings.insert(0, Finding::fail("no-node", "no /dev/cxiN of this node is in the container"));
+        findings.insert(
+            0,
+            Finding::fail("no-node", "no /dev/cxiN of this node is in the container"),
+        );
     }
     let is_refused = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
     let nics = views.iter().map(|view| {
@@ -161,7 +164,9 @@ fn size(bytes: u64) -> String {
 
 /// A list of providers that are wanted, or with `^` in front of those that are not (`fabric(7)`).
 fn names_cxi(list: &str) -> bool {
-    let (list, wanted) = list.strip_prefix('^').map_or((list, true), |unwanted| (unwanted, false));
+    let (list, wanted) = list
+        .strip_prefix('^')
+        .map_or((list, true), |unwanted| (unwanted, false));
     list.split([',', ';']).any(|name| name.eq_ignore_ascii_case("cxi")) == wanted
 }
 
@@ -173,7 +178,10 @@ fn of_libraries(facts: &image::Facts) -> Vec<Finding> {
     let finding = |LibraryFinding { kind, text }: LibraryFinding| Finding::new(verdict, kind, text);
     let mut findings: Vec<Finding> = image::findings(facts).into_iter().map(finding).collect();
     if findings.is_empty() && !forecast.loads {
-        findings.push(Finding::fail("not-found", "libfabric.so.1 does not load in this container"));
+        findings.push(Finding::fail(
+            "not-found",
+            "libfabric.so.1 does not load in this container",
+        ));
     }
     findings
 }
@@ -191,7 +199,11 @@ fn of_nic(container: &Container, environment: &BTreeMap<String, String>, view: &
     }
     if container.class.is_ok() {
         findings.extend(seen(&view.in_class, "sysfs", "/sys/class/cxi_user does not show it"));
-        findings.extend(seen(&view.has_resource, "sysfs", "its resource0 is not in the container's /sys"));
+        findings.extend(seen(
+            &view.has_resource,
+            "sysfs",
+            "its resource0 is not in the container's /sys",
+        ));
     }
     findings.extend(of_netdev(container, environment, view));
     if let (Some(wanted), Some(cxi)) = (environment.get("FI_CXI_DEVICE_NAME"), &view.nic.cxi)
@@ -215,7 +227,10 @@ fn seen(reading: &Reading<bool>, kind: &'static str, otherwise: &str) -> Option<
 fn of_node(node: &Node, host: Option<(u64, u64)>, who: &Identity) -> Option<Finding> {
     let (major, minor) = node.numbers;
     if !node.is_char_device {
-        return Some(Finding::fail("stale-node", "what stands at its place in /dev is no character device"));
+        return Some(Finding::fail(
+            "stale-node",
+            "what stands at its place in /dev is no character device",
+        ));
     }
     if let Some(host) = host.filter(|host| *host != node.numbers) {
         let reason = format!(
@@ -225,7 +240,10 @@ fn of_node(node: &Node, host: Option<(u64, u64)>, who: &Identity) -> Option<Find
         return Some(Finding::fail("stale-node", reason));
     }
     if node.nodev {
-        return Some(Finding::fail("nodev", "its node is on a mount with the option nodev, so it cannot be opened"));
+        return Some(Finding::fail(
+            "nodev",
+            "its node is on a mount with the option nodev, so it cannot be opened",
+        ));
     }
     if !may_open(node, who) {
         let reason = format!(
@@ -260,20 +278,30 @@ fn of_netdev(container: &Container, environment: &BTreeMap<String, String>, view
             "netdev-view",
             "its netdev is not in the container's /sys/class/net, which shows a network namespace of the container's own",
         )),
-        Ok(false) => Some(Finding::fail("netdev-view", "its netdev is not in the container's /sys/class/net")),
+        Ok(false) => Some(Finding::fail(
+            "netdev-view",
+            "its netdev is not in the container's /sys/class/net",
+        )),
         Err(unread) => Some(Finding::unknown("netdev-view", unread)),
     };
     let blind = sees_netdev.is_some();
-    let conditions = view.nic.conditions.iter().map(|status| &status.condition).filter_map(|condition| {
-        let verdict = match condition.check {
-            Check::RetryHandler if is_skipped("CXIP_SKIP_RH_CHECK") => return None,
-            Check::FabricAddress if is_skipped("CXIP_SKIP_AMA_CHECK") => return None,
-            Check::FabricAddress | Check::NetdevUp if blind && condition.verdict != Verdict::Fail => return None,
-            // What is worth a look on the node: libfabric takes no NIC whose netdev is not up (`cxip_get_if`).
-            Check::NetdevUp if condition.verdict == Verdict::Warn => Verdict::Fail,
-            _ => condition.verdict,
-        };
-        (verdict == Verdict::Fail).then(|| Finding::of_condition(condition, verdict, view))
-    });
+    let conditions = view
+        .nic
+        .conditions
+        .iter()
+        .map(|status| &status.condition)
+        .filter_map(|condition| {
+            let verdict = match condition.check {
+                // An admin's order is about new pods.
+                Check::Cordoned => return None,
+                Check::RetryHandler if is_skipped("CXIP_SKIP_RH_CHECK") => return None,
+                Check::FabricAddress if is_skipped("CXIP_SKIP_AMA_CHECK") => return None,
+                Check::FabricAddress | Check::NetdevUp if blind && condition.verdict != Verdict::Fail => return None,
+                // What is worth a look on the node: libfabric takes no NIC whose netdev is not up (`cxip_get_if`).
+                Check::NetdevUp if condition.verdict == Verdict::Warn => Verdict::Fail,
+                _ => condition.verdict,
+            };
+            (verdict == Verdict::Fail).then(|| Finding::of_condition(condition, verdict, view))
+        });
     sees_netdev.into_iter().chain(conditions).collect()
 }

@@ -41,7 +41,10 @@ fn unusable(nic: &Nic, selection: &Selection) -> Option<String> {
 
 fn nics(inventory: &Inventory, selection: &Selection) -> String {
     // Nobody remembers anything here, nor asks what time it is.
-    let statuses = inventory.nics.iter().map(|nic| NicStatus::fresh(nic, selection.withheld(nic), 0));
+    let statuses = inventory
+        .nics
+        .iter()
+        .map(|nic| NicStatus::fresh(nic, selection.withheld(nic), 0));
     nic_table::nics(&statuses.collect::<Vec<_>>())
 }
 

@@ -26,7 +26,9 @@ const TEXT_LIMIT: u64 = 4 << 20;
 #[derive(Debug, Error)]
 pub enum ProcessError {
     /// Nobody has this number.
-    #[error("there is no process {0}: give the one of the container as the host numbers it (podman inspect -f '{{{{.State.Pid}}}}', crictl inspect)")]
+    #[error(
+        "there is no process {0}: give the one of the container as the host numbers it (podman inspect -f '{{{{.State.Pid}}}}', crictl inspect)"
+    )]
     None(u32),
     /// It is over.
     #[error("process {0} has ended: give one of a container that runs")]
@@ -123,7 +125,9 @@ impl Process {
         let own = within(&self.folder, &name).read_link();
         let own = own.map_err(|error| self.unread(&name, error))?;
         let hosts = Path::new("/proc/1").join(&name);
-        let hosts = host.link_target(&hosts)?.ok_or_else(|| Unread::new(&hosts, "missing"))?;
+        let hosts = host
+            .link_target(&hosts)?
+            .ok_or_else(|| Unread::new(&hosts, "missing"))?;
         Ok(own == hosts)
     }
 
@@ -160,7 +164,9 @@ impl Process {
             numbers,
             mode: status.st_mode & 0o7777,
             owner: (status.st_uid, status.st_gid),
-            nodev: self.utf8("mountinfo").is_ok_and(|mounts| parse::is_nodev(&mounts, &path)),
+            nodev: self
+                .utf8("mountinfo")
+                .is_ok_and(|mounts| parse::is_nodev(&mounts, &path)),
             cgroup_allows: self.cgroup_allows(host, numbers),
         }))
     }
@@ -196,7 +202,10 @@ impl Process {
             Err(_) => return Ok(None),
         };
         let target = self.root.link_target(&link)?;
-        let name = target.as_deref().and_then(Path::file_name).and_then(|name| name.to_str());
+        let name = target
+            .as_deref()
+            .and_then(Path::file_name)
+            .and_then(|name| name.to_str());
         Ok(name.and_then(|name| name.parse().ok()))
     }
 

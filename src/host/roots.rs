@@ -197,7 +197,10 @@ impl Roots {
             let real = self.follow(host_path).map_err(|(_, error)| error)?;
             foreign::open(self.top(), &real)
         } else {
-            let options = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).clone();
+            let options = OpenOptions::new()
+                .read(true)
+                .custom_flags(nix::libc::O_NONBLOCK)
+                .clone();
             options.open(self.here(host_path))
         };
         opened.inspect_err(|error| self.note(error))
