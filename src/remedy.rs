@@ -94,3 +94,26 @@ pub fn in_container(kind: &str) -> &'static str {
         _ => "have all of them mounted: --libraries closure, or --closure-all with it",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_condition_has_a_command_and_none_starts_a_retry_handler() {
+        let names = Names {
+            address: "0000:21:00.0",
+            cxi: Some("cxi7"),
+            netdev: Some("hsn3"),
+        };
+        for check in Check::OF_NIC.into_iter().chain([Check::CdiFile]) {
+            let text = of_check(check, names);
+            assert!(text.contains(": ") && text.len() > 30, "{check}: {text}");
+            assert!(
+                !text.contains("restart") && !text.contains("start cxi_rh"),
+                "{check}: {text}"
+            );
+        }
+        assert!(of_check(Check::RetryHandler, names).contains("cxi_rh@cxi7.service"));
+    }
+}

@@ -6,10 +6,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::allocate::Strategy;
 use crate::health::memory::Memory;
 use crate::health::{self, Check, Condition, HealthPolicy, Held, Verdict};
 use crate::inventory::{Function, Inventory, Nic, Reading, Unread};
 use crate::remedy::{self, Names};
+use crate::resource::ResourceName;
 use crate::selection::Named;
 use crate::snapshot::Snapshot;
 
@@ -47,6 +49,20 @@ pub struct Resource {
     pub name: String,
     /// How containers get their NICs: `cdi` or `direct`.
     pub strategy: String,
+}
+
+impl Resource {
+    /// Of the daemon's settings.
+    pub fn new(name: &ResourceName, strategy: Strategy) -> Self {
+        let strategy = match strategy {
+            Strategy::Direct => "direct",
+            Strategy::Cdi => "cdi",
+        };
+        Self {
+            name: name.to_string(),
+            strategy: strategy.to_owned(),
+        }
+    }
 }
 
 /// How the daemon stands with kubelet.
@@ -215,6 +231,15 @@ impl NicStatus {
         Self::new(nic, withheld, &conditions, &[])
     }
 
+    /// The address, and its other names but the number.
+    pub fn called(&self) -> String {
+        let others: Vec<&str> = self.cxi.iter().chain(&self.netdev).map(String::as_str).collect();
+        match others.as_slice() {
+            [] => self.address.clone(),
+            others => format!("{} ({})", self.address, others.join(", ")),
+        }
+    }
+
     /// What to do when this check is not ok.
     pub fn remedy(&self, check: Check) -> String {
         let names = Names {
@@ -271,4 +296,64 @@ impl ConditionStatus {
 
 fn text<T: ToString>(reading: &Reading<T>) -> Option<String> {
     reading.as_ref().ok().map(ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(verdicts: &[(Check, Verdict)]) -> Node {
+        let nic = Nic::unread(
+            "0000:21:00.0".parse().unwrap(),
+            "/".into(),
+            Err(Unread::new("/", "test")),
+        );
+        let conditions = verdicts.iter().map(|(check, verdict)| Condition {
+            check: *check,
+            verdict: *verdict,
+            reason: String::new(),
+            evidence: Vec::new(),
+        });
+        Node {
+            nics: vec![NicStatus::new(&nic, None, &conditions.collect::<Vec<_>>(), &[])],
+            ..Node::default()
+        }
+    }
+
+    fn since(node: &Node) -> Vec<Option<u64>> {
+        node.nics[0]
+            .conditions
+            .iter()
+            .map(|condition| condition.since)
+            .collect()
+    }
+
+    #[test]
+    fn a_verdict_is_as_old_as_it_is_the_same() {
+        let mut first = node(&[(Check::Link, Verdict::Ok), (Check::Present, Verdict::Fail)]);
+        first.date(&Node::default(), 100);
+        assert_eq!(since(&first), [Some(100); 2]);
+        let mut second = node(&[(Check::Present, Verdict::Fail), (Check::Link, Verdict::Warn)]);
+        second.date(&first, 200);
+        assert_eq!(since(&second), [Some(100), Some(200)]);
+    }
+
+    #[test]
+    fn the_record_reads_back() {
+        let mut node = node(&[(Check::PciEnabled, Verdict::Unknown)]);
+        node.date(&Node::default(), 1);
+        let status = Status {
+            schema: SCHEMA,
+            version: "1".to_owned(),
+            pid: 2,
+            started: 3,
+            resources: Vec::new(),
+            kubelet: Kubelet::NotRegistered { reason: "4".to_owned() },
+            kubelet_since: 5,
+            node,
+        };
+        let text = serde_json::to_string(&status).unwrap();
+        assert!(text.contains(r#""check":"pci-enabled","verdict":"unknown""#), "{text}");
+        assert_eq!(serde_json::from_str::<Status>(&text).unwrap(), status);
+    }
 }

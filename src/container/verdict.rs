@@ -292,6 +292,8 @@ fn of_netdev(container: &Container, environment: &BTreeMap<String, String>, view
         .map(|status| &status.condition)
         .filter_map(|condition| {
             let verdict = match condition.check {
+                // An admin's order is about new pods.
+                Check::Cordoned => return None,
                 Check::RetryHandler if is_skipped("CXIP_SKIP_RH_CHECK") => return None,
                 Check::FabricAddress if is_skipped("CXIP_SKIP_AMA_CHECK") => return None,
                 Check::FabricAddress | Check::NetdevUp if blind && condition.verdict != Verdict::Fail => return None,

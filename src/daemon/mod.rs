@@ -3,6 +3,7 @@
 mod args;
 mod judge;
 mod publisher;
+mod reporter;
 mod rounds;
 
 use std::path::Path;
@@ -15,6 +16,7 @@ use tokio::sync::{Notify, watch};
 pub use self::args::RunArgs;
 pub use self::judge::Judge;
 pub use self::publisher::Publisher;
+use self::reporter::Reporter;
 use self::rounds::{Asked, Rounds};
 use crate::health::HealthPolicy;
 use crate::host::cordons;
@@ -26,6 +28,7 @@ use crate::host::scan::Scanner;
 use crate::kubelet::service::Streams;
 use crate::kubelet::session::Session;
 use crate::log;
+use crate::status::{Kubelet, Resource};
 
 /// Runs until a signal ends it.
 ///
@@ -77,6 +80,10 @@ async fn serve(args: RunArgs, roots: Roots, policy: crate::cdi::render::Policy) 
         () = signals.terminated() => return Ok(()),
     }
     let (stop, stopping) = watch::channel(false);
+    let (kubelet, of_kubelet) = watch::channel(Kubelet::default());
+    let resource = Resource::new(&args.resource_name, args.strategy());
+    let reporter = Reporter::new(run_dir, resource, rounds.node(), of_kubelet, rounds.beat());
+    let reporter = tokio::spawn(reporter.run());
     let session = Session {
         kubelet_dir: args.kubelet_dir.clone(),
         resource: args.resource_name.clone(),
@@ -84,6 +91,7 @@ async fn serve(args: RunArgs, roots: Roots, policy: crate::cdi::render::Policy) 
         snapshots,
         streams,
         beat: rounds.beat(),
+        kubelet,
     };
     let mut session = tokio::spawn(session.run(stopping));
     tokio::select! {
@@ -92,7 +100,8 @@ async fn serve(args: RunArgs, roots: Roots, policy: crate::cdi::render::Policy) 
         ended = &mut session => anyhow::bail!("the kubelet session ended: {ended:?}"),
     }
     stop.send_replace(true);
-    session.await.context("the kubelet session failed")
+    session.await.context("the kubelet session failed")?;
+    reporter.await.context("the reporter failed")
 }
 
 fn lookout(roots: &Roots, libraries: Libraries, run_dir: &Path, news: &Arc<Notify>) -> Lookout {

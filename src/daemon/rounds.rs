@@ -16,6 +16,7 @@ use crate::host::lookout::Preparation;
 use crate::host::roots::Roots;
 use crate::rate_limit::RateLimit;
 use crate::settle::Settle;
+use crate::status::{Node, Source};
 use crate::trigger::Trigger;
 
 /// Triggers within this time fold into one look.
@@ -41,6 +42,7 @@ pub struct Rounds {
     cdi_dir: PathBuf,
     cordons: PathBuf,
     beat: watch::Sender<()>,
+    node: watch::Sender<Arc<Node>>,
     overflows: RateLimit,
 }
 
@@ -72,6 +74,7 @@ impl Rounds {
             cdi_dir,
             cordons,
             beat: watch::Sender::default(),
+            node: watch::Sender::default(),
             overflows: RateLimit::new(1, OVERFLOWS),
         }
     }
@@ -79,6 +82,11 @@ impl Rounds {
     /// Changes with every look: whoever wants to look at something now and then does it with this, and wakes nobody.
     pub fn beat(&self) -> watch::Receiver<()> {
         self.beat.subscribe()
+    }
+
+    /// What is seen of the node, now and later.
+    pub fn node(&self) -> watch::Receiver<Arc<Node>> {
+        self.node.subscribe()
     }
 
     /// Looks at the node once and publishes what has changed.
@@ -97,6 +105,25 @@ impl Rounds {
             self.settle.trigger();
         }
         self.beat.send_replace(());
+        self.show();
+    }
+
+    fn show(&self) {
+        let sources = self.events.sources().map(|(name, lost)| Source {
+            name: name.to_owned(),
+            lost: lost.map(str::to_owned),
+        });
+        let node = Node {
+            sources: sources.into(),
+            ..self.publisher.node()
+        };
+        self.node.send_if_modified(|shown| {
+            let is_news = **shown != node;
+            if is_news {
+                *shown = Arc::new(node);
+            }
+            is_news
+        });
     }
 
     /// Looks whenever something asks for it. Never ends.

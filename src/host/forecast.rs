@@ -12,7 +12,7 @@ use super::libraries;
 use super::roots::Roots;
 use crate::cdi::model::ContainerEdits;
 use crate::glibc::Version;
-use crate::image::{Exposed, Facts, Found, LIBFABRIC, Libc};
+use crate::image::{CORE, Exposed, Facts, Found, LIBFABRIC, Libc};
 use crate::inventory::Library;
 use crate::loader::{self, Candidate, Disk, Loaded, Search, Start};
 
@@ -41,7 +41,8 @@ pub fn of_image(host: &Roots, image: &Roots, libraries: &[Library], edits: &Cont
         library_path: ours.map_or_else(|| alone.library_path.clone(), image_loader::directories),
         ..alone.clone()
     };
-    let mut facts = facts(host, libraries, libc, &mut container, &search);
+    let names = libraries.iter().map(|library| library.soname.as_str());
+    let mut facts = facts(host, libraries, names, libc, &mut container, &search);
     for library in &mut facts.exposed {
         let own = find(&mut container.own, &alone, &library.name);
         let loaded = facts.loading.get(&library.name).cloned();
@@ -65,7 +66,7 @@ pub fn of_running(host: &Roots, container: &Roots, library_path: &str) -> Facts 
         ours: libraries.iter().filter_map(identity).collect(),
     };
     let (libc, search) = image_loader::of(container, library_path);
-    let mut facts = facts(host, &libraries, libc, &mut running, &search);
+    let mut facts = facts(host, &libraries, CORE.into_iter(), libc, &mut running, &search);
     // Where the image brings its own libfabric, nothing hangs on what the host's needs.
     let is_own =
         |library: &Exposed| library.name == LIBFABRIC && library.found.as_ref().is_some_and(|found| !found.ours);
@@ -145,15 +146,23 @@ fn landing(image: &Roots, path: &Path) -> PathBuf {
     }
 }
 
-fn facts(host: &Roots, libraries: &[Library], libc: Libc, container: &mut dyn Container, search: &Search) -> Facts {
+/// Of `names`, each once, and of what becomes of libfabric.
+fn facts<'a>(
+    host: &Roots,
+    libraries: &'a [Library],
+    names: impl Iterator<Item = &'a str>,
+    libc: Libc,
+    container: &mut dyn Container,
+    search: &Search,
+) -> Facts {
     let loading = loader::load(container, search, &[Start::Name(LIBFABRIC.to_owned())], &|_| true);
     let mut seen = BTreeSet::new();
-    let distinct = libraries.iter().filter(|library| seen.insert(&library.soname));
-    let exposed = distinct.map(|library| {
-        let loaded = loading.get(&library.soname).cloned();
-        let found = loaded.or_else(|| find(container, search, &library.soname));
+    let distinct = names.filter(|name| seen.insert(*name));
+    let exposed = distinct.map(|name| {
+        let loaded = loading.get(name).cloned();
+        let found = loaded.or_else(|| find(container, search, name));
         Exposed {
-            name: library.soname.clone(),
+            name: name.to_owned(),
             found: found.map(|found| Found {
                 ours: container.is_ours(&found.path),
                 path: found.path,

@@ -22,6 +22,7 @@ use crate::allocate::Strategy;
 use crate::host::watch::DirectoryWatch;
 use crate::resource::ResourceName;
 use crate::snapshot::Snapshot;
+use crate::status::Kubelet;
 
 /// Kubelet opens ListAndWatch right after it has answered Register.
 const STREAM_DEADLINE: Duration = Duration::from_secs(5);
@@ -43,6 +44,8 @@ pub struct Session {
     pub streams: Arc<watch::Sender<Streams>>,
     /// Changes now and then: the time to look at what may have happened without an event.
     pub beat: watch::Receiver<()>,
+    /// Where the session says how it stands.
+    pub kubelet: watch::Sender<Kubelet>,
 }
 
 /// Why a registration is over.
@@ -98,8 +101,9 @@ impl Session {
                 tracing::debug!(resource = %self.resource, "not registered: {reason}");
             } else {
                 tracing::warn!(resource = %self.resource, "not registered: {reason}; trying again");
-                last_reason = reason;
+                last_reason.clone_from(&reason);
             }
+            self.is_now(Kubelet::NotRegistered { reason });
             let wait = backoff.next(fastrand::f64());
             tokio::select! {
                 _ = timeout(wait, self.kubelet_is_new(epoch, &mut kubelet_dir)) => {}
@@ -118,10 +122,19 @@ impl Session {
                 return epoch;
             }
             if !std::mem::replace(&mut waiting, true) {
+                self.is_now(Kubelet::Waiting);
                 tracing::info!("waiting for kubelet.sock in {}", self.kubelet_dir.display());
             }
             kubelet_dir.changed().await;
         }
+    }
+
+    fn is_now(&self, kubelet: Kubelet) {
+        self.kubelet.send_if_modified(|shown| {
+            let is_news = *shown != kubelet;
+            *shown = kubelet;
+            is_news
+        });
     }
 
     async fn kubelet_is_new(&self, epoch: Epoch, kubelet_dir: &mut DirectoryWatch) {
@@ -171,6 +184,7 @@ impl Session {
         }
         *was_live = true;
         tracing::info!(resource = %self.resource, socket = socket.file_name(), "registered with kubelet");
+        self.is_now(Kubelet::Registered);
         loop {
             // Looked at first: kubelet may have removed the socket while it answered.
             if Epoch::current(&self.kubelet_dir).is_some_and(|current| current != epoch) {

@@ -1,8 +1,14 @@
 //! The program `cxi-device-plugin`: the daemon, and the commands of an admin beside it.
 
 mod args;
+mod cordon;
+mod devices;
 mod doctor;
+mod explain;
+mod fresh;
 mod help;
+mod pid;
+mod status;
 
 use std::process::ExitCode;
 
@@ -31,6 +37,11 @@ pub fn command() -> clap::Command {
 fn run(command: Command) -> anyhow::Result<Ended> {
     match command {
         Command::Run(args) => daemon::run(args).map(|()| Ended::Done),
+        Command::Status(args) => status::run(&args),
+        Command::Devices(args) => devices::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Cordon(args) => cordon::cordon(&args),
+        Command::Uncordon(args) => cordon::uncordon(&args),
         Command::Doctor(args) => doctor::run(&args),
     }
 }
