@@ -128,7 +128,8 @@ fn crio_memlock(runtime: &Runtime) -> Option<Limit> {
             .cloned()
     });
     let memlock = |value: &toml::Value| value.as_str().is_some_and(|text| text.starts_with("memlock=-1"));
-    ulimits.last()?.iter().any(memlock).then_some(Limit::Unlimited)
+    let last = ulimits.reduce(|_, later| later)?;
+    last.iter().any(memlock).then_some(Limit::Unlimited)
 }
 
 /// So has Docker.

@@ -94,18 +94,23 @@ fn status(facts: &Facts, examination: &mut Examination) {
             "journalctl -u cxi-device-plugin -b ; is another plugin registered for the same resource?",
         );
     }
-    for (source, reason) in status
+    let lost = status
         .node
         .sources
         .iter()
-        .filter_map(|source| Some((&source.name, source.lost.as_ref()?)))
-    {
-        examination.found(
-            (FindingId::EventSourceLost, Level::Warning),
-            source,
-            "the daemon does not hear of such changes and only finds them at its slow looks",
-            vec![Evidence::new(&daemon.status_file, reason)],
-            "run it in the host's network namespace; raise fs.inotify.max_user_instances and max_user_watches",
-        );
+        .filter_map(|source| Some((source.name.as_str(), source.lost.as_ref()?)));
+    let (names, reasons): (Vec<&str>, Vec<&String>) = lost.unzip();
+    if names.is_empty() {
+        return;
     }
+    let evidence = names.iter().zip(reasons);
+    examination.found(
+        (FindingId::EventSourceLost, Level::Warning),
+        names.join(", "),
+        "the daemon does not hear of such changes and only finds them at its slow looks",
+        evidence
+            .map(|(name, reason)| Evidence::new(&daemon.status_file, format!("{name}: {reason}")))
+            .collect(),
+        "run it in the host's network namespace; raise fs.inotify.max_user_instances and max_user_watches",
+    );
 }

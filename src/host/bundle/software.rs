@@ -117,10 +117,7 @@ fn kubelet(collection: &mut Collection, facts: &Facts) {
 fn daemon(collection: &mut Collection, facts: &Facts, places: &Places) {
     let daemon = &facts.daemon;
     if let Some(pid) = daemon.pid {
-        let process = processes::directory(pid);
-        comm(collection, &process);
-        let command = surroundings::text_file(collection.roots, process.join("cmdline"));
-        plain(collection, &command, str::to_owned);
+        process(collection, pid);
     }
     for unit in daemon.unit.iter().filter(|_| !daemon.is_masked()) {
         let file = surroundings::text_file(collection.roots, unit.clone());
@@ -136,6 +133,20 @@ fn daemon(collection: &mut Collection, facts: &Facts, places: &Places) {
     }
     for file in surroundings::configuration(collection.roots, Path::new(CONFIGURATION)) {
         plain(collection, &file, redact::configuration);
+    }
+}
+
+/// That it runs: the lock that tells is not held in a copy.
+fn process(collection: &mut Collection, pid: i32) {
+    let process = processes::directory(pid);
+    let command = surroundings::text_file(collection.roots, process.join("cmdline"));
+    let comm = format!("{}\n", processes::OURS);
+    for (name, text) in [
+        ("comm", comm.as_str()),
+        ("cmdline", command.known().unwrap_or_default()),
+    ] {
+        let bytes = text.as_bytes().to_vec();
+        collection.put(process.join(name), Entry::File { mode: 0o444, bytes });
     }
 }
 

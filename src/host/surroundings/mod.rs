@@ -28,8 +28,6 @@ const FILE_LIMIT: u64 = 1 << 20;
 const STATUS_LIMIT: u64 = 16 << 20;
 /// Parameter of the driver about the default service.
 const DEFAULT_SERVICE: &str = "module/cxi_ss1/parameters/disable_default_svc";
-/// What the kernel keeps of the name of our program.
-const OUR_PROCESS: &str = "cxi-device-plug";
 
 /// Directories of the host; kubelet's and our own are the site's choice.
 #[derive(Debug, Clone)]

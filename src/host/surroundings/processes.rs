@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::OUR_PROCESS;
 use crate::host::roots::Roots;
 
+/// What the kernel keeps of the name of our program.
+pub const OURS: &str = "cxi-device-plug";
 /// Names that matter here.
-const NAMES: [&str; 5] = ["containerd", "crio", "dockerd", "kubelet", OUR_PROCESS];
+const NAMES: [&str; 5] = ["containerd", "crio", "dockerd", "kubelet", OURS];
 /// As the kernel keeps them, and room for what it should not do.
 const NAME_LIMIT: u64 = 64;
 /// A command line with more than this is none of ours.
@@ -49,7 +50,7 @@ impl Processes {
                 || first == "run"
                 || (first.starts_with('-') && !first.starts_with("--v") && first != "--help")
         };
-        self.0.get(OUR_PROCESS)?.iter().copied().find(|pid| is_daemon(pid))
+        self.0.get(OURS)?.iter().copied().find(|pid| is_daemon(pid))
     }
 }
 
