@@ -3,6 +3,7 @@
 pub mod attributes;
 pub mod cdi_directory;
 pub mod closure;
+pub mod config_files;
 pub mod cordons;
 pub mod elf;
 pub mod events;
@@ -15,6 +16,7 @@ pub mod libraries;
 pub mod lock;
 pub mod lookout;
 pub mod memory;
+pub mod mounts;
 pub mod process;
 pub mod roots;
 pub mod scan;

@@ -1,6 +1,8 @@
 //! The program `cxi-device-plugin`: the daemon, and the commands of an admin beside it.
 
 mod args;
+mod check_config;
+mod config;
 mod cordon;
 mod devices;
 mod explain;
@@ -41,5 +43,7 @@ fn run(command: Command) -> anyhow::Result<Ended> {
         Command::Explain(args) => explain::run(&args),
         Command::Cordon(args) => cordon::cordon(&args),
         Command::Uncordon(args) => cordon::uncordon(&args),
+        Command::Config(args) => config::run(&args),
+        Command::CheckConfig(args) => check_config::run(&args),
     }
 }
