@@ -15,6 +15,7 @@
 
 pub mod allocate;
 pub mod cdi;
+pub mod config;
 pub mod container;
 pub mod daemon;
 pub mod doctor;
@@ -28,8 +29,10 @@ pub mod host_args;
 pub mod image;
 pub mod inventory;
 pub mod kubelet;
+pub mod libraries;
 pub mod loader;
 pub mod log;
+pub mod message_id;
 pub mod netlink;
 pub mod nic_table;
 pub mod offer;
@@ -37,6 +40,7 @@ pub mod pci;
 pub mod plugin;
 pub mod preference;
 pub mod rate_limit;
+pub mod readiness;
 pub mod remedy;
 pub mod resource;
 pub mod selection;

@@ -31,8 +31,6 @@ pub struct Status {
     pub pid: u32,
     /// When the daemon was started.
     pub started: u64,
-    /// What it serves.
-    pub resources: Vec<Resource>,
     /// How it stands with kubelet.
     pub kubelet: Kubelet,
     /// Since when.
@@ -81,9 +79,11 @@ pub enum Kubelet {
     },
 }
 
-/// What the daemon sees of the node.
+/// What the daemon makes of the node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
+    /// What is served of it.
+    pub resources: Vec<Resource>,
     /// Why the node cannot be looked at; the rest is as it was seen last.
     pub blind: Option<String>,
     /// Where events come from.
@@ -347,7 +347,6 @@ mod tests {
             version: "1".to_owned(),
             pid: 2,
             started: 3,
-            resources: Vec::new(),
             kubelet: Kubelet::NotRegistered { reason: "4".to_owned() },
             kubelet_since: 5,
             node,

@@ -387,6 +387,28 @@ fn what_is_wrong_with_kubelet_and_the_unit_is_found() {
     assert_eq!(masked.ids(), ids(["unit-not-enabled"]));
 }
 
+#[test]
+fn the_configuration_of_the_host_says_where_things_are_and_what_is_kept() {
+    let file = "etc/cxi-device-plugin/config.toml";
+    let elsewhere = good_cluster();
+    let lib = elsewhere.path("var/lib");
+    fs::create_dir_all(lib.join("k0s")).unwrap();
+    fs::rename(lib.join("kubelet"), lib.join("k0s/kubelet")).unwrap();
+    assert_eq!(elsewhere.ids(), ids(["kubelet-socket-missing"]));
+    elsewhere.write(file, "[kubelet]\ndir = '/var/lib/k0s/kubelet/device-plugins'\n");
+    assert_eq!(elsewhere.ids(), ids([]));
+    elsewhere.write(file, "[kubelet]\ndri = '/var/lib/k0s'\n");
+    assert_eq!(
+        elsewhere.ids(),
+        ids(["configuration-invalid", "kubelet-socket-missing"])
+    );
+
+    let kept = Ward::one();
+    assert_eq!(kept.ids(), ids(["cdi-name-missing"]));
+    kept.write("etc/cxi-device-plugin/config.d/x.toml", "exclude = ['0000:21:00.0']\n");
+    assert_eq!(kept.ids(), ids([]));
+}
+
 /// The daemon's own record is believed only while it runs.
 #[tokio::test]
 async fn what_the_running_daemon_says_is_heard() {

@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn the_first_of_two_variables_counts() {
         let variables = environment(b"A=1\0A=2\0=x\0B\0PCIDEVICE_X=0000:21:00.0,zz\0\xff=\xff\0");
-        assert_eq!(variables.get("A").unwrap(), "1");
+        assert_eq!(variables["A"], "1");
         assert_eq!(promised(&variables), ["0000:21:00.0".parse().unwrap()]);
     }
 

@@ -273,6 +273,7 @@ fn may_open(node: &Node, who: &Identity) -> bool {
 fn of_netdev(container: &Container, environment: &BTreeMap<String, String>, view: &View) -> Vec<Finding> {
     let is_skipped = |variable: &str| environment.contains_key(variable);
     let sees_netdev = match &view.has_netdev {
+        _ if container.class.is_err() => None, // libfabric does not come that far
         Ok(true) => None,
         Ok(false) if container.in_host_network == Ok(false) => Some(Finding::fail(
             "netdev-view",
@@ -284,7 +285,7 @@ fn of_netdev(container: &Container, environment: &BTreeMap<String, String>, view
         )),
         Err(unread) => Some(Finding::unknown("netdev-view", unread)),
     };
-    let blind = sees_netdev.is_some();
+    let blind = view.has_netdev != Ok(true);
     let conditions = view
         .nic
         .conditions

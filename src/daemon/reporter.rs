@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use crate::host::store;
-use crate::status::{self, Kubelet, Node, Resource, Status};
+use crate::status::{self, Kubelet, Node, Status};
 
 /// Owns the file.
 #[derive(Debug)]
@@ -26,7 +26,6 @@ impl Reporter {
     /// Nothing is written yet.
     pub fn new(
         run_dir: PathBuf,
-        resource: Resource,
         node: watch::Receiver<Arc<Node>>,
         kubelet: watch::Receiver<Kubelet>,
         beat: watch::Receiver<()>,
@@ -37,7 +36,6 @@ impl Reporter {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             started: now,
-            resources: vec![resource],
             kubelet: Kubelet::default(),
             kubelet_since: now,
             node: Node::default(),

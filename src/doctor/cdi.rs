@@ -8,7 +8,6 @@ use super::finding::{Evidence, Examination, FindingId, Level};
 use crate::cdi::survey::{self, Entry, Host, SpecFile, State};
 use crate::cdi::{FILE_STEM, KIND};
 use crate::inventory::{Inventory, Nic};
-use crate::offer;
 
 /// So many names are listed of a file; the rest are counted.
 const NAMES_SHOWN: usize = 4;
@@ -154,7 +153,7 @@ fn unnamed(facts: &Facts, inventory: &Inventory, entries: &[Entry], examination:
             .any(|entry| entry.name == address || entry.nodes.iter().any(|named| Some(named.as_str()) == node))
     };
     let usable = inventory.nics.iter();
-    let usable = usable.filter(|nic| nic.node.is_ok() && offer::withheld(nic).is_none());
+    let usable = usable.filter(|nic| nic.node.is_ok() && facts.selection.withheld(nic).is_none());
     let unnamed: Vec<String> = usable.filter(|nic| !is_named(nic)).map(super::nics::name).collect();
     if unnamed.is_empty() {
         return;

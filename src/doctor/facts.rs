@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::cdi::survey::SpecFile;
+use crate::health::Evidence;
 use crate::inventory::{Inventory, Library, Reading, Unread};
+use crate::selection::Selection;
 use crate::status::Status;
 
 /// A node as one look found it. Paths are those of the host.
@@ -12,6 +14,10 @@ use crate::status::Status;
 pub struct Facts {
     /// The time of the look.
     pub unix_seconds: u64,
+    /// What the site has decided about NICs.
+    pub selection: Selection,
+    /// What is wrong with our configuration.
+    pub configuration_problems: Vec<Evidence>,
     /// The NICs; its libraries are empty, see `libraries`.
     pub inventory: Reading<Inventory>,
     /// Of the driver.

@@ -108,6 +108,8 @@ finding_ids! {
     KubeletNotRegistered = "kubelet-not-registered",
     /// Another plugin serves the same resource.
     KubeletOtherPlugin = "kubelet-other-plugin",
+    /// The daemon refuses its configuration.
+    ConfigurationInvalid = "configuration-invalid",
     /// Kubelet is there, the daemon is not installed.
     UnitMissing = "unit-missing",
     /// The unit will not start at the next boot.

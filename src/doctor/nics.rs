@@ -6,7 +6,6 @@ use super::finding::{Evidence, Examination, FindingId, Level};
 use super::network;
 use crate::health::{Check, Condition, Verdict};
 use crate::inventory::{Function, Nic};
-use crate::offer;
 use crate::status::NicStatus;
 
 pub(super) fn examine(facts: &Facts, examination: &mut Examination) {
@@ -37,7 +36,7 @@ fn nic_of(facts: &Facts, nic: &Nic, examination: &mut Examination) {
     }
     let is_explained = not_in_class(facts, nic, examination) || no_node(nic, examination);
     let has_no_netdev = no_netdev(facts, nic, examination);
-    let status = NicStatus::fresh(nic, offer::withheld(nic), facts.unix_seconds);
+    let status = NicStatus::fresh(nic, facts.selection.withheld(nic), facts.unix_seconds);
     for condition in conditions(facts, &status) {
         let is_known = match condition.check {
             Check::Present => is_explained,
@@ -52,7 +51,7 @@ fn nic_of(facts: &Facts, nic: &Nic, examination: &mut Examination) {
             of_condition(nic, &status, condition, examination);
         }
     }
-    if nic.numa_node == Ok(None) && offer::withheld(nic).is_none() {
+    if nic.numa_node == Ok(None) && facts.selection.withheld(nic).is_none() {
         examination.found(
             (FindingId::NicNumaUnknown, Level::Note),
             name(nic),

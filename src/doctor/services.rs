@@ -9,6 +9,7 @@ const GO_PLUGIN: &str = "beta.hpe.com_cxi";
 
 pub(super) fn examine(facts: &Facts, examination: &mut Examination) {
     kubelet(facts, examination);
+    configuration(facts, examination);
     unit(facts, examination);
     status(facts, examination);
 }
@@ -41,6 +42,20 @@ fn kubelet(facts: &Facts, examination: &mut Examination) {
             "kubectl get daemonset -A | grep cxi ; delete that one. If it is gone already, remove the socket",
         );
     }
+}
+
+fn configuration(facts: &Facts, examination: &mut Examination) {
+    if facts.configuration_problems.is_empty() {
+        return;
+    }
+    examination.found(
+        (FindingId::ConfigurationInvalid, Level::Problem),
+        "cxi-device-plugin",
+        "the daemon does not start with this configuration; one that runs goes on with its former one. The defaults are \
+         assumed here",
+        facts.configuration_problems.clone(),
+        "cxi-device-plugin check-config",
+    );
 }
 
 /// Only kubelet needs the daemon; podman does without.

@@ -6,8 +6,9 @@ use clap::{Parser, Subcommand};
 
 use super::doctor::DoctorArgs;
 use super::help;
+use crate::config::settings::RUN_DIR;
 use crate::daemon::RunArgs;
-use crate::host::lock::RUN_DIR;
+use crate::host::config_files::CONFIG_FILE;
 use crate::host::roots::RootArgs;
 use crate::terminal::output::Audience;
 
@@ -51,6 +52,43 @@ pub enum Command {
     /// Say what is wrong with this node, and what to type
     #[command(after_help = help::DOCTOR)]
     Doctor(DoctorArgs),
+    /// Show what the daemon would run by, and where each value comes from
+    #[command(after_help = help::CONFIG)]
+    Config(ConfigArgs),
+    /// Check a configuration file with its drop-ins
+    #[command(after_help = help::CHECK_CONFIG)]
+    CheckConfig(CheckConfigArgs),
+}
+
+/// Arguments of `config`.
+#[derive(Debug, clap::Args)]
+pub struct ConfigArgs {
+    /// The daemon's own flags
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// For whom to write
+    #[arg(long, value_enum, value_name = "FORM", default_value_t)]
+    pub output: Form,
+}
+
+/// For whom to write a configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Form {
+    /// For people
+    #[default]
+    Table,
+    /// For programs
+    Json,
+    /// As a configuration file
+    Toml,
+}
+
+/// Arguments of `check-config`.
+#[derive(Debug, clap::Args)]
+pub struct CheckConfigArgs {
+    /// The file; drop-ins are in config.d beside it
+    #[arg(value_name = "FILE", default_value = CONFIG_FILE)]
+    pub file: PathBuf,
 }
 
 /// Arguments of `status`.

@@ -4,16 +4,24 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::doctor::finding::{Examination, Finding, Level, Unknown};
+use crate::config::settings::Settings;
+use crate::config::{ConfigError, Origin, Problem};
+use crate::doctor::finding::{Evidence, Examination, Finding, Level, Unknown};
 use crate::doctor::{self, facts::Facts};
 use crate::exit::Ended;
 use crate::host::bundle::{self, Contents};
-use crate::host::lock::RUN_DIR;
+use crate::host::config_files::{self, CONFIG_FILE};
 use crate::host::roots::{RootArgs, Roots};
-use crate::host::surroundings::{self, Places};
+use crate::host::surroundings::{self, Site};
+use crate::offer::Functions;
+use crate::selection::Selection;
 use crate::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 
-/// Arguments of `doctor`. Its directories are those of the host, below --root.
+/// Where specs are that no daemon keeps.
+const STATIC_SPECS: &str = "/etc/cdi";
+
+/// Arguments of `doctor`. Its directories are those of the host, below --root; what is not given is as the host's
+/// configuration of the daemon has it.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DoctorArgs {
     /// For whom to write
@@ -25,15 +33,15 @@ pub struct DoctorArgs {
     /// A log to put into the bundle
     #[arg(long, value_name = "FILE", requires = "bundle")]
     log: Option<PathBuf>,
-    /// CDI directories of the host, the daemon's last; may be repeated
-    #[arg(long, value_name = "DIR", default_values = ["/etc/cdi", "/var/run/cdi"])]
+    /// CDI directories of the host, the daemon's last; may be repeated [default: /etc/cdi, and the daemon's]
+    #[arg(long, value_name = "DIR")]
     cdi_dir: Vec<PathBuf>,
-    /// Kubelet's directory for device plugins on the host
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/kubelet/device-plugins")]
-    kubelet_dir: PathBuf,
-    /// Directory of the daemon's own state on the host
-    #[arg(long, value_name = "DIR", default_value = RUN_DIR)]
-    run_dir: PathBuf,
+    /// Kubelet's directory for device plugins on the host [default: the daemon's]
+    #[arg(long, value_name = "DIR")]
+    kubelet_dir: Option<PathBuf>,
+    /// Directory of the daemon's own state on the host [default: the daemon's]
+    #[arg(long, value_name = "DIR")]
+    run_dir: Option<PathBuf>,
     /// The host.
     #[command(flatten)]
     roots: RootArgs,
@@ -68,15 +76,72 @@ impl Summary {
     }
 }
 
+impl DoctorArgs {
+    /// Where the host keeps things: by a flag or a variable, else by its configuration.
+    fn roots_by(&self, settings: &Settings) -> RootArgs {
+        let unless_usual = |path: &Path, usual: &str| (path != Path::new(usual)).then(|| path.to_owned());
+        let (set, roots) = (self.roots.clone(), &settings.roots);
+        RootArgs {
+            prefix: set.prefix,
+            sysfs_root: set.sysfs_root.or_else(|| unless_usual(&roots.sysfs, "/sys")),
+            devfs_root: set.devfs_root.or_else(|| unless_usual(&roots.dev, "/dev")),
+            ofi_root: set.ofi_root.or_else(|| roots.ofi.clone()),
+            cxi_root: set.cxi_root.or_else(|| roots.cxi.clone()),
+        }
+    }
+
+    fn site(&self, settings: Settings, problems: Vec<Evidence>) -> Site {
+        let mut cdi = self.cdi_dir.clone();
+        if cdi.is_empty() {
+            cdi.extend([PathBuf::from(STATIC_SPECS), settings.cdi.dir]);
+            cdi.dedup();
+        }
+        Site {
+            selection: Selection::without(Functions::default(), settings.exclude),
+            problems,
+            cdi,
+            kubelet: self.kubelet_dir.clone().unwrap_or(settings.kubelet.dir),
+            run: self.run_dir.clone().unwrap_or(settings.daemon.run_dir),
+        }
+    }
+}
+
+/// The host's configuration of the daemon; the defaults, and what is wrong, where the daemon would refuse it.
+fn settings(args: &RootArgs) -> anyhow::Result<(Settings, Vec<Evidence>)> {
+    let prefix = args.prefix.clone();
+    let roots = Roots::new(&RootArgs {
+        prefix,
+        ..RootArgs::default()
+    })?;
+    let file = Path::new(CONFIG_FILE);
+    let here = roots.here(&roots.resolve(file).unwrap_or_else(|_| file.to_owned()));
+    Ok(match Settings::of(config_files::read(&here, false)) {
+        Ok(checked) => (checked.settings, Vec::new()),
+        Err(ConfigError(problems)) => {
+            let problems = problems
+                .iter()
+                .map(|problem| Evidence::new(file, described_problem(problem)));
+            (Settings::default(), problems.collect())
+        }
+    })
+}
+
+/// Without the file, which is named beside it as the host has it.
+fn described_problem(problem: &Problem) -> String {
+    let line = match &problem.origin {
+        Origin::File { line, .. } => format!("line {line}: "),
+        _ => String::new(),
+    };
+    let key = problem.key.iter().map(|key| format!("{key}: "));
+    line + &key.collect::<String>() + &problem.reason
+}
+
 /// Looks, judges, says.
 pub fn run(args: &DoctorArgs) -> anyhow::Result<Ended> {
-    let roots = Roots::new(&args.roots)?;
-    let places = Places {
-        cdi: args.cdi_dir.clone(),
-        kubelet: args.kubelet_dir.clone(),
-        run: args.run_dir.clone(),
-    };
-    let facts = surroundings::look(&roots, &places);
+    let (settings, problems) = settings(&args.roots)?;
+    let roots = Roots::new(&args.roots_by(&settings))?;
+    let site = args.site(settings, problems);
+    let facts = surroundings::look(&roots, &site);
     let examination = doctor::examine(&facts);
     let report = Report {
         summary: Summary::new(&facts, &examination),
@@ -89,7 +154,7 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<Ended> {
             let contents = Contents {
                 report: &report,
                 facts: &facts,
-                places: &places,
+                site: &site,
                 log: args.log.as_deref(),
             };
             let count = bundle::write(&roots, &contents, target)?;

@@ -16,7 +16,7 @@ use crate::host::lock;
 use crate::host::roots::Roots;
 use crate::host::scan::Scanner;
 use crate::inventory::{Inventory, Nic};
-use crate::offer;
+use crate::selection::Selection;
 use crate::status::{self, NicStatus, Status};
 
 /// Hundreds of NICs with all their conditions.
@@ -37,7 +37,7 @@ pub fn inventory(roots: &Roots, run_dir: &Path) -> anyhow::Result<Inventory> {
 
 /// A NIC as a single look judges it.
 pub fn status(nic: &Nic) -> NicStatus {
-    NicStatus::fresh(nic, offer::withheld(nic), now())
+    NicStatus::fresh(nic, Selection::default().withheld(nic), now())
 }
 
 /// Unix seconds.

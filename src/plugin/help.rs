@@ -9,7 +9,7 @@ Examples:
   cxi-device-plugin --enable-cdi
       Answer kubelet with CDI names; containerd 2.0 or newer, or CRI-O
   kill -HUP $(pidof cxi-device-plugin)
-      Have it look at the node again
+      Have it read its configuration anew and look at the node again
   cxi-device-plugin status
       Show how the running daemon, its events, kubelet and the NICs stand
   cxi-device-plugin explain hsn0
@@ -18,6 +18,8 @@ Examples:
       Say whether libfabric in that container would accept each NIC
 
 Files:
+  /etc/cxi-device-plugin/config.toml
+      The configuration; then config.d/*.toml beside it by name. Environment and flags win over files
   /var/run/cdi/hpe.com-cxi.yaml
       The CDI spec; files of other names are never touched
   /var/lib/kubelet/device-plugins/kubelet.sock
@@ -47,7 +49,7 @@ Exit codes:
   75
       Another instance is running
   78
-      Bad configuration: a root or the --env-vars file";
+      Bad configuration: a file of it, a root, or the --env-vars file";
 
 /// Of `run`.
 pub const RUN: &str = "\
@@ -151,7 +153,6 @@ Exit codes:
       Wrong usage
   78
       Bad configuration: a root";
-
 /// Of `doctor`.
 pub const DOCTOR: &str = "\
 Examples:
@@ -176,3 +177,31 @@ Exit codes:
       Problems or warnings
   78
       Bad configuration: a root";
+
+/// Of `config`.
+pub const CONFIG: &str = "\
+Examples:
+  cxi-device-plugin config
+      Each key with its value, and the file and line, variable or flag that it comes from
+  cxi-device-plugin config --output toml > config.toml
+      A file with all keys
+
+Exit codes:
+  0
+      Shown
+  78
+      Bad configuration: every problem is named with its file and line";
+
+/// Of `check-config`.
+pub const CHECK_CONFIG: &str = "\
+Examples:
+  cxi-device-plugin check-config
+      The configuration of this host
+  cxi-device-plugin check-config new.toml && systemctl reload cxi-device-plugin
+      Another file, before it is put in place
+
+Exit codes:
+  0
+      The daemon would take it; there may be warnings
+  78
+      It would not: every problem is named with its file and line";

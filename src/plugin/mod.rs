@@ -1,6 +1,8 @@
 //! The program `cxi-device-plugin`: the daemon, and the commands of an admin beside it.
 
 mod args;
+mod check_config;
+mod config;
 mod cordon;
 mod devices;
 mod doctor;
@@ -43,5 +45,7 @@ fn run(command: Command) -> anyhow::Result<Ended> {
         Command::Cordon(args) => cordon::cordon(&args),
         Command::Uncordon(args) => cordon::uncordon(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Config(args) => config::run(&args),
+        Command::CheckConfig(args) => check_config::run(&args),
     }
 }

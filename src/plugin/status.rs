@@ -35,7 +35,7 @@ fn described(status: &Status) -> String {
     );
     let mut line = |name: &str, value: String| text += &format!("{} {value}\n", paint(HEADING, &format!("{name}:")));
     let since = ago(status.kubelet_since, now);
-    for resource in &status.resources {
+    for resource in &status.node.resources {
         line(
             "resource",
             format!("{} (strategy {})", visible(&resource.name), resource.strategy),

@@ -15,7 +15,7 @@ use serde::Serialize;
 pub use self::archive::BundleError;
 use self::collection::Collection;
 use super::roots::Roots;
-use super::surroundings::Places;
+use super::surroundings::Site;
 use crate::doctor::facts::Facts;
 
 /// The first file in a bundle, by which one is known.
@@ -32,8 +32,8 @@ pub struct Contents<'a, Report> {
     pub report: &'a Report,
     /// What has been looked at.
     pub facts: &'a Facts,
-    /// Where the directories are.
-    pub places: &'a Places,
+    /// What the site has chosen.
+    pub site: &'a Site,
     /// A log to go with it.
     pub log: Option<&'a Path>,
 }
@@ -50,7 +50,7 @@ pub fn write<Report: Serialize>(
     archive::refuse_other(target)?;
     let mut collection = Collection::new(roots);
     nics::collect(&mut collection, contents.facts);
-    software::collect(&mut collection, contents.facts, contents.places);
+    software::collect(&mut collection, contents.facts, contents.site);
     let mut beside = vec![
         (REPORT, archive::json(contents.report)),
         ("left-out.txt", collection.left_out_text().into_bytes()),

@@ -10,7 +10,7 @@ use crate::doctor::facts::{CdiDirectory, Facts, Runtime, RuntimeKind, TextFile};
 use crate::doctor::redact;
 use crate::host::libraries::{self, Libraries};
 use crate::host::roots::Roots;
-use crate::host::surroundings::{self, Places, processes};
+use crate::host::surroundings::{self, Site, processes};
 use crate::host::{closure, spec_files};
 use crate::inventory::{Reading, Unread};
 use crate::loader::Candidate;
@@ -25,7 +25,7 @@ const LOADER_CACHE_LIMIT: u64 = 4 << 20;
 /// Of a file that should be a library and is none, enough to see that.
 const BROKEN_BYTES: usize = 64;
 
-pub fn collect(collection: &mut Collection, facts: &Facts, places: &Places) {
+pub fn collect(collection: &mut Collection, facts: &Facts, site: &Site) {
     network(collection, facts);
     for directory in &facts.cdi {
         cdi(collection, directory);
@@ -34,7 +34,7 @@ pub fn collect(collection: &mut Collection, facts: &Facts, places: &Places) {
         of_runtime(collection, runtime);
     }
     kubelet(collection, facts);
-    daemon(collection, facts, places);
+    daemon(collection, facts, site);
     for path in SYSTEM {
         let file = surroundings::text_file(collection.roots, path);
         plain(collection, &file, str::to_owned);
@@ -114,7 +114,7 @@ fn kubelet(collection: &mut Collection, facts: &Facts) {
     }
 }
 
-fn daemon(collection: &mut Collection, facts: &Facts, places: &Places) {
+fn daemon(collection: &mut Collection, facts: &Facts, site: &Site) {
     let daemon = &facts.daemon;
     if let Some(pid) = daemon.pid {
         process(collection, pid);
@@ -128,7 +128,7 @@ fn daemon(collection: &mut Collection, facts: &Facts, places: &Places) {
         collection.put(link, Entry::Link { target });
     }
     for name in [crate::status::FILE, "health.json"] {
-        let file = surroundings::text_file(collection.roots, places.run.join(name));
+        let file = surroundings::text_file(collection.roots, site.run.join(name));
         plain(collection, &file, str::to_owned);
     }
     for file in surroundings::configuration(collection.roots, Path::new(CONFIGURATION)) {

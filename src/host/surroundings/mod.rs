@@ -17,7 +17,9 @@ use super::lock;
 use super::roots::Roots;
 use super::scan::Scanner;
 use crate::doctor::facts::{self, Daemon, Driver, Facts, Kubelet, Network, TextFile};
+use crate::health::Evidence;
 use crate::inventory::{Reading, Unread};
+use crate::selection::Selection;
 use crate::status::{self, Status};
 
 /// Routes and addresses of a busy host.
@@ -29,9 +31,13 @@ const STATUS_LIMIT: u64 = 16 << 20;
 /// Parameter of the driver about the default service.
 const DEFAULT_SERVICE: &str = "module/cxi_ss1/parameters/disable_default_svc";
 
-/// Directories of the host; kubelet's and our own are the site's choice.
+/// What the site has chosen, its directories as the host has them.
 #[derive(Debug, Clone)]
-pub struct Places {
+pub struct Site {
+    /// Which NICs.
+    pub selection: Selection,
+    /// What is wrong with our configuration.
+    pub problems: Vec<Evidence>,
     /// By rising priority; the daemon's is the last.
     pub cdi: Vec<PathBuf>,
     /// Kubelet's, for device plugins.
@@ -41,12 +47,14 @@ pub struct Places {
 }
 
 /// Looks at everything once.
-pub fn look(roots: &Roots, places: &Places) -> Facts {
+pub fn look(roots: &Roots, site: &Site) -> Facts {
     let processes = Processes::of(roots);
-    let cdi: Vec<_> = places.cdi.iter().map(|path| cdi::directory(roots, path)).collect();
-    let cordons = cordons::directory(&here(roots, &places.run));
+    let cdi: Vec<_> = site.cdi.iter().map(|path| cdi::directory(roots, path)).collect();
+    let cordons = cordons::directory(&here(roots, &site.run));
     Facts {
         unix_seconds: unix_seconds(),
+        selection: site.selection.clone(),
+        configuration_problems: site.problems.clone(),
         inventory: Scanner::new(roots.clone(), Libraries::None)
             .with_cordons(cordons)
             .scan(),
@@ -57,11 +65,11 @@ pub fn look(roots: &Roots, places: &Places) -> Facts {
         cdi,
         runtimes: runtimes::all(roots, &processes),
         kubelet: Kubelet {
-            directory: places.kubelet.clone(),
-            entries: entries(roots, &places.kubelet),
+            directory: site.kubelet.clone(),
+            entries: entries(roots, &site.kubelet),
             process: processes.path("kubelet"),
         },
-        daemon: daemon(roots, &places.run, &processes),
+        daemon: daemon(roots, &site.run, &processes),
     }
 }
 
