@@ -26,3 +26,4 @@ pub mod store;
 pub mod surroundings;
 pub mod temporary;
 pub mod watch;
+mod whole_file;

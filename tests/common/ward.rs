@@ -128,11 +128,11 @@ impl Ward {
 
     /// Our unit, enabled.
     pub fn unit(&self) -> &Self {
-        let unit = "/usr/lib/systemd/system/cxi-device-plugin.service";
-        self.write(&unit[1..], "[Service]\nType=notify\n");
+        let unit = "usr/lib/systemd/system/cxi-device-plugin.service";
+        self.write(unit, "[Service]\nType=notify\n");
         self.link(
             "etc/systemd/system/multi-user.target.wants/cxi-device-plugin.service",
-            unit,
+            &format!("/{unit}"),
         )
     }
 
