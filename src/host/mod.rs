@@ -2,6 +2,7 @@
 
 pub mod attributes;
 pub mod cdi_directory;
+pub mod clock;
 pub mod closure;
 pub mod config_files;
 pub mod cordons;
