@@ -332,12 +332,7 @@ fn the_host_decides_about_retry_handler_and_link() {
 #[test]
 fn limits_and_variables_are_named() {
     refused(
-        |stage| {
-            stage.put(
-                "limits",
-                "Max locked memory         65536                65536                bytes\n",
-            )
-        },
+        |stage| stage.put("limits", "Max locked memory  65536  65536  bytes\n"),
         &[],
         &["memlock"],
     );

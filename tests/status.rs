@@ -156,6 +156,8 @@ fn explain_says_what_to_type_and_whose_view_it_is() {
         assert!(alone.stdout.contains(part), "no '{part}' in:\n{}", alone.stdout);
     }
     assert_eq!(json(&host, &["explain", A])["daemon_pid"], Value::Null);
+    fs::create_dir(host.path("config.d")).unwrap();
+    fs::write(host.path("config.d/hold.toml"), "[health]\nhold_down = \"1h\"\n").unwrap();
     let daemon = host.start(&[]);
     wait_for_record(&host, |_| true);
     for name in [A, "cxi0", "0", "hsn0"] {

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
+use crate::host::clock::unix_seconds;
 use crate::host::store;
 use crate::status::{self, Kubelet, Node, Status};
 
@@ -106,9 +106,4 @@ impl Reporter {
         self.error = error;
         self.error.is_none()
     }
-}
-
-fn unix_seconds() -> u64 {
-    let time_of_day = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    time_of_day.map_or(0, |since| since.as_secs())
 }

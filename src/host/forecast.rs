@@ -55,7 +55,7 @@ pub fn of_image(host: &Roots, image: &Roots, libraries: &[Library], edits: &Cont
 
 /// What the programs of a running container find with this LD_LIBRARY_PATH.
 pub fn of_running(host: &Roots, container: &Roots, library_path: &str) -> Facts {
-    let libraries = libraries::find(host, libraries::Libraries::Listed, &mut Vec::new());
+    let libraries = libraries::find(host, libraries::Libraries::Listed, &[], &mut Vec::new());
     let identity = |library: &Library| {
         let metadata = fs::metadata(host.here(&library.file)).ok()?;
         Some((metadata.dev(), metadata.ino()))

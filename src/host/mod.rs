@@ -3,6 +3,7 @@
 pub mod attributes;
 pub mod bundle;
 pub mod cdi_directory;
+pub mod clock;
 pub mod closure;
 pub mod config_files;
 pub mod cordons;

@@ -102,18 +102,26 @@ pub struct StatusArgs {
     pub output: Audience,
 }
 
-/// Arguments of `devices`.
+/// Where to look.
 #[derive(Debug, Clone, clap::Args)]
-pub struct DevicesArgs {
+pub struct NodeArgs {
     /// The daemon's own directory, where it is said which NICs are cordoned
     #[arg(long, value_name = "DIR", default_value = RUN_DIR)]
     pub run_dir: PathBuf,
-    /// For whom to write
-    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
-    pub output: Audience,
     /// The host.
     #[command(flatten)]
     pub roots: RootArgs,
+}
+
+/// Arguments of `devices`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DevicesArgs {
+    /// For whom to write
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub output: Audience,
+    /// The node.
+    #[command(flatten)]
+    pub node: NodeArgs,
 }
 
 /// Arguments of `explain`.
@@ -131,15 +139,12 @@ pub struct ExplainArgs {
     /// Instead of a NIC: a process in a container, as the host numbers it
     #[arg(long, value_name = "PID")]
     pid: Option<u32>,
-    /// The daemon's own directory
-    #[arg(long, value_name = "DIR", default_value = RUN_DIR)]
-    pub run_dir: PathBuf,
     /// For whom to write
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
     pub output: Audience,
-    /// The host.
+    /// The node.
     #[command(flatten)]
-    pub roots: RootArgs,
+    pub node: NodeArgs,
 }
 
 /// What to explain.
@@ -170,12 +175,9 @@ pub struct CordonArgs {
     /// Why, in one line; it shows wherever the NIC's state does
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub reason: String,
-    /// The daemon's own directory
-    #[arg(long, value_name = "DIR", default_value = RUN_DIR)]
-    pub run_dir: PathBuf,
-    /// The host.
+    /// The node.
     #[command(flatten)]
-    pub roots: RootArgs,
+    pub node: NodeArgs,
 }
 
 /// Arguments of `uncordon`.
@@ -184,12 +186,9 @@ pub struct UncordonArgs {
     /// PCI address, cxiN, N or network interface
     #[arg(value_name = "NIC")]
     pub nic: String,
-    /// The daemon's own directory
-    #[arg(long, value_name = "DIR", default_value = RUN_DIR)]
-    pub run_dir: PathBuf,
-    /// The host.
+    /// The node.
     #[command(flatten)]
-    pub roots: RootArgs,
+    pub node: NodeArgs,
 }
 
 impl Args {

@@ -5,7 +5,6 @@ use serde::Serialize;
 use super::args::DevicesArgs;
 use super::fresh;
 use crate::exit::Ended;
-use crate::host::roots::Roots;
 use crate::nic_table;
 use crate::status::NicStatus;
 use crate::terminal::output::{self, Audience};
@@ -19,7 +18,7 @@ struct Devices {
 
 /// Lists them.
 pub fn run(args: &DevicesArgs) -> anyhow::Result<Ended> {
-    let inventory = fresh::inventory(&Roots::new(&args.roots)?, &args.run_dir)?;
+    let inventory = fresh::inventory(&args.node)?;
     let devices = Devices {
         nics: inventory.nics.iter().map(fresh::status).collect(),
         problems: inventory.problems.iter().map(ToString::to_string).collect(),

@@ -7,7 +7,7 @@ use super::fresh::{self, ago};
 use super::pid;
 use crate::exit::Ended;
 use crate::health::{Check, Verdict};
-use crate::host::roots::Roots;
+use crate::host::clock::unix_seconds;
 use crate::selection;
 use crate::status::{ConditionStatus, NicStatus};
 use crate::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
@@ -38,10 +38,10 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<Ended> {
 }
 
 fn of_nic(args: &ExplainArgs, name: &str) -> anyhow::Result<Ended> {
-    let (daemon_pid, nics) = match fresh::of_daemon(&args.run_dir)? {
+    let (daemon_pid, nics) = match fresh::of_daemon(&args.node.run_dir)? {
         Some(status) => (Some(status.pid), status.node.nics),
         None => {
-            let inventory = fresh::inventory(&Roots::new(&args.roots)?, &args.run_dir)?;
+            let inventory = fresh::inventory(&args.node)?;
             (None, inventory.nics.iter().map(fresh::status).collect())
         }
     };
@@ -75,7 +75,7 @@ fn described(explained: &Explained) -> String {
     if nic.withheld.is_some() && nic.conditions.is_empty() {
         return text;
     }
-    let now = fresh::now();
+    let now = unix_seconds();
     let rows = nic.conditions.iter().map(|status| row(status, now)).collect();
     text += "\n";
     text += &table(["CONDITION", "VERDICT", "FOR", "WHY"], rows);

@@ -4,12 +4,13 @@ use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::time::SystemTime;
 
 use anyhow::{Context, anyhow, bail};
 use nix::unistd::Pid;
 use serde::Deserialize;
 
+use super::args::NodeArgs;
+use crate::host::clock::unix_seconds;
 use crate::host::cordons;
 use crate::host::libraries::Libraries;
 use crate::host::lock;
@@ -23,8 +24,9 @@ use crate::status::{self, NicStatus, Status};
 const SIZE_LIMIT: u64 = 16 << 20;
 
 /// Looks at the node; what is odd about it goes to standard error.
-pub fn inventory(roots: &Roots, run_dir: &Path) -> anyhow::Result<Inventory> {
-    let scanner = Scanner::new(roots.clone(), Libraries::None).with_cordons(cordons::directory(run_dir));
+pub fn inventory(args: &NodeArgs) -> anyhow::Result<Inventory> {
+    let scanner =
+        Scanner::new(Roots::new(&args.roots)?, Libraries::None).with_cordons(cordons::directory(&args.run_dir));
     let inventory = scanner
         .scan()
         .map_err(|unread| anyhow!("cannot look for NICs: {unread}"))?;
@@ -37,13 +39,7 @@ pub fn inventory(roots: &Roots, run_dir: &Path) -> anyhow::Result<Inventory> {
 
 /// A NIC as a single look judges it.
 pub fn status(nic: &Nic) -> NicStatus {
-    NicStatus::fresh(nic, Selection::default().withheld(nic), now())
-}
-
-/// Unix seconds.
-pub fn now() -> u64 {
-    let time_of_day = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    time_of_day.map_or(0, |since| since.as_secs())
+    NicStatus::fresh(nic, Selection::default().withheld(nic), unix_seconds())
 }
 
 /// The record of the daemon that runs; none when none runs.

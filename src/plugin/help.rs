@@ -26,6 +26,8 @@ Files:
       Where kubelet is; its directory gets the daemon's own sockets, too
   /run/cxi-device-plugin/lock
       Held while an instance runs
+  /run/cxi-device-plugin/first-start
+      When the first start of this boot was; no later one waits for NICs
   /run/cxi-device-plugin/status.json
       What status shows; gone when the daemon has ended in order
   /run/cxi-device-plugin/cordoned/
@@ -36,6 +38,8 @@ Environment:
       Where the host keeps things, as the flags of these names; a flag wins, and an empty value counts as not set
   RUNTIME_DIRECTORY
       Set by systemd: directory for the daemon's own state, unless --run-dir names one
+  NOTIFY_SOCKET, WATCHDOG_USEC, JOURNAL_STREAM
+      Set by systemd: where it hears of the daemon's state, how often, and whether stderr is the journal
 
 Exit codes:
   0
@@ -47,7 +51,7 @@ Exit codes:
   3
       Findings (explain --pid)
   75
-      Another instance is running
+      Another instance is running; or a directory was made after the start, out of reach of this sandbox: start again
   78
       Bad configuration: a file of it, a root, or the --env-vars file";
 

@@ -23,9 +23,9 @@ struct Explained {
 
 /// Explains.
 pub fn run(args: &ExplainArgs, pid: u32) -> anyhow::Result<Ended> {
-    let roots = Roots::new(&args.roots)?;
+    let roots = Roots::new(&args.node.roots)?;
     let process = Process::find(&roots, pid)?;
-    let inventory = fresh::inventory(&roots, &args.run_dir)?;
+    let inventory = fresh::inventory(&args.node)?;
     let (container, views) = process.look(&roots, &inventory.nics, fresh::status)?;
     let explained = Explained {
         pid,

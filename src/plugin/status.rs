@@ -5,6 +5,7 @@ use anyhow::bail;
 use super::args::StatusArgs;
 use super::fresh::{self, ago};
 use crate::exit::Ended;
+use crate::host::clock::unix_seconds;
 use crate::nic_table;
 use crate::status::{Kubelet, Status};
 use crate::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
@@ -26,7 +27,7 @@ pub fn run(args: &StatusArgs) -> anyhow::Result<Ended> {
 }
 
 fn described(status: &Status) -> String {
-    let now = fresh::now();
+    let now = unix_seconds();
     let mut text = format!(
         "cxi-device-plugin {} runs as pid {} for {}\n",
         status.version,
