@@ -283,6 +283,8 @@ fn what_is_wrong_with_libraries_is_found() {
     let gone = Ward::podman();
     gone.remove("opt/cray/lib64");
     assert_eq!(gone.ids(), ids(["library-missing"]));
+    gone.write("etc/cxi-device-plugin/config.toml", "[libraries]\nmode = 'none'\n");
+    assert_eq!(gone.ids(), ids([]));
 
     let need = Ward::podman();
     let gone = Library {

@@ -93,10 +93,11 @@ impl DoctorArgs {
     fn site(&self, settings: Settings, problems: Vec<Evidence>) -> Site {
         let mut cdi = self.cdi_dir.clone();
         if cdi.is_empty() {
-            cdi.extend([PathBuf::from(STATIC_SPECS), settings.cdi.dir]);
+            cdi.extend([PathBuf::from(STATIC_SPECS), settings.cdi.dir.clone()]);
             cdi.dedup();
         }
         Site {
+            libraries: settings.libraries(),
             selection: Selection::without(Functions::default(), settings.exclude),
             problems,
             cdi,

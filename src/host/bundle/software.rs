@@ -152,7 +152,7 @@ fn process(collection: &mut Collection, pid: i32) {
 
 /// The links that lead to the libraries, and what should be one and is none. The libraries themselves stay where they are.
 fn of_libraries(collection: &mut Collection, facts: &Facts) {
-    let all = libraries::find(collection.roots, Libraries::ClosureAll, &mut Vec::new());
+    let all = libraries::find(collection.roots, Libraries::ClosureAll, &[], &mut Vec::new());
     for path in all
         .iter()
         .flat_map(|library| library.paths.iter().chain([&library.file]))
@@ -193,7 +193,7 @@ pub struct StoredLibrary {
 
 /// Those of libfabric and libcxi, and all that they need, once each.
 pub fn libraries(roots: &Roots) -> Vec<StoredLibrary> {
-    let all = libraries::find(roots, Libraries::ClosureAll, &mut Vec::new());
+    let all = libraries::find(roots, Libraries::ClosureAll, &[], &mut Vec::new());
     let mut files: BTreeMap<PathBuf, StoredLibrary> = BTreeMap::new();
     for library in all {
         if let Candidate::Library(object) = closure::look(roots, &library.file) {

@@ -8,9 +8,9 @@ pub mod runtimes;
 pub mod units;
 
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use self::processes::Processes;
+use super::clock;
 use super::cordons;
 use super::libraries::{self, Libraries};
 use super::lock;
@@ -36,6 +36,8 @@ const DEFAULT_SERVICE: &str = "module/cxi_ss1/parameters/disable_default_svc";
 pub struct Site {
     /// Which NICs.
     pub selection: Selection,
+    /// Which libraries containers get; the host needs none where they get none.
+    pub libraries: Libraries,
     /// What is wrong with our configuration.
     pub problems: Vec<Evidence>,
     /// By rising priority; the daemon's is the last.
@@ -52,14 +54,14 @@ pub fn look(roots: &Roots, site: &Site) -> Facts {
     let cdi: Vec<_> = site.cdi.iter().map(|path| cdi::directory(roots, path)).collect();
     let cordons = cordons::directory(&here(roots, &site.run));
     Facts {
-        unix_seconds: unix_seconds(),
+        unix_seconds: clock::unix_seconds(),
         selection: site.selection.clone(),
         configuration_problems: site.problems.clone(),
         inventory: Scanner::new(roots.clone(), Libraries::None)
             .with_cordons(cordons)
             .scan(),
         driver: driver(roots),
-        libraries: of_libraries(roots),
+        libraries: of_libraries(roots, site),
         network: network(roots),
         missing_nodes: cdi::missing_nodes(roots, &cdi),
         cdi,
@@ -121,11 +123,14 @@ fn driver(roots: &Roots) -> Driver {
 }
 
 /// The listed ones first: what comes after their problems is about what they need.
-fn of_libraries(roots: &Roots) -> facts::Libraries {
+fn of_libraries(roots: &Roots, site: &Site) -> facts::Libraries {
+    if site.libraries == Libraries::None {
+        return facts::Libraries::default();
+    }
     let mut problems = Vec::new();
-    let listed = libraries::find(roots, Libraries::Listed, &mut problems);
+    let listed = libraries::find(roots, Libraries::Listed, &[], &mut problems);
     let mut with_needs = Vec::new();
-    libraries::find(roots, Libraries::ClosureAll, &mut with_needs);
+    libraries::find(roots, Libraries::ClosureAll, &[], &mut with_needs);
     facts::Libraries {
         listed,
         missing_needs: with_needs.into_iter().skip(problems.len()).collect(),
@@ -162,10 +167,4 @@ fn daemon(roots: &Roots, run: &Path, processes: &Processes) -> Daemon {
 fn record(file: &Path, text: Option<String>) -> Reading<Option<Status>> {
     let parsed = |text: String| serde_json::from_str(&text).map_err(|error| Unread::new(file, error));
     text.map(parsed).transpose()
-}
-
-/// The time of day.
-fn unix_seconds() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
 }
