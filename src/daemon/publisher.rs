@@ -25,6 +25,7 @@ use crate::kubelet::service::Streams;
 use crate::message_id;
 use crate::pci::PciAddress;
 use crate::snapshot::Snapshot;
+use crate::status::{Cdi, Node};
 
 /// How long a removal waits for kubelet to take the news before the file changes all the same.
 const DELIVERY_DEADLINE: Duration = Duration::from_secs(1);
@@ -42,6 +43,7 @@ pub struct Publisher {
     write_error: Option<String>,
     blind: Option<String>,
     interfaces: BTreeSet<String>,
+    node: Node,
     told: Told,
 }
 
@@ -68,6 +70,7 @@ impl Publisher {
             write_error: None,
             blind: None,
             interfaces: BTreeSet::new(),
+            node: Node::default(),
             told: Told::default(),
         }
     }
@@ -98,6 +101,18 @@ impl Publisher {
     /// The network interfaces of the NICs, as of the last look.
     pub fn interfaces(&self) -> BTreeSet<String> {
         self.interfaces.clone()
+    }
+
+    /// What is seen of the node, as of the last look.
+    pub fn node(&self) -> Node {
+        Node {
+            blind: self.blind.clone(),
+            cdi: Cdi {
+                file: self.cdi.file(),
+                error: self.write_error.clone(),
+            },
+            ..self.node.clone()
+        }
     }
 
     /// Looks at the node and publishes what has changed; `prepare` comes before the look. Returns whether the CDI file was
@@ -147,6 +162,7 @@ impl Publisher {
             next.trust_only(self.on_disk.as_ref());
         }
         self.told.tell(inventory, &self.policy, &next);
+        self.node = Node::of(inventory, &next, |nic| self.policy.selection.withheld(nic));
         self.send(next);
         self.judge.keep().await;
         written

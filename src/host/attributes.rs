@@ -130,14 +130,7 @@ impl<'a> Attributes<'a> {
         let Some(name) = self.roots.names_if_there(&self.sysfs.join("net"))?.into_iter().next() else {
             return Ok(None);
         };
-        let of_netdev = |attribute: &str| format!("net/{name}/{attribute}");
-        Ok(Some(Netdev {
-            mac: self.text(&of_netdev("address")),
-            addr_assign_type: self.number(&of_netdev("addr_assign_type")),
-            operstate: self.text(&of_netdev("operstate")),
-            carrier: self.number(&of_netdev("carrier")).map(|carrier| carrier == 1),
-            name,
-        }))
+        Ok(Some(netdev(self.roots, &self.sysfs.join("net"), name)))
     }
 
     /// The netdev knows the speed of every generation; `properties/speed` knows that of Cassini 1 only.
@@ -147,5 +140,17 @@ impl<'a> Attributes<'a> {
             _ => None,
         };
         of_netdev.map_or_else(|| self.number("properties/speed"), Ok)
+    }
+}
+
+/// The Ethernet interface of this name in a directory of interfaces.
+pub fn netdev(roots: &Roots, directory: &Path, name: String) -> Netdev {
+    let path = directory.join(&name);
+    Netdev {
+        mac: roots.text(&path.join("address")),
+        addr_assign_type: roots.number(&path.join("addr_assign_type")),
+        operstate: roots.text(&path.join("operstate")),
+        carrier: roots.number(&path.join("carrier")).map(|carrier| carrier == 1),
+        name,
     }
 }

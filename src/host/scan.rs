@@ -95,6 +95,13 @@ impl Scanner {
     pub fn for_daemon(self, cordons: PathBuf, on_news: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
             fru: Some(FruTexts::new(on_news)),
+            ..self.with_cordons(cordons)
+        }
+    }
+
+    /// A scanner that reads the admin's orders in this directory.
+    pub fn with_cordons(self, cordons: PathBuf) -> Self {
+        Self {
             cordons: Some(cordons),
             ..self
         }

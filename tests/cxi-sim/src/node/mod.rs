@@ -9,6 +9,7 @@
 
 mod attributes;
 mod backend;
+mod capture;
 mod device_node;
 mod elf;
 mod error;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub use backend::Backend;
+pub use capture::capture;
 pub use device_node::DeviceNodes;
 pub use error::{Error, Result};
 pub use guest::Guest;
