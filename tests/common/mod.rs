@@ -3,6 +3,7 @@
 
 pub mod cc;
 pub mod daemon;
+pub mod mounts;
 pub mod network;
 pub mod stage;
 pub mod tracer;
