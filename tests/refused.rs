@@ -7,11 +7,12 @@ mod common;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::Path;
 
 use common::mounts::{self, Memory};
 use common::stage::{FIRST, PROGRAM, Stage};
 use common::{Said, listing, say};
+use cxi_sim::node::{Kind, NicSpec};
 use nix::unistd::{SysconfVar, Uid, User, sysconf};
 
 /// A spec of somebody else's, and a file that is none.
@@ -63,7 +64,7 @@ impl Task {
     }
 }
 
-fn assert_refused(said: &Said, file: &PathBuf, what: &str, reason: &str) {
+fn assert_refused(said: &Said, file: &Path, what: &str, reason: &str) {
     let message = format!(
         "cxi-cdi-generator: {} stays as it was\n  because: {what}\n  because: {reason}",
         file.display()
@@ -159,13 +160,7 @@ fn on_a_file_system_that_is_full() {
             // The neighbours and the old spec take a page each; of 0 pages tmpfs makes no limit.
             let _memory = Memory::at(&stage.cdi(), &format!("mode=0755,size={}", (3 + refused) * page));
             task.prepare(&stage);
-            (0..40).for_each(|_| {
-                drop(
-                    stage
-                        .node
-                        .add(&cxi_sim::node::NicSpec::new(cxi_sim::node::Kind::Cassini1)),
-                )
-            });
+            (0..40).for_each(|_| drop(stage.node.add(&NicSpec::new(Kind::Cassini1)).unwrap()));
             let before = listing(&stage.cdi());
             let said = stage.write(["--format", task.format()]);
             if said.code == 0 {
