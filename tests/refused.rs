@@ -74,6 +74,14 @@ fn assert_refused(said: &Said, file: &Path, what: &str, reason: &str) {
     assert_eq!(said.stderr.lines().count(), 3, "{said:?}");
 }
 
+/// Runs the generator where it may make and remove nothing.
+fn assert_nothing_done(task: Task, stage: &Stage, reason: &str, run: impl FnOnce() -> Said) {
+    let before = listing(&stage.cdi());
+    let said = run();
+    assert_refused(&said, &stage.file(task.format()), &task.refused(stage), reason);
+    assert_eq!(listing(&stage.cdi()), before, "{task:?}");
+}
+
 /// Root may write everywhere, so as root the generator runs as nobody.
 fn as_nobody(stage: &Stage, format: &str) -> Said {
     let program = stage.folder.path().join("generator");
@@ -98,11 +106,9 @@ fn without_the_right_to_write() {
     for task in Task::ALL {
         let stage = Stage::one();
         task.prepare(&stage);
-        let before = listing(&stage.cdi());
-        let said = as_nobody(&stage, task.format());
-        let reason = "Permission denied (os error 13)";
-        assert_refused(&said, &stage.file(task.format()), &task.refused(&stage), reason);
-        assert_eq!(listing(&stage.cdi()), before, "{task:?}");
+        assert_nothing_done(task, &stage, "Permission denied (os error 13)", || {
+            as_nobody(&stage, task.format())
+        });
     }
 }
 
@@ -115,12 +121,10 @@ fn on_a_read_only_file_system() {
         let stage = Stage::one();
         let memory = Memory::at(&stage.cdi(), "mode=0755");
         task.prepare(&stage);
-        let before = listing(&stage.cdi());
         memory.make_read_only();
-        let said = stage.write(["--format", task.format()]);
-        let reason = "Read-only file system (os error 30)";
-        assert_refused(&said, &stage.file(task.format()), &task.refused(&stage), reason);
-        assert_eq!(listing(&stage.cdi()), before, "{task:?}");
+        assert_nothing_done(task, &stage, "Read-only file system (os error 30)", || {
+            stage.write(["--format", task.format()])
+        });
     }
 }
 
@@ -190,11 +194,9 @@ fn on_a_file_system_without_inodes() {
         // The directory itself, the neighbours, and the spec under its temporary name.
         let _memory = Memory::at(&stage.cdi(), "mode=0755,nr_inodes=4");
         task.prepare(&stage);
-        let before = listing(&stage.cdi());
-        let said = stage.write(["--format", task.format()]);
-        let reason = "No space left on device (os error 28)";
-        assert_refused(&said, &stage.file(task.format()), &task.refused(&stage), reason);
-        assert_eq!(listing(&stage.cdi()), before, "{task:?}");
+        assert_nothing_done(task, &stage, "No space left on device (os error 28)", || {
+            stage.write(["--format", task.format()])
+        });
     }
 }
 
