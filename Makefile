@@ -26,8 +26,8 @@ TYPOS_VERSION := 1.52.0
 
 PROGRAMS := cxi-device-plugin cxi-cdi-generator
 SIM := $(TARGET)/debug/cxi-sim
-# Every rig is a script; what is in C is no rig.
-SHELL_SCRIPTS := .ci/run tests/bench/run $(filter-out %.c,$(wildcard tests/e2e/*.* tests/e2e/*)) $(wildcard tests/e2e/inside/*.sh) \
+# Every rig is a script, but for what is in C or a folder.
+SHELL_SCRIPTS := .ci/run tests/bench/run $(filter-out %.c %/inside %/cdi-reader,$(wildcard tests/e2e/*)) $(wildcard tests/e2e/inside/*.sh) \
 	rpm/build rpm/licenses \
 	tests/vm/run tests/vm/image.sh $(wildcard tests/vm/guest/*.sh) tests/vm/guest/run tests/vm/guest/init
 

@@ -4,6 +4,7 @@
 pub mod cc;
 pub mod changes;
 pub mod daemon;
+pub mod mounts;
 pub mod network;
 pub mod stage;
 pub mod tracer;

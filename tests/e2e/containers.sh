@@ -35,9 +35,12 @@ fresh_root() {
     mount -t overlay overlay -o "lowerdir=$lower,upperdir=$layer/upper,workdir=$layer/work" "$ROOT"
 }
 
+# PODMAN: the command that podman_here calls; a rig may put that of another root tree here.
+PODMAN=(podman)
+
 # podman_here ARG...: podman with its storage below $WORK.
 podman_here() {
-    podman --root "$WORK/storage" --runroot "$WORK/run" --tmpdir "$WORK/tmp" --storage-driver vfs \
+    "${PODMAN[@]}" --root "$WORK/storage" --runroot "$WORK/run" --tmpdir "$WORK/tmp" --storage-driver vfs \
         --cgroup-manager cgroupfs --runtime "${RUNTIME:-runc}" "$@"
 }
 

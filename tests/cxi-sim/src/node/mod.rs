@@ -134,6 +134,14 @@ impl Node {
         Ok(Self { tree, uevents: None })
     }
 
+    /// Makes libfabric need further libraries, until there are `total` of them with libfabric and libcxi.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn grow_libraries(&self, total: usize) -> Result<()> {
+        libraries::grow(&self.tree, total)
+    }
+
     /// Opens the node in this directory.
     ///
     /// # Errors
