@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
+use crate::export::NotProm;
 use crate::host::lock::LockError;
 use crate::host::roots::RootError;
 use crate::host_args::{ClosureAllError, EnvVarsError};
@@ -63,7 +64,7 @@ fn code(error: &anyhow::Error) -> ExitCode {
         ExitCode::from(TRY_AGAIN)
     } else if error.is::<ClosureAllError>() {
         ExitCode::from(USAGE)
-    } else if error.is::<RootError>() || error.is::<EnvVarsError>() {
+    } else if error.is::<RootError>() || error.is::<EnvVarsError>() || error.is::<NotProm>() {
         ExitCode::from(BAD_CONFIGURATION)
     } else {
         ExitCode::FAILURE

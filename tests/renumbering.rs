@@ -21,6 +21,7 @@ use cxi_device_plugin::host::lookout::{Lookout, Preparation};
 use cxi_device_plugin::host::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::scan::Scanner;
 use cxi_device_plugin::kubelet::session::Session;
+use cxi_device_plugin::metrics::{Meter, ResourceMeter};
 use cxi_device_plugin::snapshot::Snapshot;
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::node::{Kind, NicSpec, Node};
@@ -77,6 +78,7 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
         },
         Strategy::Direct,
         Arc::clone(&streams),
+        Meter::default(),
     );
     let snapshots = publisher.subscribe();
     let nothing: Preparation = Arc::new(|| {});
@@ -97,6 +99,7 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
         snapshots: snapshots.clone(),
         streams,
         beat: watch::Sender::default().subscribe(),
+        meter: ResourceMeter::default(),
     };
     let session = tokio::spawn(session.run(stopping));
     kubelet

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::allocate::Strategy;
 use crate::cdi::format::Format;
+use crate::export::Exports;
 use crate::host::cdi_directory::CdiDirectory;
 use crate::host::lock::RUN_DIR;
 use crate::host_args::HostArgs;
@@ -34,6 +35,14 @@ pub struct RunArgs {
     /// Least severe messages to log
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: tracing::Level,
+    #[arg(long, hide = true)]
+    textfile: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    metrics_socket: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    nfd_dir: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    devinfo_dir: Option<PathBuf>,
     /// The host
     #[command(flatten)]
     pub host: HostArgs,
@@ -54,6 +63,16 @@ impl RunArgs {
     /// Time between two looks without an event; none for no such looks.
     pub fn pulse(&self) -> Option<Duration> {
         (self.pulse > 0).then(|| Duration::from_secs(self.pulse.into()))
+    }
+
+    /// What is shown to other programs.
+    pub fn exports(&self) -> Exports {
+        Exports {
+            textfile: self.textfile.clone(),
+            metrics_socket: self.metrics_socket.clone(),
+            nfd_dir: self.nfd_dir.clone(),
+            devinfo_dir: self.devinfo_dir.clone(),
+        }
     }
 
     /// How containers get their NICs.

@@ -5,14 +5,17 @@ mod publisher;
 mod rounds;
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 
 pub use self::args::RunArgs;
 pub use self::publisher::Publisher;
 use self::rounds::{Asked, Rounds};
+use crate::export::{Exporter, StaleNames};
 use crate::host::libraries::Libraries;
 use crate::host::lock::InstanceLock;
 use crate::host::lookout::Lookout;
@@ -21,6 +24,7 @@ use crate::host::scan::Scanner;
 use crate::kubelet::service::Streams;
 use crate::kubelet::session::Session;
 use crate::log;
+use crate::metrics::Meter;
 
 /// Runs until a signal ends it.
 ///
@@ -30,6 +34,7 @@ pub fn run(args: RunArgs) -> anyhow::Result<()> {
     log::to_stderr(args.log_level);
     let roots = Roots::new(&args.host.roots)?;
     let policy = args.host.policy()?;
+    args.exports().check()?;
     let _lock = InstanceLock::take(&args.run_dir())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -49,6 +54,7 @@ async fn serve(args: RunArgs, roots: Roots, policy: crate::cdi::render::Policy) 
         news: Arc::new(Notify::new()),
         pulse: args.pulse(),
     };
+    let meter = meter(&args);
     let streams = Arc::new(watch::Sender::new(Streams::default()));
     let publisher = Publisher::new(
         lookout(&roots, libraries, &asked.news),
@@ -56,14 +62,22 @@ async fn serve(args: RunArgs, roots: Roots, policy: crate::cdi::render::Policy) 
         args.cdi_directory(),
         args.strategy(),
         Arc::clone(&streams),
+        meter.clone(),
     );
     let snapshots = publisher.subscribe();
-    let mut rounds = Rounds::new(publisher, roots, args.cdi_directory().path, asked);
+    let stale_names = StaleNames {
+        roots: roots.clone(),
+        cdi_dir: args.cdi_directory().path,
+    };
+    let mut rounds = Rounds::new(publisher, roots, args.cdi_directory().path, asked, meter.clone());
     tokio::select! {
         () = rounds.look() => {}
         () = signals.terminated() => return Ok(()),
     }
     let (stop, stopping) = watch::channel(false);
+    let resource = args.resource_name.clone();
+    let exporter = Exporter::new(args.exports(), resource, meter.clone(), stale_names, rounds.beat());
+    let exporting = show(exporter, stopping.clone()).await;
     let session = Session {
         kubelet_dir: args.kubelet_dir.clone(),
         resource: args.resource_name.clone(),
@@ -71,6 +85,7 @@ async fn serve(args: RunArgs, roots: Roots, policy: crate::cdi::render::Policy) 
         snapshots,
         streams,
         beat: rounds.beat(),
+        meter: meter.resource(),
     };
     let mut session = tokio::spawn(session.run(stopping));
     tokio::select! {
@@ -79,7 +94,26 @@ async fn serve(args: RunArgs, roots: Roots, policy: crate::cdi::render::Policy) 
         ended = &mut session => anyhow::bail!("the kubelet session ended: {ended:?}"),
     }
     stop.send_replace(true);
+    exporting.await.context("the exports failed")?;
     session.await.context("the kubelet session failed")
+}
+
+/// Counts only when somebody wants to know.
+fn meter(args: &RunArgs) -> Meter {
+    if args.exports().is_off() {
+        return Meter::default();
+    }
+    let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Meter::on(&args.resource_name, start.as_secs())
+}
+
+/// What pods need is there when this returns; the rest comes by and by.
+async fn show(exporter: Option<Exporter>, stopping: watch::Receiver<bool>) -> JoinHandle<()> {
+    let Some(mut exporter) = exporter else {
+        return tokio::spawn(std::future::ready(()));
+    };
+    exporter.prepare().await;
+    tokio::spawn(exporter.run(stopping))
 }
 
 fn lookout(roots: &Roots, libraries: Libraries, news: &Arc<Notify>) -> Lookout {

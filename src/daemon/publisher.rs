@@ -17,6 +17,7 @@ use crate::host::lookout::{Lookout, Preparation};
 use crate::host::store::Outcome;
 use crate::inventory::{Fru, Inventory, Unread};
 use crate::kubelet::service::Streams;
+use crate::metrics::{CdiWrite, Meter};
 use crate::offer;
 use crate::pci::PciAddress;
 use crate::snapshot::Snapshot;
@@ -38,6 +39,7 @@ pub struct Publisher {
     blind: Option<String>,
     interfaces: BTreeSet<String>,
     told: Told,
+    meter: Meter,
 }
 
 /// What the log has been told already, so that nothing is said twice.
@@ -56,6 +58,7 @@ impl Publisher {
         cdi: CdiDirectory,
         strategy: Strategy,
         streams: Arc<watch::Sender<Streams>>,
+        meter: Meter,
     ) -> Self {
         Self {
             lookout,
@@ -69,6 +72,7 @@ impl Publisher {
             blind: None,
             interfaces: BTreeSet::new(),
             told: Told::default(),
+            meter,
         }
     }
 
@@ -90,7 +94,7 @@ impl Publisher {
     /// Looks at the node and publishes what has changed; `prepare` comes before the look. Returns whether the CDI file was
     /// written, and its directory possibly made.
     pub async fn refresh(&mut self, prepare: &Preparation) -> bool {
-        match self.lookout.look(prepare).await {
+        let written = match self.lookout.look(prepare).await {
             Ok(inventory) => {
                 if self.blind.take().is_some() {
                     tracing::info!("the node can be looked at again");
@@ -106,7 +110,9 @@ impl Publisher {
                 self.cannot_look(unread.to_string());
                 false
             }
-        }
+        };
+        self.meter.current(self.blind.is_none(), self.write_error.is_none());
+        written
     }
 
     /// What was published stays: that we see nothing does not mean that there is nothing.
@@ -128,6 +134,7 @@ impl Publisher {
             next.trust_only(self.on_disk.as_ref());
         }
         self.told.tell(inventory, &next);
+        self.meter.published(inventory, &next);
         self.send(next);
         written
     }
@@ -168,9 +175,16 @@ impl Publisher {
                 match outcome {
                     Outcome::Written if spec.is_some() && spec == self.on_disk => {
                         tracing::warn!("restored {}: somebody had changed or removed it", file.display());
+                        self.meter.cdi(CdiWrite::Restored);
                     }
-                    Outcome::Written => tracing::info!("wrote {}", file.display()),
-                    Outcome::Removed => tracing::info!("removed {}: no NIC is usable", file.display()),
+                    Outcome::Written => {
+                        tracing::info!("wrote {}", file.display());
+                        self.meter.cdi(CdiWrite::Written);
+                    }
+                    Outcome::Removed => {
+                        tracing::info!("removed {}: no NIC is usable", file.display());
+                        self.meter.cdi(CdiWrite::Removed);
+                    }
                     Outcome::Unchanged | Outcome::Absent => {}
                 }
                 self.on_disk = spec;
@@ -179,6 +193,7 @@ impl Publisher {
             }
             Err(error) => {
                 let error = format!("{error:#}");
+                self.meter.cdi(CdiWrite::Failed);
                 if self.write_error.as_ref() != Some(&error) {
                     tracing::error!("the CDI file stays as it was: {error}");
                 }

@@ -13,6 +13,7 @@ use crate::host::events::{Content, Events};
 use crate::host::libraries;
 use crate::host::lookout::Preparation;
 use crate::host::roots::Roots;
+use crate::metrics::Meter;
 use crate::rate_limit::RateLimit;
 use crate::settle::Settle;
 use crate::trigger::Trigger;
@@ -40,6 +41,7 @@ pub struct Rounds {
     cdi_dir: PathBuf,
     beat: watch::Sender<()>,
     overflows: RateLimit,
+    meter: Meter,
 }
 
 /// What the loop listens to beside the node's events.
@@ -55,7 +57,7 @@ pub struct Asked {
 
 impl Rounds {
     /// Looks at nothing yet.
-    pub fn new(publisher: Publisher, roots: Roots, cdi_dir: PathBuf, asked: Asked) -> Self {
+    pub fn new(publisher: Publisher, roots: Roots, cdi_dir: PathBuf, asked: Asked, meter: Meter) -> Self {
         let now = Instant::now();
         Self {
             publisher,
@@ -70,6 +72,7 @@ impl Rounds {
             cdi_dir,
             beat: watch::Sender::default(),
             overflows: RateLimit::new(1, OVERFLOWS),
+            meter,
         }
     }
 
@@ -87,6 +90,7 @@ impl Rounds {
         let has_written = self.publisher.refresh(&prepare).await;
         self.events.follow(self.publisher.interfaces());
         self.looked = Instant::now();
+        self.meter.looked(self.looked - began, self.events.heard());
         tracing::debug!("looked at the node in {} us", (self.looked - began).as_micros());
         if has_written {
             // A directory that was made is not watched yet: somebody may have changed the file since.
@@ -120,6 +124,7 @@ impl Rounds {
 
     fn note(&mut self, trigger: &Trigger) {
         tracing::debug!("trigger: {trigger}");
+        self.meter.triggered(trigger);
         if matches!(trigger, Trigger::Overflow(_)) && self.overflows.say(self.began.elapsed()).is_some() {
             tracing::warn!("{trigger}: some are lost, so the node is looked at");
         }

@@ -15,4 +15,5 @@ pub mod scan;
 pub mod spec_files;
 pub mod store;
 pub mod temporary;
+pub mod unix_socket;
 pub mod watch;

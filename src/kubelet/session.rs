@@ -17,9 +17,11 @@ use super::backoff::Backoff;
 use super::pb::device_plugin_server::DevicePluginServer;
 use super::registration::{Epoch, register};
 use super::service::{PluginService, Streams};
-use super::socket::OwnSocket;
+use super::socket;
 use crate::allocate::Strategy;
+use crate::host::unix_socket::OwnSocket;
 use crate::host::watch::DirectoryWatch;
+use crate::metrics::ResourceMeter;
 use crate::resource::ResourceName;
 use crate::snapshot::Snapshot;
 
@@ -43,6 +45,8 @@ pub struct Session {
     pub streams: Arc<watch::Sender<Streams>>,
     /// Changes now and then: the time to look at what may have happened without an event.
     pub beat: watch::Receiver<()>,
+    /// Counts.
+    pub meter: ResourceMeter,
 }
 
 /// Why a registration is over.
@@ -89,6 +93,7 @@ impl Session {
             let Some((ended, was_live)) = self.live(epoch, count, &mut kubelet_dir, &mut stopping).await else {
                 return;
             };
+            self.meter.ended(was_live);
             if was_live {
                 backoff.reset();
                 last_reason.clear();
@@ -170,6 +175,7 @@ impl Session {
             return Ended::NoStream;
         }
         *was_live = true;
+        self.meter.registered();
         tracing::info!(resource = %self.resource, socket = socket.file_name(), "registered with kubelet");
         loop {
             // Looked at first: kubelet may have removed the socket while it answered.
@@ -197,7 +203,7 @@ struct RunningServer {
 
 impl RunningServer {
     fn start(session: &Session, count: u64) -> io::Result<Self> {
-        let (socket, listener) = OwnSocket::bind(&session.kubelet_dir, &session.resource, count)?;
+        let (socket, listener) = socket::bind(&session.kubelet_dir, &session.resource, count)?;
         let (closing, mut close) = watch::channel(false);
         let (end, ended) = watch::channel(false);
         let service = PluginService {
@@ -206,6 +212,7 @@ impl RunningServer {
             snapshots: session.snapshots.clone(),
             streams: Arc::clone(&session.streams),
             closing: close.clone(),
+            meter: session.meter.clone(),
         };
         let task = tokio::spawn(async move {
             let told_to_close = async move { drop(close.wait_for(|closing| *closing).await) };
