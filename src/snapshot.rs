@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::cdi::model::{ContainerEdits, Spec};
 use crate::cdi::render::{self, Policy};
-use crate::health::{self, Check, Condition, Verdict};
+use crate::health::{self, Check, Condition, Health, Held, Verdict};
 use crate::inventory::{Inventory, Nic};
 use crate::offer;
 use crate::pci::PciAddress;
@@ -23,8 +23,10 @@ pub struct Snapshot {
 /// A NIC on offer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
-    /// Every condition, with its reason.
+    /// Every condition as published, with its reason.
     pub conditions: Vec<Condition>,
+    /// Conditions that have changed and wait for their hold time.
+    pub held: Vec<Held>,
     /// NUMA node, where the firmware names one.
     pub numa_node: Option<u32>,
     /// Root of the PCIe hierarchy, where it is known.
@@ -45,9 +47,10 @@ pub struct ListedDevice {
 }
 
 impl Device {
-    fn of(nic: &Nic) -> Self {
+    fn of(nic: &Nic, health: Health) -> Self {
         Self {
-            conditions: health::assess(nic),
+            conditions: health.conditions,
+            held: health.held,
             numa_node: nic.numa_node.clone().ok().flatten(),
             pcie_root: nic.pcie_root.clone().ok(),
             edits: render::device_edits(nic),
@@ -64,17 +67,19 @@ impl Device {
             check,
             verdict: Verdict::Fail,
             reason: reason.to_owned(),
+            evidence: Vec::new(),
         });
     }
 }
 
 impl Snapshot {
-    /// The state that follows from a scan.
-    pub fn of(inventory: &Inventory, policy: &Policy) -> Self {
+    /// The state that follows from a scan and the health of its NICs.
+    pub fn of(inventory: &Inventory, policy: &Policy, mut health: BTreeMap<PciAddress, Health>) -> Self {
+        let device = |nic: &Nic| Some((nic.address, Device::of(nic, health.remove(&nic.address)?)));
         let on_offer = inventory.nics.iter().filter(|nic| offer::withheld(nic).is_none());
         Self {
             generation: 0,
-            devices: on_offer.map(|nic| (nic.address, Device::of(nic))).collect(),
+            devices: on_offer.filter_map(device).collect(),
             common: render::common_edits(inventory, policy),
         }
     }

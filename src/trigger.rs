@@ -26,6 +26,8 @@ pub enum Trigger {
     News,
     /// The slow poll.
     Pulse,
+    /// News of a NIC's health has been held back for long enough.
+    Held,
     /// We have written the CDI file: is it still so?
     Written,
     /// What went wrong before is tried again.
@@ -34,8 +36,8 @@ pub enum Trigger {
 
 impl Trigger {
     /// Every [`kind`](Self::kind).
-    pub const KINDS: [&'static str; 10] = [
-        "uevent", "link", "files", "overflow", "source", "hangup", "news", "pulse", "written", "retry",
+    pub const KINDS: [&'static str; 11] = [
+        "uevent", "link", "files", "overflow", "source", "hangup", "news", "pulse", "held", "written", "retry",
     ];
 
     /// A short name for counting.
@@ -49,6 +51,7 @@ impl Trigger {
             Self::Hangup => "hangup",
             Self::News => "news",
             Self::Pulse => "pulse",
+            Self::Held => "held",
             Self::Written => "written",
             Self::Retry => "retry",
         }
@@ -66,6 +69,7 @@ impl fmt::Display for Trigger {
             Self::Hangup => f.write_str("SIGHUP"),
             Self::News => f.write_str("news of an earlier look"),
             Self::Pulse => f.write_str("slow poll"),
+            Self::Held => f.write_str("held news is due"),
             Self::Written => f.write_str("our own write"),
             Self::Retry => f.write_str("another try"),
         }

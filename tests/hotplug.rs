@@ -58,7 +58,7 @@ impl Rig {
             ..RootArgs::default()
         });
         let inventory = Scanner::new(roots.unwrap(), Libraries::Listed).scan().unwrap();
-        let listing = Snapshot::of(&inventory, &Policy::default()).listing();
+        let listing = common::snapshot(&inventory).listing();
         listing.into_iter().map(|device| (device.id, device.healthy)).collect()
     }
 

@@ -342,7 +342,7 @@ impl Bench {
         if let Some(spec) = &spec {
             check_spec(spec);
         }
-        let listing = Snapshot::of(inventory, &Policy::default()).listing();
+        let listing = common::snapshot(inventory).listing();
         check_listing(&listing);
         if strict {
             self.check_neighbours(inventory, spec.as_ref(), &listing);

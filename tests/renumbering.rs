@@ -71,6 +71,7 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
     let streams = Arc::default();
     let mut publisher = Publisher::new(
         Lookout::new(Scanner::new(roots, Libraries::None), || {}),
+        Judge::new(HealthPolicy::default(), folder.path()),
         Policy::default(),
         CdiDirectory {
             path: folder.path().join("cdi"),

@@ -1,9 +1,11 @@
 //! The daemon: one task owns the state, everybody else holds a read-only snapshot.
 
 mod args;
+mod judge;
 mod publisher;
 mod rounds;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,9 +15,12 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 pub use self::args::RunArgs;
+pub use self::judge::Judge;
 pub use self::publisher::Publisher;
 use self::rounds::{Asked, Rounds};
 use crate::export::{Exporter, StaleNames};
+use crate::health::HealthPolicy;
+use crate::host::cordons;
 use crate::host::libraries::Libraries;
 use crate::host::lock::InstanceLock;
 use crate::host::lookout::Lookout;
@@ -55,9 +60,11 @@ async fn serve(args: RunArgs, roots: Roots, policy: crate::cdi::render::Policy) 
         pulse: args.pulse(),
     };
     let meter = meter(&args);
+    let run_dir = args.run_dir();
     let streams = Arc::new(watch::Sender::new(Streams::default()));
     let publisher = Publisher::new(
-        lookout(&roots, libraries, &asked.news),
+        lookout(&roots, libraries, &run_dir, &asked.news),
+        Judge::new(HealthPolicy::default(), &run_dir),
         policy,
         args.cdi_directory(),
         args.strategy(),
@@ -69,7 +76,14 @@ async fn serve(args: RunArgs, roots: Roots, policy: crate::cdi::render::Policy) 
         roots: roots.clone(),
         cdi_dir: args.cdi_directory().path,
     };
-    let mut rounds = Rounds::new(publisher, roots, args.cdi_directory().path, asked, meter.clone());
+    let mut rounds = Rounds::new(
+        publisher,
+        roots,
+        args.cdi_directory().path,
+        cordons::directory(&run_dir),
+        asked,
+        meter.clone(),
+    );
     tokio::select! {
         () = rounds.look() => {}
         () = signals.terminated() => return Ok(()),
@@ -116,12 +130,12 @@ async fn show(exporter: Option<Exporter>, stopping: watch::Receiver<bool>) -> Jo
     tokio::spawn(exporter.run(stopping))
 }
 
-fn lookout(roots: &Roots, libraries: Libraries, news: &Arc<Notify>) -> Lookout {
+fn lookout(roots: &Roots, libraries: Libraries, run_dir: &Path, news: &Arc<Notify>) -> Lookout {
     let notify = |news: &Arc<Notify>| {
         let news = Arc::clone(news);
         move || news.notify_one()
     };
-    let scanner = Scanner::with_fru_texts(roots.clone(), libraries, notify(news));
+    let scanner = Scanner::new(roots.clone(), libraries).for_daemon(cordons::directory(run_dir), notify(news));
     Lookout::new(scanner, notify(news))
 }
 

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use super::judge::Judge;
 use crate::allocate::Strategy;
 use crate::cdi::model::Spec;
 use crate::cdi::render::{self, Policy};
-use crate::health::{Condition, Verdict};
+use crate::health::{Check, Condition, Verdict};
 use crate::host::cdi_directory::CdiDirectory;
 use crate::host::lookout::{Lookout, Preparation};
 use crate::host::store::Outcome;
@@ -29,6 +30,7 @@ const DELIVERY_DEADLINE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Publisher {
     lookout: Lookout,
+    judge: Judge,
     policy: Policy,
     cdi: CdiDirectory,
     strategy: Strategy,
@@ -48,12 +50,14 @@ struct Told {
     nics: BTreeMap<PciAddress, String>,
     cards: BTreeMap<PciAddress, Fru>,
     problems: Vec<Unread>,
+    warnings: BTreeSet<(PciAddress, Check)>,
 }
 
 impl Publisher {
     /// Nothing is published before the first [`refresh`](Self::refresh).
     pub fn new(
         lookout: Lookout,
+        judge: Judge,
         policy: Policy,
         cdi: CdiDirectory,
         strategy: Strategy,
@@ -62,6 +66,7 @@ impl Publisher {
     ) -> Self {
         Self {
             lookout,
+            judge,
             policy,
             cdi,
             strategy,
@@ -84,6 +89,11 @@ impl Publisher {
     /// Whether the last scan could look and the CDI file says what it saw; else it is worth another try.
     pub fn is_current(&self) -> bool {
         self.write_error.is_none() && self.blind.is_none()
+    }
+
+    /// When something is to be published without a trigger; then the node is to be looked at. None while that is in vain.
+    pub fn due(&self) -> Option<Instant> {
+        self.judge.due().filter(|_| self.blind.is_none())
     }
 
     /// The network interfaces of the NICs, as of the last look.
@@ -124,7 +134,7 @@ impl Publisher {
     }
 
     async fn publish(&mut self, inventory: &Inventory) -> bool {
-        let mut next = Snapshot::of(inventory, &self.policy);
+        let mut next = Snapshot::of(inventory, &self.policy, self.judge.judge(&inventory.nics));
         let between = self.snapshots.borrow().on_the_way_to(&next);
         if self.send(between) {
             self.delivered().await;
@@ -136,6 +146,7 @@ impl Publisher {
         self.told.tell(inventory, &next);
         self.meter.published(inventory, &next);
         self.send(next);
+        self.judge.keep().await;
         written
     }
 
@@ -246,6 +257,24 @@ impl Told {
             tracing::warn!(nic = %gone, "gone");
         }
         self.nics = nics;
+        self.tell_warnings(next);
+    }
+
+    /// Of a NIC that is unhealthy, the line about that says enough.
+    fn tell_warnings(&mut self, next: &Snapshot) {
+        self.warnings.retain(|(address, _)| next.devices.contains_key(address));
+        for (nic, device) in &next.devices {
+            for condition in &device.conditions {
+                let warning = (*nic, condition.check);
+                if condition.verdict == Verdict::Warn && device.is_healthy() {
+                    if self.warnings.insert(warning) {
+                        tracing::warn!(%nic, "warning: {condition}");
+                    }
+                } else if !condition.verdict.is_bad() && self.warnings.remove(&warning) {
+                    tracing::info!(%nic, "no warning any more: {condition}");
+                }
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The daemon's loop: wait for a trigger, let the others settle, look, publish; again.
 
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +40,7 @@ pub struct Rounds {
     news: Arc<Notify>,
     roots: Roots,
     cdi_dir: PathBuf,
+    cordons: PathBuf,
     beat: watch::Sender<()>,
     overflows: RateLimit,
     meter: Meter,
@@ -57,7 +59,14 @@ pub struct Asked {
 
 impl Rounds {
     /// Looks at nothing yet.
-    pub fn new(publisher: Publisher, roots: Roots, cdi_dir: PathBuf, asked: Asked, meter: Meter) -> Self {
+    pub fn new(
+        publisher: Publisher,
+        roots: Roots,
+        cdi_dir: PathBuf,
+        cordons: PathBuf,
+        asked: Asked,
+        meter: Meter,
+    ) -> Self {
         let now = Instant::now();
         Self {
             publisher,
@@ -70,6 +79,7 @@ impl Rounds {
             news: asked.news,
             roots,
             cdi_dir,
+            cordons,
             beat: watch::Sender::default(),
             overflows: RateLimit::new(1, OVERFLOWS),
             meter,
@@ -106,6 +116,7 @@ impl Rounds {
             let due = self.settle.due().map(|due| self.began + due);
             let pulse = self.pulse.map(|pulse| self.looked + pulse);
             let retry = (!self.publisher.is_current()).then(|| self.looked + RETRY);
+            let held = self.publisher.due();
             let trigger = tokio::select! {
                 () = at(due) => {
                     self.look().await;
@@ -115,6 +126,7 @@ impl Rounds {
                 _ = self.hangup.recv() => Trigger::Hangup,
                 () = self.news.notified() => Trigger::News,
                 () = at(pulse), if due.is_none() => Trigger::Pulse,
+                () = at(held), if due.is_none() => Trigger::Held,
                 () = at(retry), if due.is_none() => Trigger::Retry,
             };
             self.note(&trigger);
@@ -135,12 +147,15 @@ impl Rounds {
         let Some(watcher) = self.events.prepare() else {
             return Arc::new(|| {});
         };
-        let (roots, cdi_dir) = (self.roots.clone(), self.cdi_dir.clone());
+        let (roots, cdi_dir, cordons) = (self.roots.clone(), self.cdi_dir.clone(), self.cordons.clone());
         Arc::new(move || {
             let libraries = libraries::places(&roots).into_iter();
             let mut places: Vec<_> = libraries.map(|place| (place, Content::Libraries)).collect();
             places.push((roots.here(&roots.dev), Content::Nodes));
             places.push((cdi_dir.clone(), Content::Specs));
+            // So that it can be watched before an admin needs it.
+            let _ = fs::create_dir(&cordons);
+            places.push((cordons.clone(), Content::Cordons));
             watcher.clone().watch(&places);
         })
     }

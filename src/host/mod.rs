@@ -1,7 +1,9 @@
 //! The node: everything that touches its files. Each file owns one kind of outside.
 
+pub mod attributes;
 pub mod cdi_directory;
 pub mod closure;
+pub mod cordons;
 pub mod elf;
 pub mod events;
 pub mod fru;
@@ -10,6 +12,7 @@ pub mod ld_cache;
 pub mod libraries;
 pub mod lock;
 pub mod lookout;
+pub mod memory;
 pub mod roots;
 pub mod scan;
 pub mod spec_files;

@@ -10,6 +10,9 @@ use prometheus_client::metrics::{MetricType, TypedMetric};
 /// `Content-Type` of the text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// Name without the common prefix, help and kind of a family.
+pub type Family = (&'static str, &'static str, MetricType);
+
 /// Names and values of a series' labels. No value is of an unbounded set.
 pub type Labels = Vec<(&'static str, String)>;
 
@@ -42,7 +45,7 @@ impl EncodeMetric for Total {
 /// Writes one family whose series are made anew each time.
 pub fn family(
     encoder: &mut DescriptorEncoder,
-    (name, help, kind): (&str, &str, MetricType),
+    (name, help, kind): Family,
     series: impl IntoIterator<Item = (Labels, u64)>,
 ) -> fmt::Result {
     let mut encoder = encoder.encode_descriptor(name, &format!("{help}."), None, kind)?;

@@ -1,7 +1,7 @@
 //! What leaves the daemon about each NIC, for metrics, labels and device-info files. Pure.
 
 use crate::health::{Check, Verdict};
-use crate::inventory::{Function, Generation, Inventory, Nic};
+use crate::inventory::{Function, Generation, Inventory, Nic, Reading};
 use crate::pci::PciAddress;
 use crate::snapshot::Snapshot;
 
@@ -31,6 +31,12 @@ pub struct NicView {
     pub state: State,
     /// Every condition that was judged.
     pub conditions: Vec<(Check, Verdict)>,
+    /// Uncorrectable PCIe errors as the driver counts them.
+    pub pcie_uncorrectable_errors: Option<u64>,
+    /// Fatal PCIe errors as the kernel counts them.
+    pub pcie_fatal_errors: Option<u64>,
+    /// Unix seconds of the last automatic restart of the fabric link.
+    pub last_link_restart: Option<u64>,
 }
 
 /// Whether pods may get a NIC.
@@ -71,6 +77,9 @@ impl NicView {
                 Ok(Some(netdev)) => netdev.name.clone(),
                 _ => String::new(),
             },
+            pcie_uncorrectable_errors: nic.pcie_uncorrectable_errors.clone().ok(),
+            pcie_fatal_errors: nic.aer_fatal_errors.clone().ok(),
+            last_link_restart: last(&nic.link_restarts),
             driver_revision: nic.driver_revision.clone().ok(),
             state: match device {
                 Some(device) if device.is_healthy() => State::Healthy,
@@ -83,4 +92,10 @@ impl NicView {
                 .collect(),
         }
     }
+}
+
+/// The ring of restarts holds 0 where it is unused.
+fn last(restarts: &Reading<Vec<u64>>) -> Option<u64> {
+    let times = restarts.iter().flatten();
+    times.copied().filter(|time| *time > 0).max()
 }
