@@ -20,7 +20,7 @@ TYPOS_VERSION := 1.52.0
 
 PROGRAMS := cxi-device-plugin cxi-cdi-generator
 SIM := $(TARGET)/debug/cxi-sim
-SHELL_SCRIPTS := .ci/run tests/bench/run tests/e2e/run tests/e2e/lib.sh tests/e2e/podman tests/e2e/images tests/e2e/vm \
+SHELL_SCRIPTS := .ci/run tests/bench/run tests/e2e/run tests/e2e/lib.sh tests/e2e/podman tests/e2e/images tests/e2e/metrics tests/e2e/vm \
 	tests/vm/run tests/vm/image.sh $(wildcard tests/vm/guest/*.sh) tests/vm/guest/run tests/vm/guest/init
 
 export PATH := $(TOOLS)/bin:$(PATH)
