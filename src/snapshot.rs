@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::allocate::Strategy;
 use crate::cdi::model::{ContainerEdits, Spec};
 use crate::cdi::render::{self, Policy};
 use crate::health::{self, Check, Condition, Health, Held, Verdict};
 use crate::inventory::{Inventory, Nic};
-use crate::offer;
 use crate::pci::PciAddress;
 
 /// One published state. Never changed, only replaced.
@@ -18,6 +18,8 @@ pub struct Snapshot {
     pub devices: BTreeMap<PciAddress, Device>,
     /// What every container with a NIC gets.
     pub common: ContainerEdits,
+    /// How containers get it.
+    pub strategy: Strategy,
 }
 
 /// A NIC on offer.
@@ -76,11 +78,15 @@ impl Snapshot {
     /// The state that follows from a scan and the health of its NICs.
     pub fn of(inventory: &Inventory, policy: &Policy, mut health: BTreeMap<PciAddress, Health>) -> Self {
         let device = |nic: &Nic| Some((nic.address, Device::of(nic, health.remove(&nic.address)?)));
-        let on_offer = inventory.nics.iter().filter(|nic| offer::withheld(nic).is_none());
+        let on_offer = inventory
+            .nics
+            .iter()
+            .filter(|nic| policy.selection.withheld(nic).is_none());
         Self {
             generation: 0,
             devices: on_offer.filter_map(device).collect(),
             common: render::common_edits(inventory, policy),
+            strategy: policy.strategy,
         }
     }
 
@@ -100,6 +106,7 @@ impl Snapshot {
     /// hears of it before the CDI file changes, and of `next` afterwards.
     pub fn on_the_way_to(&self, next: &Self) -> Self {
         let mut between = next.clone();
+        between.strategy = self.strategy;
         between.devices.retain(|address, _| self.devices.contains_key(address));
         for (address, device) in &mut between.devices {
             if device.is_healthy() && !self.devices.get(address).is_some_and(Device::is_healthy) {

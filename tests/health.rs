@@ -4,10 +4,9 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
+use common::changes::Change;
 use cxi_device_plugin::health::memory::Memory;
 use cxi_device_plugin::health::{self, Action, Check, Condition, HealthPolicy, Verdict};
 use cxi_device_plugin::host::cordons;
@@ -19,31 +18,6 @@ use cxi_sim::node::Node;
 
 /// The time of day of every look.
 const NOW: u64 = 1_800_000_000;
-
-/// What is done to the only NIC of a node.
-#[derive(Debug)]
-enum Change {
-    /// An attribute gets another value.
-    Set(&'static str, &'static [u8]),
-    /// An attribute, or a link, is gone.
-    Unset(&'static str),
-    /// The link `driver` names another one.
-    Driver(&'static str),
-    /// A file of the node outside the NIC's directory is gone.
-    Remove(&'static str),
-    /// The fabric link goes down.
-    LinkDown,
-    /// An admin takes it out of use.
-    Cordon(&'static str),
-    /// Something else is where an admin's order would be.
-    CordonDirectory,
-    /// The link has restarted so many seconds ago, each in an entry of its own.
-    Restarts(&'static [u64]),
-    /// The driver is bound anew.
-    Rebind,
-    /// Someone looks; what that look found is remembered.
-    Look,
-}
 
 use Change::{Cordon, CordonDirectory, Driver, LinkDown, Look, Rebind, Remove, Restarts, Set, Unset};
 use Check::{
@@ -266,8 +240,8 @@ const UNCORRECTABLE_3: Change = Set("properties/pcie_uncorr_err", b"3\n");
 const NO_HANDLER: Change = Set("properties/pct_eq", b"0\n");
 const HANDLER: Change = Set("properties/pct_eq", b"7\n");
 
-fn cordons(node: &Node) -> PathBuf {
-    cordons::directory(&node.root().join("run/cxi-device-plugin"))
+fn run_dir(node: &Node) -> PathBuf {
+    node.root().join("run/cxi-device-plugin")
 }
 
 fn scan(node: &Node) -> Inventory {
@@ -275,40 +249,8 @@ fn scan(node: &Node) -> Inventory {
         prefix: Some(node.root().to_owned()),
         ..RootArgs::default()
     });
-    let scanner = Scanner::new(roots.unwrap(), Libraries::None).for_daemon(cordons(node), || {});
+    let scanner = Scanner::new(roots.unwrap(), Libraries::None).for_daemon(cordons::directory(&run_dir(node)), || {});
     scanner.scan().unwrap()
-}
-
-fn make(change: &Change, node: &Node, pci: &str) {
-    let sys = node.root().join("sys");
-    match change {
-        Set(attribute, value) => node.set(pci, attribute, value).unwrap(),
-        Unset(attribute) => node.unset(pci, attribute).unwrap(),
-        Driver(name) => {
-            node.unset(pci, "driver").unwrap();
-            let link = sys.join("bus/pci/devices").join(pci).join("driver");
-            symlink(format!("../../../../bus/pci/drivers/{name}"), link).unwrap();
-        }
-        Remove(path) => fs::remove_file(node.root().join(path)).unwrap(),
-        LinkDown => node.link(pci, false).unwrap(),
-        Cordon(reason) => {
-            fs::create_dir_all(cordons(node)).unwrap();
-            fs::write(cordons(node).join(pci), reason).unwrap();
-        }
-        CordonDirectory => fs::create_dir_all(cordons(node).join(pci)).unwrap(),
-        Restarts(ago) => {
-            for (entry, ago) in ago.iter().enumerate() {
-                let value = format!("{}\n", NOW - ago);
-                node.set(pci, &format!("link_restarts/time_{entry}"), value.as_bytes())
-                    .unwrap();
-            }
-        }
-        Rebind => {
-            node.unbind(pci).unwrap();
-            node.bind(pci).unwrap();
-        }
-        Look => {}
-    }
 }
 
 fn only(inventory: Inventory) -> Nic {
@@ -322,7 +264,7 @@ fn conditions((spec, changes, ..): &Row, policy: &HealthPolicy) -> Vec<Condition
     let pci = node.nics().unwrap().remove(0).pci;
     let mut memory = Memory::default();
     for change in *changes {
-        make(change, &node, &pci);
+        change.make(&node, &run_dir(&node), &pci, NOW);
         if matches!(change, Look) {
             memory.note(&only(scan(&node)));
         }

@@ -46,13 +46,9 @@ impl Shown<'_> {
     }
 
     fn start_with(&self, places: &[(&str, PathBuf)]) -> Daemon {
-        let mut flags = Vec::new();
-        for (key, place) in places {
-            flags.push(format!("--{}", key.replace('_', "-")));
-            flags.push(place.to_str().unwrap().to_owned());
-        }
-        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-        self.0.start(&flags)
+        let keys = places.iter().map(|(key, place)| format!("{key} = {place:?}\n"));
+        self.0.configure(&format!("[export]\n{}", keys.collect::<String>()));
+        self.0.start(&[])
     }
 
     fn scrape(&self) -> Samples {
@@ -380,7 +376,7 @@ fn a_textfile_that_nobody_would_read_is_refused() {
     let host = Host::new(&nics(1));
     let mut daemon = Shown(&host).start_with(&[("textfile", host.path("cxi.txt"))]);
     assert_eq!(daemon.wait().code(), Some(78));
-    assert!(daemon.log().contains("must end in .prom"), "{}", daemon.log());
+    assert!(daemon.log().contains("names end in .prom"), "{}", daemon.log());
 }
 
 #[test]
@@ -401,7 +397,7 @@ fn labels_and_device_info_say_what_the_node_has() {
     }
     let daemon = shown.start();
     let text = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
-    until(|| text(shown.device_info(B)) != "", || daemon.log());
+    until(|| !text(shown.device_info(B)).is_empty(), || daemon.log());
     assert_eq!(
         text(shown.device_info(A)),
         format!("{{\"type\":\"pci\",\"version\":\"1.1.0\",\"pci\":{{\"pci-address\":\"{A}\"}}}}\n")

@@ -41,6 +41,11 @@ impl Judge {
         }
     }
 
+    /// From now on by this policy.
+    pub fn set_policy(&mut self, policy: HealthPolicy) {
+        self.engine.set_policy(policy);
+    }
+
     /// The health of these NICs, which are all there are now.
     pub fn judge(&mut self, nics: &[Nic]) -> BTreeMap<PciAddress, Health> {
         let time_of_day = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);

@@ -12,14 +12,16 @@ use super::judge::Judge;
 use crate::allocate::Strategy;
 use crate::cdi::model::Spec;
 use crate::cdi::render::{self, Policy};
+use crate::config::Settings;
 use crate::health::{Check, Condition, Verdict};
 use crate::host::cdi_directory::CdiDirectory;
 use crate::host::lookout::{Lookout, Preparation};
+use crate::host::scan::Wanted;
 use crate::host::store::Outcome;
 use crate::inventory::{Fru, Inventory, Unread};
 use crate::kubelet::service::Streams;
+use crate::message_id;
 use crate::metrics::{CdiWrite, Meter};
-use crate::offer;
 use crate::pci::PciAddress;
 use crate::snapshot::Snapshot;
 
@@ -33,7 +35,6 @@ pub struct Publisher {
     judge: Judge,
     policy: Policy,
     cdi: CdiDirectory,
-    strategy: Strategy,
     streams: Arc<watch::Sender<Streams>>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     on_disk: Option<Spec>,
@@ -55,21 +56,12 @@ struct Told {
 
 impl Publisher {
     /// Nothing is published before the first [`refresh`](Self::refresh).
-    pub fn new(
-        lookout: Lookout,
-        judge: Judge,
-        policy: Policy,
-        cdi: CdiDirectory,
-        strategy: Strategy,
-        streams: Arc<watch::Sender<Streams>>,
-        meter: Meter,
-    ) -> Self {
+    pub fn new(lookout: Lookout, settings: &Settings, streams: Arc<watch::Sender<Streams>>, meter: Meter) -> Self {
         Self {
             lookout,
-            judge,
-            policy,
-            cdi,
-            strategy,
+            judge: Judge::new(settings.health.policy.clone(), &settings.daemon.run_dir),
+            policy: settings.policy(),
+            cdi: cdi_directory(settings),
             streams,
             snapshots: watch::Sender::default(),
             on_disk: None,
@@ -79,6 +71,14 @@ impl Publisher {
             told: Told::default(),
             meter,
         }
+    }
+
+    /// From the next look on, these settings count.
+    pub fn adopt(&mut self, settings: &Settings) {
+        self.lookout.adopt(Wanted::by(settings));
+        self.judge.set_policy(settings.health.policy.clone());
+        self.policy = settings.policy();
+        self.cdi = cdi_directory(settings);
     }
 
     /// What is published, now and later.
@@ -128,7 +128,11 @@ impl Publisher {
     /// What was published stays: that we see nothing does not mean that there is nothing.
     fn cannot_look(&mut self, reason: String) {
         if self.blind.as_ref() != Some(&reason) {
-            tracing::error!("cannot look for NICs, so all stays as it was: {reason}");
+            tracing::error!(
+                message_id = message_id::NODE_UNREADABLE,
+                reason,
+                "cannot look for NICs, so all stays as it was: {reason}"
+            );
         }
         self.blind = Some(reason);
     }
@@ -140,10 +144,10 @@ impl Publisher {
             self.delivered().await;
         }
         let written = self.write(render::spec(inventory, &self.policy)).await;
-        if self.strategy == Strategy::Cdi {
+        if self.policy.strategy == Strategy::Cdi {
             next.trust_only(self.on_disk.as_ref());
         }
-        self.told.tell(inventory, &next);
+        self.told.tell(inventory, &self.policy, &next);
         self.meter.published(inventory, &next);
         self.send(next);
         self.judge.keep().await;
@@ -183,17 +187,22 @@ impl Publisher {
         };
         match published {
             Ok(outcome) => {
+                let path = file.display();
                 match outcome {
                     Outcome::Written if spec.is_some() && spec == self.on_disk => {
-                        tracing::warn!("restored {}: somebody had changed or removed it", file.display());
+                        tracing::warn!(
+                            message_id = message_id::CDI_RESTORED,
+                            file = %path,
+                            "restored {path}: somebody had changed or removed it"
+                        );
                         self.meter.cdi(CdiWrite::Restored);
                     }
                     Outcome::Written => {
-                        tracing::info!("wrote {}", file.display());
+                        tracing::info!(message_id = message_id::CDI_WRITTEN, file = %path, "wrote {path}");
                         self.meter.cdi(CdiWrite::Written);
                     }
                     Outcome::Removed => {
-                        tracing::info!("removed {}: no NIC is usable", file.display());
+                        tracing::info!(message_id = message_id::CDI_WRITTEN, file = %path, "removed {path}: no NIC is usable");
                         self.meter.cdi(CdiWrite::Removed);
                     }
                     Outcome::Unchanged | Outcome::Absent => {}
@@ -206,7 +215,12 @@ impl Publisher {
                 let error = format!("{error:#}");
                 self.meter.cdi(CdiWrite::Failed);
                 if self.write_error.as_ref() != Some(&error) {
-                    tracing::error!("the CDI file stays as it was: {error}");
+                    tracing::error!(
+                        message_id = message_id::CDI_FAILED,
+                        file = %file.display(),
+                        reason = error,
+                        "the CDI file stays as it was: {error}"
+                    );
                 }
                 self.write_error = Some(error);
                 false
@@ -215,8 +229,15 @@ impl Publisher {
     }
 }
 
+fn cdi_directory(settings: &Settings) -> CdiDirectory {
+    CdiDirectory {
+        path: settings.cdi.dir.clone(),
+        format: settings.cdi.format,
+    }
+}
+
 impl Told {
-    fn tell(&mut self, inventory: &Inventory, next: &Snapshot) {
+    fn tell(&mut self, inventory: &Inventory, policy: &Policy, next: &Snapshot) {
         for problem in inventory
             .problems
             .iter()
@@ -227,34 +248,37 @@ impl Told {
         self.problems.clone_from(&inventory.problems);
         let mut nics = BTreeMap::new();
         for nic in &inventory.nics {
-            let state = match (offer::withheld(nic), next.devices.get(&nic.address)) {
-                (Some(reason), _) => format!("not offered: {reason}"),
-                (None, Some(device)) if device.is_healthy() => "healthy".to_owned(),
-                (None, device) => format!(
-                    "unhealthy: {}",
-                    reasons(device.map_or(&[], |device| &device.conditions))
+            let (pci, device) = (nic.address, next.devices.get(&nic.address));
+            let (message_id, state, reason) = match (policy.selection.withheld(nic), device) {
+                (Some(reason), _) => (message_id::NIC_NOT_OFFERED, "not offered", reason),
+                (None, Some(device)) if device.is_healthy() => (message_id::NIC_HEALTHY, "healthy", String::new()),
+                (None, device) => (
+                    message_id::NIC_UNHEALTHY,
+                    "unhealthy",
+                    reasons(device.map_or(&[], |device| &device.conditions)),
                 ),
             };
             let cxi = nic
                 .cxi
                 .as_ref()
                 .map_or_else(|_| "no cxi name".to_owned(), ToString::to_string);
-            let line = format!("{cxi}: {state}");
-            if self.nics.get(&nic.address) != Some(&line) {
-                match next.devices.get(&nic.address) {
-                    Some(device) if !device.is_healthy() => tracing::warn!(nic = %nic.address, "{line}"),
-                    _ => tracing::info!(nic = %nic.address, "{line}"),
+            let colon = if reason.is_empty() { "" } else { ": " };
+            let line = format!("{cxi}: {state}{colon}{reason}");
+            if self.nics.get(&pci) != Some(&line) {
+                match message_id {
+                    message_id::NIC_UNHEALTHY => tracing::warn!(message_id, nic = cxi, %pci, reason, "{line}"),
+                    _ => tracing::info!(message_id, nic = cxi, %pci, reason, "{line}"),
                 }
             }
             nics.insert(nic.address, line);
             if let Ok(fru) = &nic.fru
                 && self.cards.insert(nic.address, fru.clone()).as_ref() != Some(fru)
             {
-                tracing::info!(nic = %nic.address, "{fru}");
+                tracing::info!(message_id = message_id::NIC_CARD, pci = %nic.address, "{fru}");
             }
         }
         for gone in self.nics.keys().filter(|address| !nics.contains_key(address)) {
-            tracing::warn!(nic = %gone, "gone");
+            tracing::warn!(message_id = message_id::NIC_GONE, pci = %gone, "gone");
         }
         self.nics = nics;
         self.tell_warnings(next);

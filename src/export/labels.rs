@@ -52,8 +52,8 @@ mod tests {
 
     #[test]
     fn only_label_values_are_label_values() {
-        let long = "a".repeat(64);
-        for good in ["a", "1.2-3_4", &long[1..]] {
+        let (longest, long) = ("a".repeat(63), "a".repeat(64));
+        for good in ["a", "1.2-3_4", &longest] {
             assert!(is_label_value(good), "{good}");
         }
         for bad in ["", "-a", "a.", "a b", "a\nb", "ä", &long] {

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::complaint::Complaint;
-use super::{Exports, device_info, labels, on_disk};
+use super::{device_info, labels, on_disk};
+use crate::config::settings::Export;
 use crate::host::spec_files;
 use crate::host::store::{self, StoreError};
 use crate::metrics::view::View;
@@ -35,10 +36,10 @@ struct Places {
 
 impl NodeFiles {
     /// Nothing is written yet.
-    pub fn new(exports: &Exports, resource: ResourceName, views: watch::Receiver<Arc<View>>) -> Self {
+    pub fn new(export: &Export, resource: ResourceName, views: watch::Receiver<Arc<View>>) -> Self {
         let places = Places {
-            nfd_dir: exports.nfd_dir.clone(),
-            devinfo_dir: exports.devinfo_dir.clone(),
+            nfd_dir: export.nfd_dir.clone(),
+            devinfo_dir: export.devinfo_dir.clone(),
             resource,
         };
         Self {

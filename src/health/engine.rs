@@ -57,6 +57,14 @@ impl Engine {
         }
     }
 
+    /// From now on by this policy. What it makes of the NICs is published at once.
+    pub fn set_policy(&mut self, policy: HealthPolicy) {
+        if policy != self.policy {
+            self.policy = policy;
+            self.nics.clear();
+        }
+    }
+
     /// What is to be remembered.
     pub fn memories(&self) -> &Memories {
         &self.memories

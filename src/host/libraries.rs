@@ -6,21 +6,7 @@ use std::path::{Path, PathBuf};
 use super::roots::Roots;
 use super::{closure, elf, ld_cache};
 use crate::inventory::{Library, Unread};
-
-/// Which libraries go into containers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Libraries {
-    /// libfabric and libcxi of the host
-    #[default]
-    Listed,
-    /// These and what they need, but neither glibc's own libraries nor those that images are likely to have
-    Closure,
-    /// The same with those that images are likely to have.
-    #[value(skip)]
-    ClosureAll,
-    /// Nothing: for images that bring their own
-    None,
-}
+pub use crate::libraries::Libraries;
 
 /// A family of files that belong to one library.
 struct Family {

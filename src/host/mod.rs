@@ -3,6 +3,7 @@
 pub mod attributes;
 pub mod cdi_directory;
 pub mod closure;
+pub mod config_files;
 pub mod cordons;
 pub mod elf;
 pub mod events;
@@ -13,6 +14,7 @@ pub mod libraries;
 pub mod lock;
 pub mod lookout;
 pub mod memory;
+pub mod mounts;
 pub mod roots;
 pub mod scan;
 pub mod spec_files;

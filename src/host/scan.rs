@@ -13,23 +13,51 @@ use super::fru::FruTexts;
 use super::libraries::{self, Libraries};
 use super::lookout::Course;
 use super::roots::Roots;
+use crate::config::Settings;
 use crate::inventory::{
-    CompanionNode, Cordon, CxiName, DeviceNode, Function, Generation, Inventory, Nic, Reading, Unread,
+    Companion, CompanionNode, Cordon, CxiName, DeviceNode, Function, Generation, Inventory, Nic, Reading, Unread,
 };
 use crate::pci::PciAddress;
 
 /// All PCI functions, below sysfs.
 const PCI_FUNCTIONS: &str = "bus/pci/devices";
-/// Beside the NICs' own nodes, where the host has them.
-const COMPANIONS: [&str; 2] = ["xpmem", "gdrdrv"];
 
 /// Looks at the node. Remembers nothing but the cards' texts.
 #[derive(Debug)]
 pub struct Scanner {
     roots: Roots,
-    libraries: Libraries,
+    wanted: Wanted,
     fru: Option<FruTexts>,
     cordons: Option<PathBuf>,
+}
+
+/// What is looked for beside NICs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Which libraries.
+    pub libraries: Libraries,
+    /// Which device nodes.
+    pub companions: Vec<Companion>,
+}
+
+impl Wanted {
+    /// What these settings ask for.
+    pub fn by(settings: &Settings) -> Self {
+        Self {
+            libraries: settings.libraries(),
+            companions: settings.container.devices.clone(),
+        }
+    }
+}
+
+impl From<Libraries> for Wanted {
+    /// With the usual device nodes.
+    fn from(libraries: Libraries) -> Self {
+        Self {
+            libraries,
+            companions: Companion::usual(),
+        }
+    }
 }
 
 /// The names under which the two classes list NICs.
@@ -49,10 +77,10 @@ impl ClassEntries {
 
 impl Scanner {
     /// A scanner that leaves the cards' texts and the admin's orders alone.
-    pub fn new(roots: Roots, libraries: Libraries) -> Self {
+    pub fn new(roots: Roots, wanted: impl Into<Wanted>) -> Self {
         Self {
             roots,
-            libraries,
+            wanted: wanted.into(),
             fru: None,
             cordons: None,
         }
@@ -65,6 +93,16 @@ impl Scanner {
             fru: Some(FruTexts::new(on_news)),
             cordons: Some(cordons),
             ..self
+        }
+    }
+
+    /// The same scanner, with its memory, for something else beside NICs.
+    pub fn wanting(&self, wanted: Wanted) -> Self {
+        Self {
+            roots: self.roots.clone(),
+            wanted,
+            fru: self.fru.clone(),
+            cordons: self.cordons.clone(),
         }
     }
 
@@ -96,11 +134,12 @@ impl Scanner {
         if let Some(fru) = &self.fru {
             fru.keep_only(&classes.cxi_user);
         }
-        let libraries = libraries::find(&self.roots, self.libraries, &mut problems);
+        let libraries = libraries::find(&self.roots, self.wanted.libraries, &mut problems);
+        let companion_nodes = self.companion_nodes(&mut problems);
         let inventory = Inventory {
             nics,
             libraries,
-            companion_nodes: self.companion_nodes(),
+            companion_nodes,
             problems,
         };
         // What went away under the scan, or was out of its reach, must not look like NICs that went away.
@@ -320,14 +359,22 @@ impl Scanner {
         }
     }
 
-    fn companion_nodes(&self) -> Vec<CompanionNode> {
-        let nodes = COMPANIONS.map(|name| CompanionNode {
-            container_path: Path::new("/dev").join(name),
-            host_path: self.roots.dev.join(name),
-        });
-        let is_there = |node: &CompanionNode| {
-            fs::metadata(self.roots.here(&node.host_path)).is_ok_and(|metadata| metadata.file_type().is_char_device())
-        };
-        nodes.into_iter().filter(is_there).collect()
+    fn companion_nodes(&self, problems: &mut Vec<Unread>) -> Vec<CompanionNode> {
+        let mut nodes = Vec::new();
+        for companion in &self.wanted.companions {
+            let host_path = self.roots.dev.join(&companion.name);
+            let is_there =
+                fs::metadata(self.roots.here(&host_path)).is_ok_and(|metadata| metadata.file_type().is_char_device());
+            if is_there {
+                let container_path = companion.container_path();
+                nodes.push(CompanionNode {
+                    container_path,
+                    host_path,
+                });
+            } else if !companion.is_optional {
+                problems.push(Unread::new(host_path, "no such device node: containers go without it"));
+            }
+        }
+        nodes
     }
 }

@@ -9,18 +9,20 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::Server;
 
 use super::backoff::Backoff;
 use super::pb::device_plugin_server::DevicePluginServer;
 use super::registration::{Epoch, register};
+use super::rival::Rivals;
 use super::service::{PluginService, Streams};
 use super::socket;
-use crate::allocate::Strategy;
+use crate::host::mounts::{Mount, StaleMounts};
 use crate::host::unix_socket::OwnSocket;
 use crate::host::watch::DirectoryWatch;
+use crate::message_id;
 use crate::metrics::ResourceMeter;
 use crate::resource::ResourceName;
 use crate::snapshot::Snapshot;
@@ -35,10 +37,12 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
 pub struct Session {
     /// Kubelet's plugin directory.
     pub kubelet_dir: PathBuf,
+    /// The same directory, as it was when we started.
+    pub mount: Mount,
+    /// Whether its absence is worth a warning.
+    pub is_expected: bool,
     /// The resource to register.
     pub resource: ResourceName,
-    /// How containers get their NICs.
-    pub strategy: Strategy,
     /// What is published.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// Where the streams say how they stand.
@@ -81,19 +85,31 @@ impl fmt::Display for Ended {
 
 impl Session {
     /// Runs until `stopping` turns true; then no socket of ours is left.
-    pub async fn run(self, mut stopping: watch::Receiver<bool>) {
+    ///
+    /// # Errors
+    /// No socket can be bound before another start.
+    pub async fn run(self, mut stopping: watch::Receiver<bool>) -> Result<(), StaleMounts> {
         let mut kubelet_dir = DirectoryWatch::new(self.kubelet_dir.clone(), self.beat.clone());
         let mut backoff = Backoff::default();
         let mut last_reason = String::new();
+        let mut rivals = Rivals::default();
+        let mut lost = None;
+        let began = Instant::now();
         for count in 1.. {
             let epoch = tokio::select! {
                 epoch = self.kubelet_is_there(&mut kubelet_dir) => epoch,
-                _ = stopping.wait_for(|stopping| *stopping) => return,
+                _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
             };
             let Some((ended, was_live)) = self.live(epoch, count, &mut kubelet_dir, &mut stopping).await else {
-                return;
+                return Ok(());
             };
             self.meter.ended(was_live);
+            if matches!(ended, Ended::NotBound(_)) {
+                self.mount.check()?;
+            }
+            let is_back = was_live && lost == Some(epoch);
+            self.look_for_rivals(&mut rivals, is_back.then(|| began.elapsed()));
+            lost = matches!(ended, Ended::StreamClosed).then_some(epoch);
             if was_live {
                 backoff.reset();
                 last_reason.clear();
@@ -102,17 +118,43 @@ impl Session {
             if reason == last_reason {
                 tracing::debug!(resource = %self.resource, "not registered: {reason}");
             } else {
-                tracing::warn!(resource = %self.resource, "not registered: {reason}; trying again");
+                tracing::warn!(
+                    message_id = message_id::NOT_REGISTERED,
+                    resource = %self.resource,
+                    reason,
+                    "not registered: {reason}; trying again"
+                );
                 last_reason = reason;
             }
             let wait = backoff.next(fastrand::f64());
             tokio::select! {
                 _ = timeout(wait, self.kubelet_is_new(epoch, &mut kubelet_dir)) => {}
-                _ = stopping.wait_for(|stopping| *stopping) => return,
+                _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
             }
             if Epoch::current(&self.kubelet_dir) != Some(epoch) {
                 backoff.reset();
             }
+        }
+        Ok(())
+    }
+
+    /// Says once what points to another plugin for the same resource; `displaced` is when one and the same kubelet, having
+    /// ended our stream, took our registration again.
+    fn look_for_rivals(&self, rivals: &mut Rivals, displaced: Option<Duration>) {
+        let mut signs = rivals.sockets(&self.kubelet_dir, &self.resource);
+        signs.iter_mut().for_each(|name| name.insert_str(0, "its socket is "));
+        if displaced.is_some_and(|now| rivals.displaced(now)) {
+            signs.push("kubelet ends our stream again and again".to_owned());
+        }
+        for reason in signs {
+            tracing::error!(
+                message_id = message_id::RIVAL,
+                resource = %self.resource,
+                reason,
+                "another plugin serves {}, too ({reason}): they take the NICs from each other. Remove it; the Go plugin is a \
+                 DaemonSet",
+                self.resource
+            );
         }
     }
 
@@ -123,7 +165,13 @@ impl Session {
                 return epoch;
             }
             if !std::mem::replace(&mut waiting, true) {
-                tracing::info!("waiting for kubelet.sock in {}", self.kubelet_dir.display());
+                let place = self.kubelet_dir.display();
+                let message_id = message_id::KUBELET_AWAITED;
+                if self.is_expected {
+                    tracing::warn!(message_id, "waiting for kubelet.sock in {place}");
+                } else {
+                    tracing::info!(message_id, "waiting for kubelet.sock in {place}");
+                }
             }
             kubelet_dir.changed().await;
         }
@@ -176,7 +224,12 @@ impl Session {
         }
         *was_live = true;
         self.meter.registered();
-        tracing::info!(resource = %self.resource, socket = socket.file_name(), "registered with kubelet");
+        tracing::info!(
+            message_id = message_id::REGISTERED,
+            resource = %self.resource,
+            socket = socket.file_name(),
+            "registered with kubelet"
+        );
         loop {
             // Looked at first: kubelet may have removed the socket while it answered.
             if Epoch::current(&self.kubelet_dir).is_some_and(|current| current != epoch) {
@@ -208,7 +261,6 @@ impl RunningServer {
         let (end, ended) = watch::channel(false);
         let service = PluginService {
             resource: session.resource.clone(),
-            strategy: session.strategy,
             snapshots: session.snapshots.clone(),
             streams: Arc::clone(&session.streams),
             closing: close.clone(),

@@ -161,3 +161,38 @@ impl CdiWrite {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether somebody who waits for news would be woken; takes the news.
+    async fn is_news(meter: &Meter) -> bool {
+        tokio::select! {
+            biased;
+            () = meter.news() => true,
+            () = std::future::ready(()) => false,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_look_that_finds_nothing_new_is_no_news() {
+        let meter = Meter::on(&ResourceName::default(), 0);
+        let look = |meter: &Meter, heard: bool| {
+            meter.triggered(&Trigger::Pulse);
+            meter.published(&Inventory::default(), &Snapshot::default());
+            meter.current(true, true);
+            meter.looked(Duration::ZERO, [("uevents", heard); 4]);
+            meter.stale_names(0);
+        };
+        look(&meter, true);
+        assert!(is_news(&meter).await, "the first look");
+        look(&meter, true);
+        assert!(!is_news(&meter).await, "the same again");
+        look(&meter, false);
+        assert!(is_news(&meter).await, "a source is lost");
+        meter.resource().allocated(Duration::ZERO, true);
+        assert!(is_news(&meter).await, "an allocation");
+        assert!(!is_news(&meter).await, "it is taken");
+    }
+}

@@ -18,6 +18,8 @@ pub const A: &str = "0000:21:00.0";
 pub const B: &str = "0000:61:00.0";
 pub const C: &str = "0000:a1:00.0";
 pub const D: &str = "0000:e1:00.0";
+/// Most tests are about what is published, not about when.
+const NO_HOLD: &str = "[health]\nhold_down = \"0s\"\nhold_up = \"0s\"\n";
 /// A hang guard, far above what anything takes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -41,7 +43,9 @@ pub fn nics(count: usize) -> Vec<NicSpec> {
 impl Host {
     pub fn new(nics: &[NicSpec]) -> Self {
         let (folder, node) = super::node(nics);
-        Self { folder, node }
+        let host = Self { folder, node };
+        host.configure("");
+        host
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -82,6 +86,9 @@ impl Host {
             "CXI_ROOT",
             "RUNTIME_DIRECTORY",
             "JOURNAL_STREAM",
+            "NOTIFY_SOCKET",
+            "WATCHDOG_PID",
+            "WATCHDOG_USEC",
         ] {
             command.env_remove(variable);
         }
@@ -93,7 +100,17 @@ impl Host {
         for (flag, folder) in [("--kubelet-dir", "kubelet"), ("--cdi-dir", "cdi"), ("--run-dir", "run")] {
             command.arg(flag).arg(self.path(folder));
         }
+        command.arg("--config").arg(self.config());
         command
+    }
+
+    fn config(&self) -> PathBuf {
+        self.path("config.toml")
+    }
+
+    /// What the configuration says beside that news of a NIC's health does not wait.
+    pub fn configure(&self, text: &str) {
+        fs::write(self.config(), format!("{NO_HOLD}{text}")).unwrap();
     }
 
     pub fn start(&self, flags: &[&str]) -> Daemon {
@@ -119,7 +136,7 @@ impl Host {
         self.spawn(command)
     }
 
-    fn spawn(&self, mut command: Command) -> Daemon {
+    pub fn spawn(&self, mut command: Command) -> Daemon {
         let log = self.path("daemon.log");
         let file = File::options().create(true).append(true).open(&log).unwrap();
         let child = command.stdin(Stdio::null()).stderr(file).spawn().unwrap();
@@ -188,6 +205,22 @@ impl Daemon {
                 && !last.contains("looking at the node")
         };
         until(|| is_settled(&self.log()), || self.log());
+    }
+
+    /// Has it look, and waits until it has published what it saw.
+    pub fn look(&self) {
+        let hangups = || self.log().matches("trigger: SIGHUP").count();
+        let before = hangups();
+        self.hang_up();
+        until(|| hangups() > before, || self.log());
+        let log = || {
+            self.log()
+                .rsplit("trigger: SIGHUP")
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        until(|| log().contains("looked at the node in"), || self.log());
     }
 
     pub fn is_running(&mut self) -> bool {

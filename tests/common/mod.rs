@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "no test file uses everything")]
 
 pub mod cc;
+pub mod changes;
 pub mod daemon;
 pub mod network;
 pub mod stage;

@@ -66,20 +66,20 @@ need_packages() {
     apt_get install --no-install-recommends "${missing[@]}"
 }
 
-# debian_tree SUITE: the root tree $CACHE/debian-SUITE, kept between runs; a broken debootstrap leaves nothing that looks
-# finished. Old suites move from the mirrors to the archive.
+# debian_tree SUITE [PURPOSE PACKAGE,...]: the root tree $CACHE/debian-SUITE[-PURPOSE], kept between runs; a broken debootstrap
+# leaves nothing that looks finished. Old suites move from the mirrors to the archive.
 debian_tree() {
-    [[ -d $CACHE/debian-$1 ]] && return
+    [[ -d $CACHE/debian-$1${2:+-$2} ]] && return
     need_packages debootstrap=debootstrap
-    retry debootstrap_once "$1"
+    retry debootstrap_once "$@"
 }
 
 debootstrap_once() {
-    local tree=$CACHE/debian-$1 mirror
+    local tree=$CACHE/debian-$1${2:+-$2} mirror
     for mirror in ${DEBIAN_MIRROR:-http://deb.debian.org/debian http://archive.debian.org/debian}; do
         rm -rf "$tree.new"
         # The log is long and of interest only when it fails.
-        if debootstrap --variant=minbase "$1" "$tree.new" "$mirror" >"$CACHE/debootstrap.log" 2>&1; then
+        if debootstrap --variant=minbase ${3:+"--include=$3"} "$1" "$tree.new" "$mirror" >"$CACHE/debootstrap.log" 2>&1; then
             mv "$tree.new" "$tree"
             return
         fi
