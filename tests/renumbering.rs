@@ -144,7 +144,7 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
         answers.extend(tokio::task::spawn_blocking(|| client.join().unwrap()).await.unwrap());
     }
     stop.send_replace(true);
-    session.await.unwrap();
+    session.await.unwrap().unwrap();
 
     assert!(answers.len() >= ALLOCATES, "{}", answers.len());
     for answer in &answers {

@@ -31,7 +31,6 @@ async fn the_socket_of_the_go_plugin_is_named_once() {
     wait_for(&kubelet, &[(A, true)]).await;
     drop(UnixListener::bind(host.kubelet_dir().join("amd.com_gpu")).unwrap());
     let rival = UnixListener::bind(host.kubelet_dir().join("beta.hpe.com_cxi")).unwrap();
-    displace(&kubelet).await;
     daemon.wait_for_log("its socket is beta.hpe.com_cxi");
     displace(&kubelet).await;
     assert_eq!(count(&daemon), 1, "{}", daemon.log());

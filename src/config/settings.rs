@@ -117,6 +117,8 @@ pub struct LibrarySettings {
     pub closure_all: bool,
     /// How containers find them.
     pub expose: Expose,
+    /// Further ones, by their paths on the host.
+    pub extra: Vec<PathBuf>,
 }
 
 /// What else containers get.
@@ -352,6 +354,7 @@ fn libraries(table: &mut Reader<'_>) -> LibrarySettings {
         mode: table.get("mode", Libraries::Listed),
         closure_all: table.get("closure_all", false),
         expose: table.get("expose", Expose::LoaderPaths),
+        extra: table.get("extra", Vec::new()),
     }
 }
 

@@ -84,7 +84,8 @@ impl Notifier {
         tokio::select! {
             Ok(()) = self.snapshots.changed() => {}
             Ok(()) = self.streams.changed() => {}
-            () = async { sleep_until(next.unwrap_or(self.fed)).await }, if next.is_some() => {}
+            () = sleep_until(next.unwrap_or(self.fed)), if next.is_some() => {}
+            else => std::future::pending().await,
         }
     }
 

@@ -2,6 +2,7 @@
 //! kubelet first and the file after; what is new enters the file first and kubelet after.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::host::cdi_directory::CdiDirectory;
 use crate::host::lookout::{Lookout, Preparation};
 use crate::host::scan::Wanted;
 use crate::host::store::Outcome;
-use crate::inventory::{Fru, Inventory, Unread};
+use crate::inventory::{Fru, Inventory, Nic, Unread};
 use crate::kubelet::service::Streams;
 use crate::message_id;
 use crate::metrics::{CdiWrite, Meter};
@@ -187,26 +188,8 @@ impl Publisher {
         };
         match published {
             Ok(outcome) => {
-                let path = file.display();
-                match outcome {
-                    Outcome::Written if spec.is_some() && spec == self.on_disk => {
-                        tracing::warn!(
-                            message_id = message_id::CDI_RESTORED,
-                            file = %path,
-                            "restored {path}: somebody had changed or removed it"
-                        );
-                        self.meter.cdi(CdiWrite::Restored);
-                    }
-                    Outcome::Written => {
-                        tracing::info!(message_id = message_id::CDI_WRITTEN, file = %path, "wrote {path}");
-                        self.meter.cdi(CdiWrite::Written);
-                    }
-                    Outcome::Removed => {
-                        tracing::info!(message_id = message_id::CDI_WRITTEN, file = %path, "removed {path}: no NIC is usable");
-                        self.meter.cdi(CdiWrite::Removed);
-                    }
-                    Outcome::Unchanged | Outcome::Absent => {}
-                }
+                let was_tampered_with = spec.is_some() && spec == self.on_disk;
+                tell_of_file(&self.meter, &file, outcome, was_tampered_with);
                 self.on_disk = spec;
                 self.write_error = None;
                 outcome == Outcome::Written
@@ -236,6 +219,26 @@ fn cdi_directory(settings: &Settings) -> CdiDirectory {
     }
 }
 
+fn tell_of_file(meter: &Meter, file: &Path, outcome: Outcome, was_tampered_with: bool) {
+    let (message_id, file) = (message_id::CDI_WRITTEN, file.display());
+    match outcome {
+        Outcome::Written if was_tampered_with => {
+            let message_id = message_id::CDI_RESTORED;
+            tracing::warn!(message_id, %file, "restored {file}: somebody had changed or removed it");
+            meter.cdi(CdiWrite::Restored);
+        }
+        Outcome::Written => {
+            tracing::info!(message_id, %file, "wrote {file}");
+            meter.cdi(CdiWrite::Written);
+        }
+        Outcome::Removed => {
+            tracing::info!(message_id, %file, "removed {file}: no NIC is usable");
+            meter.cdi(CdiWrite::Removed);
+        }
+        Outcome::Unchanged | Outcome::Absent => {}
+    }
+}
+
 impl Told {
     fn tell(&mut self, inventory: &Inventory, policy: &Policy, next: &Snapshot) {
         for problem in inventory
@@ -248,29 +251,20 @@ impl Told {
         self.problems.clone_from(&inventory.problems);
         let mut nics = BTreeMap::new();
         for nic in &inventory.nics {
-            let (pci, device) = (nic.address, next.devices.get(&nic.address));
-            let (message_id, state, reason) = match (policy.selection.withheld(nic), device) {
-                (Some(reason), _) => (message_id::NIC_NOT_OFFERED, "not offered", reason),
-                (None, Some(device)) if device.is_healthy() => (message_id::NIC_HEALTHY, "healthy", String::new()),
-                (None, device) => (
-                    message_id::NIC_UNHEALTHY,
-                    "unhealthy",
-                    reasons(device.map_or(&[], |device| &device.conditions)),
-                ),
-            };
-            let cxi = nic
-                .cxi
-                .as_ref()
-                .map_or_else(|_| "no cxi name".to_owned(), ToString::to_string);
-            let colon = if reason.is_empty() { "" } else { ": " };
-            let line = format!("{cxi}: {state}{colon}{reason}");
+            let (pci, cxi) = (nic.address, nic.cxi.as_ref().ok().map(ToString::to_string));
+            let (message_id, state, reason) = state(nic, policy, next);
+            let separator = if reason.is_empty() { "" } else { ": " };
+            let line = format!(
+                "{}: {state}{separator}{reason}",
+                cxi.as_deref().unwrap_or("no cxi name")
+            );
             if self.nics.get(&pci) != Some(&line) {
                 match message_id {
                     message_id::NIC_UNHEALTHY => tracing::warn!(message_id, nic = cxi, %pci, reason, "{line}"),
                     _ => tracing::info!(message_id, nic = cxi, %pci, reason, "{line}"),
                 }
             }
-            nics.insert(nic.address, line);
+            nics.insert(pci, line);
             if let Ok(fru) = &nic.fru
                 && self.cards.insert(nic.address, fru.clone()).as_ref() != Some(fru)
             {
@@ -298,6 +292,18 @@ impl Told {
                     tracing::info!(%nic, "no warning any more: {condition}");
                 }
             }
+        }
+    }
+}
+
+/// The kind of message, the state in a word, and why it is so.
+fn state(nic: &Nic, policy: &Policy, next: &Snapshot) -> (&'static str, &'static str, String) {
+    match (policy.selection.withheld(nic), next.devices.get(&nic.address)) {
+        (Some(reason), _) => (message_id::NIC_NOT_OFFERED, "not offered", reason),
+        (None, Some(device)) if device.is_healthy() => (message_id::NIC_HEALTHY, "healthy", String::new()),
+        (None, device) => {
+            let reason = reasons(device.map_or(&[], |device| &device.conditions));
+            (message_id::NIC_UNHEALTHY, "unhealthy", reason)
         }
     }
 }

@@ -24,13 +24,14 @@ pub struct Rivals {
 impl Rivals {
     /// The names of other plugins' living sockets that have not been returned before.
     pub fn sockets(&mut self, kubelet_dir: &Path, resource: &ResourceName) -> Vec<String> {
-        let mut rivals: Vec<_> = (fs::read_dir(kubelet_dir).into_iter().flatten().flatten())
+        let rivals: Vec<_> = (fs::read_dir(kubelet_dir).into_iter().flatten().flatten())
             .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_socket()))
             .filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())))
-            .filter(|(name, path)| is_of(name, resource) && UnixStream::connect(path).is_ok())
+            .filter(|(name, _)| is_of(name, resource) && !self.said.contains(name))
+            .filter(|(_, path)| UnixStream::connect(path).is_ok())
             .map(|(name, _)| name)
             .collect();
-        rivals.retain(|name| self.said.insert(name.clone()));
+        self.said.extend(rivals.iter().cloned());
         rivals
     }
 

@@ -53,6 +53,12 @@ pub struct Session {
     pub meter: ResourceMeter,
 }
 
+/// What a session watches.
+struct Surroundings {
+    kubelet_dir: DirectoryWatch,
+    rivals: Rivals,
+}
+
 /// Why a registration is over.
 #[derive(Debug)]
 enum Ended {
@@ -89,46 +95,39 @@ impl Session {
     /// # Errors
     /// No socket can be bound before another start.
     pub async fn run(self, mut stopping: watch::Receiver<bool>) -> Result<(), StaleMounts> {
-        let mut kubelet_dir = DirectoryWatch::new(self.kubelet_dir.clone(), self.beat.clone());
+        let mut around = Surroundings {
+            kubelet_dir: DirectoryWatch::new(self.kubelet_dir.clone(), self.beat.clone()),
+            rivals: Rivals::default(),
+        };
         let mut backoff = Backoff::default();
         let mut last_reason = String::new();
-        let mut rivals = Rivals::default();
         let mut lost = None;
         let began = Instant::now();
         for count in 1.. {
             let epoch = tokio::select! {
-                epoch = self.kubelet_is_there(&mut kubelet_dir) => epoch,
+                epoch = self.kubelet_is_there(&mut around.kubelet_dir) => epoch,
                 _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
             };
-            let Some((ended, was_live)) = self.live(epoch, count, &mut kubelet_dir, &mut stopping).await else {
+            let Some((ended, was_live)) = self.live(epoch, count, &mut around, &mut stopping).await else {
                 return Ok(());
             };
             self.meter.ended(was_live);
             if matches!(ended, Ended::NotBound(_)) {
                 self.mount.check()?;
             }
-            let is_back = was_live && lost == Some(epoch);
-            self.look_for_rivals(&mut rivals, is_back.then(|| began.elapsed()));
+            // One and the same kubelet, having ended our stream, had taken our registration again.
+            if was_live && lost == Some(epoch) && around.rivals.displaced(began.elapsed()) {
+                self.tell_of_rival("kubelet ends our stream again and again");
+            }
             lost = matches!(ended, Ended::StreamClosed).then_some(epoch);
             if was_live {
                 backoff.reset();
                 last_reason.clear();
             }
-            let reason = ended.to_string();
-            if reason == last_reason {
-                tracing::debug!(resource = %self.resource, "not registered: {reason}");
-            } else {
-                tracing::warn!(
-                    message_id = message_id::NOT_REGISTERED,
-                    resource = %self.resource,
-                    reason,
-                    "not registered: {reason}; trying again"
-                );
-                last_reason = reason;
-            }
+            self.tell_of_end(&ended, &mut last_reason);
             let wait = backoff.next(fastrand::f64());
             tokio::select! {
-                _ = timeout(wait, self.kubelet_is_new(epoch, &mut kubelet_dir)) => {}
+                _ = timeout(wait, self.kubelet_is_new(epoch, &mut around.kubelet_dir)) => {}
                 _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
             }
             if Epoch::current(&self.kubelet_dir) != Some(epoch) {
@@ -138,24 +137,26 @@ impl Session {
         Ok(())
     }
 
-    /// Says once what points to another plugin for the same resource; `displaced` is when one and the same kubelet, having
-    /// ended our stream, took our registration again.
-    fn look_for_rivals(&self, rivals: &mut Rivals, displaced: Option<Duration>) {
-        let mut signs = rivals.sockets(&self.kubelet_dir, &self.resource);
-        signs.iter_mut().for_each(|name| name.insert_str(0, "its socket is "));
-        if displaced.is_some_and(|now| rivals.displaced(now)) {
-            signs.push("kubelet ends our stream again and again".to_owned());
+    fn tell_of_end(&self, ended: &Ended, last_reason: &mut String) {
+        let (resource, reason) = (&self.resource, ended.to_string());
+        if reason == *last_reason {
+            tracing::debug!(%resource, "not registered: {reason}");
+        } else {
+            let message_id = message_id::NOT_REGISTERED;
+            tracing::warn!(message_id, %resource, reason, "not registered: {reason}; trying again");
+            *last_reason = reason;
         }
-        for reason in signs {
-            tracing::error!(
-                message_id = message_id::RIVAL,
-                resource = %self.resource,
-                reason,
-                "another plugin serves {}, too ({reason}): they take the NICs from each other. Remove it; the Go plugin is a \
-                 DaemonSet",
-                self.resource
-            );
-        }
+    }
+
+    fn tell_of_rival(&self, reason: &str) {
+        let (message_id, resource) = (message_id::RIVAL, &self.resource);
+        tracing::error!(
+            message_id,
+            %resource,
+            reason,
+            "another plugin serves {resource}, too ({reason}): they take the NICs from each other. Remove it; the Go plugin is \
+             a DaemonSet"
+        );
     }
 
     async fn kubelet_is_there(&self, kubelet_dir: &mut DirectoryWatch) -> Epoch {
@@ -188,7 +189,7 @@ impl Session {
         &self,
         epoch: Epoch,
         count: u64,
-        kubelet_dir: &mut DirectoryWatch,
+        around: &mut Surroundings,
         stopping: &mut watch::Receiver<bool>,
     ) -> Option<(Ended, bool)> {
         let server = match RunningServer::start(self, count) {
@@ -197,7 +198,7 @@ impl Session {
         };
         let mut was_live = false;
         let ended = tokio::select! {
-            ended = self.stay_registered(epoch, &server.socket, kubelet_dir, &mut was_live) => Some(ended),
+            ended = self.stay_registered(epoch, &server.socket, around, &mut was_live) => Some(ended),
             () = server.failed() => Some(Ended::ServerFailed),
             _ = stopping.wait_for(|stopping| *stopping) => None,
         };
@@ -209,7 +210,7 @@ impl Session {
         &self,
         epoch: Epoch,
         socket: &OwnSocket,
-        kubelet_dir: &mut DirectoryWatch,
+        around: &mut Surroundings,
         was_live: &mut bool,
     ) -> Ended {
         if let Err(reason) = register(&self.kubelet_dir, socket, &self.resource).await {
@@ -238,9 +239,12 @@ impl Session {
             if !socket.is_in_place() {
                 return Ended::SocketGone;
             }
+            for name in around.rivals.sockets(&self.kubelet_dir, &self.resource) {
+                self.tell_of_rival(&format!("its socket is {name}"));
+            }
             tokio::select! {
                 _ = streams.wait_for(|streams| streams.open == 0) => return Ended::StreamClosed,
-                () = kubelet_dir.changed() => {}
+                () = around.kubelet_dir.changed() => {}
             }
         }
     }

@@ -78,6 +78,12 @@ impl Host {
     }
 
     fn command_at(&self, log_level: &str) -> Command {
+        let mut command = self.command_without_level();
+        command.arg("--log-level").arg(log_level);
+        command
+    }
+
+    fn command_without_level(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cxi-device-plugin"));
         for variable in [
             "SYSFS_ROOT",
@@ -92,11 +98,7 @@ impl Host {
         ] {
             command.env_remove(variable);
         }
-        command
-            .arg("--root")
-            .arg(self.node.root())
-            .arg("--log-level")
-            .arg(log_level);
+        command.arg("--root").arg(self.node.root());
         for (flag, folder) in [("--kubelet-dir", "kubelet"), ("--cdi-dir", "cdi"), ("--run-dir", "run")] {
             command.arg(flag).arg(self.path(folder));
         }
@@ -122,6 +124,11 @@ impl Host {
         let mut command = self.command_at(log_level);
         command.args(flags);
         self.spawn(command)
+    }
+
+    /// With the log level of the configuration.
+    pub fn start_without_level(&self) -> Daemon {
+        self.spawn(self.command_without_level())
     }
 
     /// By another program, which becomes the daemon.

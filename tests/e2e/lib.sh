@@ -87,3 +87,25 @@ debootstrap_once() {
     done
     return 1
 }
+
+# packages: has the RPMs in target/rpm, built anew unless they are newer than every tracked file. No network for the build.
+packages() {
+    local newest
+    need_packages rpmbuild=rpm
+    newest=$(find target/rpm/RPMS -name '*.rpm' -print -quit 2>/dev/null || true)
+    # shellcheck disable=SC2016  # expanded by the inner shell
+    [[ -n $newest && -z $(git ls-files -z | xargs -0 sh -c 'find "$@" -maxdepth 0 -newer "$0"' "$newest") ]] && return
+    retry cargo fetch --locked
+    RPM_WITHOUT_NETWORK=1 rpm/build
+}
+
+# package_of BUILD-NUMBER: the binary package of that release. Others than the first hold the same files.
+package_of() {
+    local version arch top=$PWD/target/rpm package
+    version=$(sed -n 's/^Version: *//p' rpm/cxi-device-plugin.spec)
+    arch=$(uname -m)
+    package=$top/RPMS/$arch/cxi-device-plugin-$version-$1.$arch.rpm
+    [[ -f $package ]] || rpmbuild -bb --short-circuit --noclean --nodeps --define "_topdir $top" \
+        --define "build_number $1" --buildroot "$(echo "$top"/BUILDROOT/*)" rpm/cxi-device-plugin.spec >&2
+    echo "$package"
+}
