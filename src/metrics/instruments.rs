@@ -78,10 +78,10 @@ impl Instruments {
             resource: Arc::new(resource),
             registry,
         };
-        instruments.registered()
+        instruments.with_scans().with_files()
     }
 
-    fn registered(mut self) -> Self {
+    fn with_scans(mut self) -> Self {
         let registry = &mut self.registry;
         registry.register(
             "scan_triggers_total",
@@ -104,6 +104,16 @@ impl Instruments {
             self.sources.clone(),
         );
         registry.register(
+            "nics_not_offered",
+            "NICs of the node that kubelet is not told of: a VF, excluded, or bound to another driver or to none",
+            self.not_offered.clone(),
+        );
+        self
+    }
+
+    fn with_files(mut self) -> Self {
+        let registry = &mut self.registry;
+        registry.register(
             "cdi_writes_total",
             "Changes of the CDI file, and those that failed",
             self.cdi_writes.clone(),
@@ -115,13 +125,8 @@ impl Instruments {
         );
         registry.register(
             "cdi_stale_names",
-            "Names that a static CDI file of /etc/cdi keeps alive and that lead to nothing or to another NIC",
+            "Names that a static CDI file of /etc/cdi keeps alive and that lead to nothing",
             self.stale_names.clone(),
-        );
-        registry.register(
-            "nics_not_offered",
-            "NICs of the node that kubelet is not told of: a VF, or bound to another driver or to none",
-            self.not_offered.clone(),
         );
         self
     }
