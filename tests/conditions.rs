@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::time::SystemTime;
 
 use common::changes::Change::{self, Bind, Cordon, CordonDirectory, Remove, Restarts, Set, Unbind, Uncordon, Unset};
-use common::daemon::{A, B, Daemon, Host, PATIENCE, RESOURCE, assert_no_violations, nics, wait_for};
+use common::daemon::{A, B, C, D, Daemon, Host, PATIENCE, RESOURCE, assert_no_violations, nics, until, wait_for};
 use cxi_device_plugin::health::{Action, Check, HealthPolicy};
 use cxi_sim::kubelet::Kubelet;
 
@@ -45,12 +45,7 @@ const ROWS: [Row; 11] = [
         &[Unset("enable")],
     ),
     row(Check::Cordoned, Cordon("bad cable\n"), Uncordon, &[CordonDirectory]),
-    row(
-        Check::Link,
-        Set("properties/link", b"0\n"),
-        Set("properties/link", b"1\n"),
-        &[Unset("properties/link")],
-    ),
+    row(Check::Link, LINK_DOWN, LINK_UP, &[Unset("properties/link")]),
     row(Check::RetryHandler, NO_HANDLER, HANDLER, &[Unset("properties/pct_eq")]),
     row(
         Check::FabricAddress,
@@ -91,6 +86,8 @@ const ROWS: [Row; 11] = [
 ];
 
 const NO_HANDLER: Change = Set("properties/pct_eq", b"0\n");
+const LINK_DOWN: Change = Set("properties/link", b"0\n");
+const LINK_UP: Change = Set("properties/link", b"1\n");
 const HANDLER: Change = Set("properties/pct_eq", b"7\n");
 const UNCORRECTABLE_1: Change = Set("properties/pcie_uncorr_err", b"1\n");
 
@@ -105,6 +102,10 @@ impl Rig {
     async fn new(policy: &str) -> Self {
         let host = Host::new(&nics(2));
         host.configure(policy);
+        Self::on(host).await
+    }
+
+    async fn on(host: Host) -> Self {
         let kubelet = host.kubelet();
         let daemon = host.start(&["--pulse", "0"]);
         let rig = Self { host, kubelet, daemon };
@@ -118,8 +119,11 @@ impl Rig {
         change.make(&self.host.node, &self.host.path("run"), A, now.as_secs());
     }
 
+    /// In one step for the daemon, which would else tell of what is half done.
     fn make_and_look(&self, changes: &[Change]) {
+        self.daemon.pause();
         changes.iter().for_each(|change| self.make(*change));
+        self.daemon.wake();
         self.daemon.look();
     }
 
@@ -421,4 +425,84 @@ async fn a_memory_that_cannot_be_written_is_said_once() {
     assert_eq!(log.matches("will not outlive this process").count(), 1, "{log}");
     assert_eq!(rig.said("warning: retry-handler"), 1, "{log}");
     assert!(file.is_symlink() && !rig.host.path("run/elsewhere").exists());
+}
+
+/// Nothing but the clock asks for the look that publishes it.
+#[tokio::test]
+async fn held_news_goes_out_by_itself_once_it_is_due() {
+    let host = Host::new(&nics(2));
+    host.configure_holds("300ms", "400ms", "");
+    let rig = Rig::on(host).await;
+    for (change, healthy, line) in [(LINK_DOWN, false, "unhealthy: link: "), (LINK_UP, true, ": healthy")] {
+        let before = rig.daemon.log().len();
+        rig.make_and_look(&[change]);
+        rig.is_listed(healthy).await;
+        // Kubelet hears of bad news before the log does.
+        let log = || rig.daemon.log().split_off(before);
+        until(|| log().contains(line), log);
+        let log = log();
+        let (held, published) = (log.find("trigger: held news is due"), log.find(line));
+        assert!(held.is_some() && held < published, "{log}");
+        assert_eq!(log.matches("trigger: held").count(), 1, "{log}");
+    }
+    assert_no_violations(&rig.kubelet);
+}
+
+#[tokio::test]
+async fn all_links_down_and_up_again_are_a_message_each_and_a_line_for_each_nic() {
+    let host = Host::new(&nics(4));
+    host.configure_holds("100ms", "100ms", "");
+    let kubelet = host.kubelet();
+    let daemon = host.start(&["--pulse", "0"]);
+    let all = |healthy| [(A, healthy), (B, healthy), (C, healthy), (D, healthy)];
+    wait_for(&kubelet, &all(true)).await;
+    for up in [false, true] {
+        for pci in [A, B, C, D] {
+            host.node.link(pci, up).unwrap();
+        }
+        daemon.look();
+        wait_for(&kubelet, &all(up)).await;
+    }
+    let transcript = kubelet.transcript();
+    let lists = transcript.iter().filter(|line| line.text.contains("\"list\""));
+    assert_eq!(lists.count(), 3, "{transcript:?}");
+    let log = daemon.log();
+    assert_eq!(
+        (log.matches("unhealthy: ").count(), log.matches(": healthy").count()),
+        (4, 8),
+        "{log}"
+    );
+    assert_eq!(log.matches("warning: ").count(), 0, "{log}");
+}
+
+/// News that is due while nobody can look must not have the daemon turn in circles.
+#[tokio::test]
+async fn held_news_waits_for_a_node_that_cannot_be_looked_at() {
+    let host = Host::new(&nics(2));
+    host.configure_holds("500ms", "1s", "");
+    let rig = Rig::on(host).await;
+    rig.make_and_look(&[LINK_DOWN]);
+    let functions = rig.host.node.root().join("sys/bus/pci/devices");
+    fs::rename(&functions, rig.host.path("aside")).unwrap();
+    rig.daemon.wait_for_log("cannot look for NICs");
+    rig.daemon.wait_for_log("trigger: another try");
+    fs::rename(rig.host.path("aside"), &functions).unwrap();
+    rig.is_listed(false).await;
+    let due = rig.daemon.log().matches("trigger: held news is due").count();
+    assert!(due <= 2, "{}", rig.daemon.log());
+}
+
+#[tokio::test]
+async fn a_policy_that_changes_while_the_daemon_runs_counts_at_once() {
+    let host = Host::new(&nics(2));
+    host.configure_holds("0s", "1h", "");
+    let rig = Rig::on(host).await;
+    rig.make_and_look(&[LINK_DOWN]);
+    rig.is_listed(false).await;
+    rig.host.configure_holds("0s", "1h", &set(Check::Link, Action::Ignore));
+    rig.daemon.look();
+    rig.is_listed(true).await;
+    rig.host.configure_holds("1h", "1h", "");
+    rig.daemon.look();
+    rig.is_listed(false).await;
 }

@@ -18,8 +18,6 @@ pub const A: &str = "0000:21:00.0";
 pub const B: &str = "0000:61:00.0";
 pub const C: &str = "0000:a1:00.0";
 pub const D: &str = "0000:e1:00.0";
-/// Most tests are about what is published, not about when.
-const NO_HOLD: &str = "[health]\nhold_down = \"0s\"\nhold_up = \"0s\"\n";
 /// A hang guard, far above what anything takes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -110,9 +108,16 @@ impl Host {
         self.path("config.toml")
     }
 
-    /// What the configuration says beside that news of a NIC's health does not wait.
-    pub fn configure(&self, text: &str) {
-        fs::write(self.config(), format!("{NO_HOLD}{text}")).unwrap();
+    /// What the configuration says of health, beside that its news does not wait: most tests are about what is published,
+    /// not about when.
+    pub fn configure(&self, health: &str) {
+        self.configure_holds("0s", "0s", health);
+    }
+
+    /// The same with hold times for bad news and for good.
+    pub fn configure_holds(&self, down: &str, up: &str, health: &str) {
+        let text = format!("[health]\nhold_down = \"{down}\"\nhold_up = \"{up}\"\n{health}");
+        fs::write(self.config(), text).unwrap();
     }
 
     pub fn start(&self, flags: &[&str]) -> Daemon {
