@@ -23,6 +23,7 @@ use crate::host::store::Outcome;
 use crate::inventory::{Fru, Inventory, Nic, Unread};
 use crate::kubelet::service::Streams;
 use crate::message_id;
+use crate::metrics::{CdiWrite, Meter};
 use crate::pci::PciAddress;
 use crate::snapshot::Snapshot;
 use crate::status::{Cdi, Node};
@@ -45,6 +46,7 @@ pub struct Publisher {
     interfaces: BTreeSet<String>,
     node: Node,
     told: Told,
+    meter: Meter,
 }
 
 /// What the log has been told already, so that nothing is said twice.
@@ -58,7 +60,7 @@ struct Told {
 
 impl Publisher {
     /// Nothing is published before the first [`refresh`](Self::refresh).
-    pub fn new(lookout: Lookout, settings: &Settings, streams: Arc<watch::Sender<Streams>>) -> Self {
+    pub fn new(lookout: Lookout, settings: &Settings, streams: Arc<watch::Sender<Streams>>, meter: Meter) -> Self {
         Self {
             lookout,
             judge: Judge::new(settings.health.policy.clone(), &settings.daemon.run_dir),
@@ -72,6 +74,7 @@ impl Publisher {
             interfaces: BTreeSet::new(),
             node: Node::default(),
             told: Told::default(),
+            meter,
         }
     }
 
@@ -118,7 +121,7 @@ impl Publisher {
     /// Looks at the node and publishes what has changed; `prepare` comes before the look. Returns whether the CDI file was
     /// written, and its directory possibly made.
     pub async fn refresh(&mut self, prepare: &Preparation) -> bool {
-        match self.lookout.look(prepare).await {
+        let written = match self.lookout.look(prepare).await {
             Ok(mut inventory) => {
                 if self.blind.take().is_some() {
                     tracing::info!("the node can be looked at again");
@@ -136,7 +139,9 @@ impl Publisher {
                 self.cannot_look(unread.to_string());
                 false
             }
-        }
+        };
+        self.meter.current(self.blind.is_none(), self.write_error.is_none());
+        written
     }
 
     /// What was published stays: that we see nothing does not mean that there is nothing.
@@ -163,6 +168,7 @@ impl Publisher {
         }
         self.told.tell(inventory, &self.policy, &next);
         self.node = Node::of(inventory, &next, |nic| self.policy.selection.withheld(nic));
+        self.meter.published(inventory, &next);
         self.send(next);
         self.judge.keep().await;
         written
@@ -202,13 +208,14 @@ impl Publisher {
         match published {
             Ok(outcome) => {
                 let was_tampered_with = spec.is_some() && spec == self.on_disk;
-                tell_of_file(&file, outcome, was_tampered_with);
+                tell_of_file(&self.meter, &file, outcome, was_tampered_with);
                 self.on_disk = spec;
                 self.write_error = None;
                 outcome == Outcome::Written
             }
             Err(error) => {
                 let error = format!("{error:#}");
+                self.meter.cdi(CdiWrite::Failed);
                 if self.write_error.as_ref() != Some(&error) {
                     tracing::error!(
                         message_id = message_id::CDI_FAILED,
@@ -231,15 +238,22 @@ fn cdi_directory(settings: &Settings) -> CdiDirectory {
     }
 }
 
-fn tell_of_file(file: &Path, outcome: Outcome, was_tampered_with: bool) {
+fn tell_of_file(meter: &Meter, file: &Path, outcome: Outcome, was_tampered_with: bool) {
     let (message_id, file) = (message_id::CDI_WRITTEN, file.display());
     match outcome {
         Outcome::Written if was_tampered_with => {
             let message_id = message_id::CDI_RESTORED;
             tracing::warn!(message_id, %file, "restored {file}: somebody had changed or removed it");
+            meter.cdi(CdiWrite::Restored);
         }
-        Outcome::Written => tracing::info!(message_id, %file, "wrote {file}"),
-        Outcome::Removed => tracing::info!(message_id, %file, "removed {file}: no NIC is usable"),
+        Outcome::Written => {
+            tracing::info!(message_id, %file, "wrote {file}");
+            meter.cdi(CdiWrite::Written);
+        }
+        Outcome::Removed => {
+            tracing::info!(message_id, %file, "removed {file}: no NIC is usable");
+            meter.cdi(CdiWrite::Removed);
+        }
         Outcome::Unchanged | Outcome::Absent => {}
     }
 }
