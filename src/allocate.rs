@@ -45,12 +45,7 @@ pub enum Refusal {
 }
 
 /// The answer to one container's request for exactly these devices.
-pub fn allocate(
-    snapshot: &Snapshot,
-    strategy: Strategy,
-    resource: &ResourceName,
-    ids: &[String],
-) -> Result<Allocation, Refusal> {
+pub fn allocate(snapshot: &Snapshot, resource: &ResourceName, ids: &[String]) -> Result<Allocation, Refusal> {
     let mut addresses = BTreeSet::new();
     let mut of_nics = ContainerEdits::default();
     for id in ids {
@@ -66,7 +61,7 @@ pub fn allocate(
     // By address, since kubelet's order means nothing and the answer should not depend on it.
     let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     let variable = format!("{}={}", resource.environment_variable(), addresses.join(","));
-    Ok(match strategy {
+    Ok(match snapshot.strategy {
         Strategy::Cdi => Allocation {
             cdi_devices: addresses.iter().map(|address| format!("{KIND}={address}")).collect(),
             edits: ContainerEdits {

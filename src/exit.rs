@@ -1,12 +1,15 @@
 //! How a program begins and ends: its command line is understood or explained; an error is one line with what, where and
 //! what to do, the chain of causes under it; and an exit code tells systemd whether another start could help.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
 
+use crate::config::ConfigError;
 use crate::host::lock::LockError;
+use crate::host::mounts::StaleMounts;
 use crate::host::roots::RootError;
 use crate::host_args::{ClosureAllError, EnvVarsError};
 
@@ -58,12 +61,18 @@ pub fn report(program: &str, result: anyhow::Result<Ended>) -> ExitCode {
     code(&error)
 }
 
+/// Says on stderr what a user should know beside what was asked for.
+pub fn warn(text: &impl Display) {
+    // A warning that nobody reads is no reason to fail.
+    let _ = writeln!(io::stderr(), "warning: {text}");
+}
+
 fn code(error: &anyhow::Error) -> ExitCode {
-    if matches!(error.downcast_ref(), Some(LockError::Held { .. })) {
+    if error.is::<StaleMounts>() || matches!(error.downcast_ref(), Some(LockError::Held { .. })) {
         ExitCode::from(TRY_AGAIN)
-    } else if error.is::<ClosureAllError>() {
+    } else if error.is::<ClosureAllError>() || error.downcast_ref().is_some_and(ConfigError::is_wrong_usage) {
         ExitCode::from(USAGE)
-    } else if error.is::<RootError>() || error.is::<EnvVarsError>() {
+    } else if error.is::<ConfigError>() || error.is::<RootError>() || error.is::<EnvVarsError>() {
         ExitCode::from(BAD_CONFIGURATION)
     } else {
         ExitCode::FAILURE

@@ -15,6 +15,7 @@
 
 pub mod allocate;
 pub mod cdi;
+pub mod config;
 pub mod daemon;
 pub mod environment;
 pub mod exit;
@@ -26,14 +27,17 @@ pub mod host_args;
 pub mod image;
 pub mod inventory;
 pub mod kubelet;
+pub mod libraries;
 pub mod loader;
 pub mod log;
+pub mod message_id;
 pub mod netlink;
 pub mod offer;
 pub mod pci;
 pub mod plugin;
 pub mod preference;
 pub mod rate_limit;
+pub mod readiness;
 pub mod resource;
 pub mod selection;
 pub mod settle;

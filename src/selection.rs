@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 
 use crate::inventory::{Inventory, Nic};
-use crate::offer::{self, Functions};
+use crate::offer::{self, Exclusion, Functions};
 use crate::pci::PciAddress;
 
 /// A choice of NICs.
@@ -14,6 +14,7 @@ pub struct Selection {
     functions: Functions,
     /// None for all.
     only: Option<BTreeSet<PciAddress>>,
+    excluded: Vec<Exclusion>,
 }
 
 /// A name that does not lead to one NIC.
@@ -46,13 +47,28 @@ impl Selection {
         Ok(Self {
             functions,
             only: Some(only).filter(|_| !names.is_empty()),
+            excluded: Vec::new(),
         })
     }
 
-    /// Why a NIC is kept out of the spec; none for a NIC that is in if it has a usable node.
+    /// The NICs of these functions but for those that the site keeps for itself.
+    pub fn without(functions: Functions, excluded: Vec<Exclusion>) -> Self {
+        Self {
+            functions,
+            only: None,
+            excluded,
+        }
+    }
+
+    /// Why a NIC is kept from containers, whatever its health; none for a NIC on offer.
     pub fn withheld(&self, nic: &Nic) -> Option<String> {
         if self.only.as_ref().is_some_and(|only| !only.contains(&nic.address)) {
             return Some("not among the NICs of --device".to_owned());
+        }
+        if let Some(excluded) = self.excluded.iter().find(|excluded| excluded.is_of(nic)) {
+            return Some(format!(
+                "kept for the host by 'exclude' of the configuration ({excluded})"
+            ));
         }
         offer::withheld_from(nic, self.functions)
     }

@@ -9,11 +9,9 @@ use std::time::Instant;
 
 use common::daemon::{Daemon, Host, PATIENCE, RESOURCE, assert_no_violations, wait_for};
 use common::{Generator, network, say};
-use cxi_device_plugin::cdi::render::Policy;
 use cxi_device_plugin::host::libraries::Libraries;
 use cxi_device_plugin::host::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::scan::Scanner;
-use cxi_device_plugin::snapshot::Snapshot;
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::node::{Kind, NicSpec, Node};
 use netlink_sys::protocols::NETLINK_ROUTE;
@@ -58,7 +56,7 @@ impl Rig {
             ..RootArgs::default()
         });
         let inventory = Scanner::new(roots.unwrap(), Libraries::Listed).scan().unwrap();
-        let listing = Snapshot::of(&inventory, &Policy::default()).listing();
+        let listing = common::snapshot(&inventory).listing();
         listing.into_iter().map(|device| (device.id, device.healthy)).collect()
     }
 

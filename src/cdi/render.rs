@@ -7,9 +7,9 @@ use super::KIND;
 use super::model::{CDI_VERSION, ContainerEdits, Device, DeviceNode, Mount, Spec};
 use super::naming::{self, Naming};
 use super::netdev_view::{self, NetdevView};
+use crate::allocate::Strategy;
 use crate::environment::EnvironmentVariable;
 use crate::inventory::{Inventory, Library, Nic};
-use crate::offer;
 use crate::selection::Selection;
 
 /// How containers find the host's libraries.
@@ -29,7 +29,7 @@ pub enum Expose {
 /// Where containers have the libraries with [`Expose::Private`].
 const PRIVATE: &str = "/opt/cxi/lib64";
 
-/// What a site decides about the content of the spec.
+/// What a site decides about containers, and so about the content of the spec.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     /// How libraries are made known.
@@ -42,6 +42,8 @@ pub struct Policy {
     pub selection: Selection,
     /// Which names they have.
     pub naming: Naming,
+    /// How kubelet's containers get them.
+    pub strategy: Strategy,
 }
 
 /// The spec of a node; none when no NIC has a usable device node, since readers refuse a spec without devices.
@@ -50,7 +52,7 @@ pub fn spec(inventory: &Inventory, policy: &Policy) -> Option<Spec> {
         .nics
         .iter()
         .filter(|nic| policy.selection.withheld(nic).is_none())
-        .filter_map(|nic| Some((nic, nic_edits(nic, inventory, policy)?)))
+        .filter_map(|nic| Some((nic, device_edits(nic, inventory, policy)?)))
         .collect();
     if nics.is_empty() {
         return None;
@@ -82,15 +84,8 @@ pub fn spec(inventory: &Inventory, policy: &Policy) -> Option<Spec> {
     })
 }
 
-/// What a container gets for this NIC alone; none when the NIC is withheld or has no usable node.
+/// What a container gets for this NIC alone; none when it has no usable node.
 pub fn device_edits(nic: &Nic, inventory: &Inventory, policy: &Policy) -> Option<ContainerEdits> {
-    match offer::withheld(nic) {
-        None => nic_edits(nic, inventory, policy),
-        Some(_) => None,
-    }
-}
-
-fn nic_edits(nic: &Nic, inventory: &Inventory, policy: &Policy) -> Option<ContainerEdits> {
     let (Ok(cxi), Ok(node)) = (&nic.cxi, &nic.node) else {
         return None;
     };

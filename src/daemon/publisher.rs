@@ -2,23 +2,27 @@
 //! kubelet first and the file after; what is new enters the file first and kubelet after.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use super::judge::Judge;
 use crate::allocate::Strategy;
 use crate::cdi::model::Spec;
 use crate::cdi::netdev_view;
 use crate::cdi::render::{self, Policy};
-use crate::health::{Condition, Verdict};
+use crate::config::Settings;
+use crate::health::{Check, Condition, Verdict};
 use crate::host::cdi_directory::CdiDirectory;
 use crate::host::lookout::{Lookout, Preparation};
+use crate::host::scan::Wanted;
 use crate::host::store::Outcome;
-use crate::inventory::{Fru, Inventory, Unread};
+use crate::inventory::{Fru, Inventory, Nic, Unread};
 use crate::kubelet::service::Streams;
-use crate::offer;
+use crate::message_id;
 use crate::pci::PciAddress;
 use crate::snapshot::Snapshot;
 
@@ -29,9 +33,9 @@ const DELIVERY_DEADLINE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Publisher {
     lookout: Lookout,
+    judge: Judge,
     policy: Policy,
     cdi: CdiDirectory,
-    strategy: Strategy,
     streams: Arc<watch::Sender<Streams>>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     on_disk: Option<Spec>,
@@ -47,22 +51,17 @@ struct Told {
     nics: BTreeMap<PciAddress, String>,
     cards: BTreeMap<PciAddress, Fru>,
     problems: Vec<Unread>,
+    warnings: BTreeSet<(PciAddress, Check)>,
 }
 
 impl Publisher {
     /// Nothing is published before the first [`refresh`](Self::refresh).
-    pub fn new(
-        lookout: Lookout,
-        policy: Policy,
-        cdi: CdiDirectory,
-        strategy: Strategy,
-        streams: Arc<watch::Sender<Streams>>,
-    ) -> Self {
+    pub fn new(lookout: Lookout, settings: &Settings, streams: Arc<watch::Sender<Streams>>) -> Self {
         Self {
             lookout,
-            policy,
-            cdi,
-            strategy,
+            judge: Judge::new(settings.health.policy.clone(), &settings.daemon.run_dir),
+            policy: settings.policy(),
+            cdi: cdi_directory(settings),
             streams,
             snapshots: watch::Sender::default(),
             on_disk: None,
@@ -73,6 +72,14 @@ impl Publisher {
         }
     }
 
+    /// From the next look on, these settings count.
+    pub fn adopt(&mut self, settings: &Settings) {
+        self.lookout.adopt(Wanted::by(settings));
+        self.judge.set_policy(settings.health.policy.clone());
+        self.policy = settings.policy();
+        self.cdi = cdi_directory(settings);
+    }
+
     /// What is published, now and later.
     pub fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshots.subscribe()
@@ -81,6 +88,11 @@ impl Publisher {
     /// Whether the last scan could look and the CDI file says what it saw; else it is worth another try.
     pub fn is_current(&self) -> bool {
         self.write_error.is_none() && self.blind.is_none()
+    }
+
+    /// When something is to be published without a trigger; then the node is to be looked at. None while that is in vain.
+    pub fn due(&self) -> Option<Instant> {
+        self.judge.due().filter(|_| self.blind.is_none())
     }
 
     /// The network interfaces of the NICs, as of the last look.
@@ -115,23 +127,28 @@ impl Publisher {
     /// What was published stays: that we see nothing does not mean that there is nothing.
     fn cannot_look(&mut self, reason: String) {
         if self.blind.as_ref() != Some(&reason) {
-            tracing::error!("cannot look for NICs, so all stays as it was: {reason}");
+            tracing::error!(
+                message_id = message_id::NODE_UNREADABLE,
+                reason,
+                "cannot look for NICs, so all stays as it was: {reason}"
+            );
         }
         self.blind = Some(reason);
     }
 
     async fn publish(&mut self, inventory: &Inventory) -> bool {
-        let mut next = Snapshot::of(inventory, &self.policy);
+        let mut next = Snapshot::of(inventory, &self.policy, self.judge.judge(&inventory.nics));
         let between = self.snapshots.borrow().on_the_way_to(&next);
         if self.send(between) {
             self.delivered().await;
         }
         let written = self.write(render::spec(inventory, &self.policy)).await;
-        if self.strategy == Strategy::Cdi {
+        if self.policy.strategy == Strategy::Cdi {
             next.trust_only(self.on_disk.as_ref());
         }
-        self.told.tell(inventory, &next);
+        self.told.tell(inventory, &self.policy, &next);
         self.send(next);
+        self.judge.keep().await;
         written
     }
 
@@ -168,14 +185,8 @@ impl Publisher {
         };
         match published {
             Ok(outcome) => {
-                match outcome {
-                    Outcome::Written if spec.is_some() && spec == self.on_disk => {
-                        tracing::warn!("restored {}: somebody had changed or removed it", file.display());
-                    }
-                    Outcome::Written => tracing::info!("wrote {}", file.display()),
-                    Outcome::Removed => tracing::info!("removed {}: no NIC is usable", file.display()),
-                    Outcome::Unchanged | Outcome::Absent => {}
-                }
+                let was_tampered_with = spec.is_some() && spec == self.on_disk;
+                tell_of_file(&file, outcome, was_tampered_with);
                 self.on_disk = spec;
                 self.write_error = None;
                 outcome == Outcome::Written
@@ -183,7 +194,12 @@ impl Publisher {
             Err(error) => {
                 let error = format!("{error:#}");
                 if self.write_error.as_ref() != Some(&error) {
-                    tracing::error!("the CDI file stays as it was: {error}");
+                    tracing::error!(
+                        message_id = message_id::CDI_FAILED,
+                        file = %file.display(),
+                        reason = error,
+                        "the CDI file stays as it was: {error}"
+                    );
                 }
                 self.write_error = Some(error);
                 false
@@ -192,8 +208,28 @@ impl Publisher {
     }
 }
 
+fn cdi_directory(settings: &Settings) -> CdiDirectory {
+    CdiDirectory {
+        path: settings.cdi.dir.clone(),
+        format: settings.cdi.format,
+    }
+}
+
+fn tell_of_file(file: &Path, outcome: Outcome, was_tampered_with: bool) {
+    let (message_id, file) = (message_id::CDI_WRITTEN, file.display());
+    match outcome {
+        Outcome::Written if was_tampered_with => {
+            let message_id = message_id::CDI_RESTORED;
+            tracing::warn!(message_id, %file, "restored {file}: somebody had changed or removed it");
+        }
+        Outcome::Written => tracing::info!(message_id, %file, "wrote {file}"),
+        Outcome::Removed => tracing::info!(message_id, %file, "removed {file}: no NIC is usable"),
+        Outcome::Unchanged | Outcome::Absent => {}
+    }
+}
+
 impl Told {
-    fn tell(&mut self, inventory: &Inventory, next: &Snapshot) {
+    fn tell(&mut self, inventory: &Inventory, policy: &Policy, next: &Snapshot) {
         for problem in inventory
             .problems
             .iter()
@@ -204,36 +240,60 @@ impl Told {
         self.problems.clone_from(&inventory.problems);
         let mut nics = BTreeMap::new();
         for nic in &inventory.nics {
-            let state = match (offer::withheld(nic), next.devices.get(&nic.address)) {
-                (Some(reason), _) => format!("not offered: {reason}"),
-                (None, Some(device)) if device.is_healthy() => "healthy".to_owned(),
-                (None, device) => format!(
-                    "unhealthy: {}",
-                    reasons(device.map_or(&[], |device| &device.conditions))
-                ),
-            };
-            let cxi = nic
-                .cxi
-                .as_ref()
-                .map_or_else(|_| "no cxi name".to_owned(), ToString::to_string);
-            let line = format!("{cxi}: {state}");
-            if self.nics.get(&nic.address) != Some(&line) {
-                match next.devices.get(&nic.address) {
-                    Some(device) if !device.is_healthy() => tracing::warn!(nic = %nic.address, "{line}"),
-                    _ => tracing::info!(nic = %nic.address, "{line}"),
+            let (pci, cxi) = (nic.address, nic.cxi.as_ref().ok().map(ToString::to_string));
+            let (message_id, state, reason) = state(nic, policy, next);
+            let separator = if reason.is_empty() { "" } else { ": " };
+            let line = format!(
+                "{}: {state}{separator}{reason}",
+                cxi.as_deref().unwrap_or("no cxi name")
+            );
+            if self.nics.get(&pci) != Some(&line) {
+                match message_id {
+                    message_id::NIC_UNHEALTHY => tracing::warn!(message_id, nic = cxi, %pci, reason, "{line}"),
+                    _ => tracing::info!(message_id, nic = cxi, %pci, reason, "{line}"),
                 }
             }
-            nics.insert(nic.address, line);
+            nics.insert(pci, line);
             if let Ok(fru) = &nic.fru
                 && self.cards.insert(nic.address, fru.clone()).as_ref() != Some(fru)
             {
-                tracing::info!(nic = %nic.address, "{fru}");
+                tracing::info!(message_id = message_id::NIC_CARD, pci = %nic.address, "{fru}");
             }
         }
         for gone in self.nics.keys().filter(|address| !nics.contains_key(address)) {
-            tracing::warn!(nic = %gone, "gone");
+            tracing::warn!(message_id = message_id::NIC_GONE, pci = %gone, "gone");
         }
         self.nics = nics;
+        self.tell_warnings(next);
+    }
+
+    /// Of a NIC that is unhealthy, the line about that says enough.
+    fn tell_warnings(&mut self, next: &Snapshot) {
+        self.warnings.retain(|(address, _)| next.devices.contains_key(address));
+        for (nic, device) in &next.devices {
+            for condition in &device.conditions {
+                let warning = (*nic, condition.check);
+                if condition.verdict == Verdict::Warn && device.is_healthy() {
+                    if self.warnings.insert(warning) {
+                        tracing::warn!(%nic, "warning: {condition}");
+                    }
+                } else if !condition.verdict.is_bad() && self.warnings.remove(&warning) {
+                    tracing::info!(%nic, "no warning any more: {condition}");
+                }
+            }
+        }
+    }
+}
+
+/// The kind of message, the state in a word, and why it is so.
+fn state(nic: &Nic, policy: &Policy, next: &Snapshot) -> (&'static str, &'static str, String) {
+    match (policy.selection.withheld(nic), next.devices.get(&nic.address)) {
+        (Some(reason), _) => (message_id::NIC_NOT_OFFERED, "not offered", reason),
+        (None, Some(device)) if device.is_healthy() => (message_id::NIC_HEALTHY, "healthy", String::new()),
+        (None, device) => {
+            let reason = reasons(device.map_or(&[], |device| &device.conditions));
+            (message_id::NIC_UNHEALTHY, "unhealthy", reason)
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The daemon's loop: wait for a trigger, let the others settle, look, publish; again.
 
-use std::path::PathBuf;
+use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +9,13 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::Publisher;
+use super::configuration::Configuration;
+use super::notify::Notifier;
+use crate::host::cordons;
 use crate::host::events::{Content, Events};
 use crate::host::libraries;
 use crate::host::lookout::Preparation;
+use crate::host::mounts::{Mount, StaleMounts};
 use crate::host::roots::Roots;
 use crate::rate_limit::RateLimit;
 use crate::settle::Settle;
@@ -32,12 +36,12 @@ pub struct Rounds {
     settle: Settle,
     began: Instant,
     looked: Instant,
-    /// Time between two looks without a trigger; none for no slow poll.
-    pulse: Option<Duration>,
+    configuration: Configuration,
     hangup: Signal,
     news: Arc<Notify>,
     roots: Roots,
-    cdi_dir: PathBuf,
+    cdi_mount: Mount,
+    notifier: Notifier,
     beat: watch::Sender<()>,
     overflows: RateLimit,
 }
@@ -49,25 +53,27 @@ pub struct Asked {
     pub hangup: Signal,
     /// An earlier look has more to say.
     pub news: Arc<Notify>,
-    /// Time between two looks without a trigger; none for no slow poll.
-    pub pulse: Option<Duration>,
+    /// Tells systemd.
+    pub notifier: Notifier,
 }
 
 impl Rounds {
     /// Looks at nothing yet.
-    pub fn new(publisher: Publisher, roots: Roots, cdi_dir: PathBuf, asked: Asked) -> Self {
+    pub fn new(publisher: Publisher, roots: Roots, configuration: Configuration, asked: Asked) -> Self {
         let now = Instant::now();
+        let cdi_mount = Mount::new(&configuration.settings().cdi.dir);
         Self {
             publisher,
             events: Events::new(&roots),
             settle: Settle::new(SETTLE),
             began: now,
             looked: now,
-            pulse: asked.pulse,
+            configuration,
             hangup: asked.hangup,
             news: asked.news,
             roots,
-            cdi_dir,
+            cdi_mount,
+            notifier: asked.notifier,
             beat: watch::Sender::default(),
             overflows: RateLimit::new(1, OVERFLOWS),
         }
@@ -93,28 +99,51 @@ impl Rounds {
             self.note(&Trigger::Written);
             self.settle.trigger();
         }
+        self.notifier.tell();
         self.beat.send_replace(());
     }
 
-    /// Looks whenever something asks for it. Never ends.
-    pub async fn run(&mut self) {
+    /// Looks whenever something asks for it. Ends only when a write has failed that another start would let succeed.
+    pub async fn run(&mut self) -> StaleMounts {
         loop {
+            if !self.publisher.is_current()
+                && let Err(stale) = self.cdi_mount.check()
+            {
+                return stale;
+            }
             let due = self.settle.due().map(|due| self.began + due);
-            let pulse = self.pulse.map(|pulse| self.looked + pulse);
+            let poll = self.configuration.settings().health.poll;
+            let pulse = poll.map(|poll| self.looked + poll);
             let retry = (!self.publisher.is_current()).then(|| self.looked + RETRY);
+            let held = self.publisher.due();
             let trigger = tokio::select! {
                 () = at(due) => {
                     self.look().await;
                     continue;
                 }
                 trigger = self.events.next() => trigger,
-                _ = self.hangup.recv() => Trigger::Hangup,
+                () = self.notifier.due() => {
+                    self.notifier.tell();
+                    continue;
+                }
+                _ = self.hangup.recv() => {
+                    self.notifier.reloading();
+                    self.reload().await;
+                    Trigger::Hangup
+                }
                 () = self.news.notified() => Trigger::News,
                 () = at(pulse), if due.is_none() => Trigger::Pulse,
+                () = at(held), if due.is_none() => Trigger::Held,
                 () = at(retry), if due.is_none() => Trigger::Retry,
             };
             self.note(&trigger);
             self.settle.trigger();
+        }
+    }
+
+    async fn reload(&mut self) {
+        if self.configuration.reload().await {
+            self.publisher.adopt(self.configuration.settings());
         }
     }
 
@@ -130,12 +159,17 @@ impl Rounds {
         let Some(watcher) = self.events.prepare() else {
             return Arc::new(|| {});
         };
-        let (roots, cdi_dir) = (self.roots.clone(), self.cdi_dir.clone());
+        let settings = self.configuration.settings();
+        let (roots, cdi_dir) = (self.roots.clone(), settings.cdi.dir.clone());
+        let cordons = cordons::directory(&settings.daemon.run_dir);
         Arc::new(move || {
             let libraries = libraries::places(&roots).into_iter();
             let mut places: Vec<_> = libraries.map(|place| (place, Content::Libraries)).collect();
             places.push((roots.here(&roots.dev), Content::Nodes));
             places.push((cdi_dir.clone(), Content::Specs));
+            // So that it can be watched before an admin needs it.
+            let _ = fs::create_dir(&cordons);
+            places.push((cordons.clone(), Content::Cordons));
             watcher.clone().watch(&places);
         })
     }

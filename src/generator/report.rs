@@ -3,7 +3,8 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use crate::health::{self, Verdict};
+use crate::health::memory::Memory;
+use crate::health::{self, HealthPolicy, Verdict};
 use crate::inventory::{Function, Inventory, Nic, Reading, Unread};
 use crate::selection::Selection;
 use crate::terminal::table::{self, Cell, plain};
@@ -82,12 +83,14 @@ fn state(nic: &Nic, selection: &Selection) -> String {
     if let Some(reason) = selection.withheld(nic) {
         return format!("not offered: {reason}");
     }
-    let conditions = health::assess(nic);
+    // Nobody remembers anything here, nor asks what time it is.
+    let conditions = health::assess(nic, &Memory::default(), 0);
     let worst = conditions
-        .iter()
+        .into_iter()
+        .map(|condition| HealthPolicy::default().apply(condition))
         .filter(|condition| condition.verdict >= Verdict::Warn)
         .max_by_key(|c| c.verdict);
-    worst.map_or_else(|| "healthy".to_owned(), ToString::to_string)
+    worst.map_or_else(|| "healthy".to_owned(), |condition| condition.to_string())
 }
 
 fn unread(nic: &Nic) -> Vec<&Unread> {

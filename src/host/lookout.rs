@@ -12,8 +12,9 @@ use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
-use super::scan::Scanner;
+use super::scan::{Scanner, Wanted};
 use crate::inventory::{Inventory, Nic, Reading, Unread};
+use crate::message_id;
 use crate::pci::PciAddress;
 
 /// How long a look may stay at one place. The driver answers from memory, in microseconds.
@@ -81,6 +82,11 @@ impl Lookout {
         }
     }
 
+    /// From the next look on, something else is looked for beside NICs.
+    pub fn adopt(&mut self, wanted: Wanted) {
+        self.scanner = Arc::new(self.scanner.wanting(wanted));
+    }
+
     /// Everything there is now; of a NIC that does not answer, what was known before.
     ///
     /// # Errors
@@ -137,7 +143,11 @@ impl Lookout {
                 format!("a look at it hangs for {patience} s"),
             )));
         };
-        tracing::error!(%nic, "reading it hangs for {patience} s: it stays as it was until it answers");
+        tracing::error!(
+            message_id = message_id::NIC_HANGS,
+            pci = %nic,
+            "reading it hangs for {patience} s: it stays as it was until it answers"
+        );
         Err(None)
     }
 
@@ -155,7 +165,7 @@ impl Lookout {
         self.hanging.retain(|hanging| {
             let ended = hanging.task.is_finished();
             if let Some(nic) = hanging.at.filter(|_| ended) {
-                tracing::info!(%nic, "it answers again");
+                tracing::info!(pci = %nic, "it answers again");
             }
             !ended
         });

@@ -70,7 +70,7 @@ pub struct Roots {
 #[derive(Debug, Error)]
 pub enum RootError {
     /// Nothing there.
-    #[error("{name} is set to '{}', which is not a directory{seen}: correct it, or leave it out for the default", .path.display())]
+    #[error("{name} is set to {}", self.reason())]
     NotADirectory {
         /// The flag or variable.
         name: &'static str,
@@ -80,13 +80,35 @@ pub enum RootError {
         seen: String,
     },
     /// Paths in a spec are absolute.
-    #[error("{name} is set to '{}': give an absolute path, as it goes into the spec", .path.display())]
+    #[error("{name} is set to {}", self.reason())]
     Relative {
         /// The flag or variable.
         name: &'static str,
         /// Its value.
         path: PathBuf,
     },
+}
+
+impl RootError {
+    /// The flag or variable.
+    pub fn variable(&self) -> &'static str {
+        match self {
+            Self::NotADirectory { name, .. } | Self::Relative { name, .. } => name,
+        }
+    }
+
+    /// The value, what is wrong with it and what to do.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::NotADirectory { path, seen, .. } => format!(
+                "'{}', which is not a directory{seen}: correct it, or leave it out for the default",
+                path.display()
+            ),
+            Self::Relative { path, .. } => {
+                format!("'{}': give an absolute path, as it goes into the spec", path.display())
+            }
+        }
+    }
 }
 
 impl Roots {

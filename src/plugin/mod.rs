@@ -1,6 +1,8 @@
 //! The program `cxi-device-plugin`: the daemon, and the commands of an admin beside it.
 
 mod args;
+mod check_config;
+mod config;
 mod help;
 
 use std::process::ExitCode;
@@ -30,5 +32,7 @@ pub fn command() -> clap::Command {
 fn run(command: Command) -> anyhow::Result<Ended> {
     match command {
         Command::Run(args) => daemon::run(args).map(|()| Ended::Done),
+        Command::Config(args) => config::run(&args),
+        Command::CheckConfig(args) => check_config::run(&args),
     }
 }

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "no test file uses everything")]
 
 pub mod cc;
+pub mod changes;
 pub mod daemon;
 pub mod network;
 pub mod stage;
@@ -11,7 +12,13 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
+use cxi_device_plugin::cdi::render::Policy;
+use cxi_device_plugin::health::memory::Memories;
+use cxi_device_plugin::health::{Engine, HealthPolicy, Moment};
+use cxi_device_plugin::inventory::Inventory;
+use cxi_device_plugin::snapshot::Snapshot;
 use cxi_sim::node::{NicSpec, Node};
 use tempfile::TempDir;
 
@@ -20,6 +27,16 @@ pub fn node(nics: &[NicSpec]) -> (TempDir, Node) {
     let folder = scratch();
     let node = Node::create(folder.path().join("node"), nics).unwrap();
     (folder, node)
+}
+
+/// What is published of a node that is looked at for the first time.
+pub fn snapshot(inventory: &Inventory) -> Snapshot {
+    let moment = Moment {
+        since_start: Duration::ZERO,
+        unix_seconds: 0,
+    };
+    let health = Engine::new(HealthPolicy::default(), Memories::new()).judge(&inventory.nics, moment);
+    Snapshot::of(inventory, &Policy::default(), health)
 }
 
 /// A folder in memory where there is such a place: the tests write many small files.

@@ -1,0 +1,376 @@
+//! What the daemon runs by: every key with its default, read from the merged inputs and checked. A key is one line here.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tracing::Level;
+
+use super::fragment::{Fragment, Table};
+use super::inputs::{self, Effective, Findings, Reader};
+use super::problem::{ConfigError, Origin, Problem};
+use super::unknown;
+use crate::allocate::Strategy;
+use crate::cdi::format::Format;
+use crate::cdi::naming::{NameKind, Naming};
+use crate::cdi::netdev_view::NetdevView;
+use crate::cdi::render::{Expose, Policy};
+use crate::environment::EnvironmentVariable;
+use crate::health::{Check, HealthPolicy};
+use crate::inventory::Companion;
+use crate::libraries::Libraries;
+use crate::log;
+use crate::offer::{Exclusion, Functions};
+use crate::readiness::START_GRACE;
+use crate::resource::ResourceName;
+use crate::selection::Selection;
+
+/// Where the daemon keeps its state unless it is told otherwise.
+pub const RUN_DIR: &str = "/run/cxi-device-plugin";
+
+/// Everything that the daemon runs by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `[daemon]`
+    pub daemon: Daemon,
+    /// `[roots]`
+    pub roots: Roots,
+    /// `[kubelet]`
+    pub kubelet: Kubelet,
+    /// `[cdi]`
+    pub cdi: Cdi,
+    /// `[libraries]`
+    pub libraries: LibrarySettings,
+    /// `[container]`
+    pub container: Container,
+    /// `[allocation] strategy`
+    pub strategy: Strategy,
+    /// `[[resource]]`
+    pub resource: Resource,
+    /// `exclude`
+    pub exclude: Vec<Exclusion>,
+    /// `[health]`
+    pub health: Health,
+    /// `[log]`
+    pub log: Log,
+}
+
+/// The daemon itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Daemon {
+    /// Lock and state.
+    pub run_dir: PathBuf,
+    /// How long after the first start of a boot systemd hears of readiness at the latest.
+    pub start_grace: Duration,
+}
+
+/// Where the host keeps things; none for the usual places of a library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Roots {
+    /// sysfs.
+    pub sysfs: PathBuf,
+    /// Device nodes.
+    pub dev: PathBuf,
+    /// libfabric.
+    pub ofi: Option<PathBuf>,
+    /// libcxi.
+    pub cxi: Option<PathBuf>,
+}
+
+/// Whether there is kubelet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enabled {
+    /// Served whenever it is there
+    Auto,
+    /// The same, and its absence is worth a warning
+    Yes,
+    /// Never served: only the CDI file is kept
+    No,
+}
+
+/// Kubelet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kubelet {
+    /// Whether it is served.
+    pub enabled: Enabled,
+    /// Its directory for device plugins.
+    pub dir: PathBuf,
+}
+
+/// The CDI spec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cdi {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// As YAML or JSON.
+    pub format: Format,
+    /// The devices' names.
+    pub naming: Naming,
+}
+
+/// The host's libraries in containers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LibrarySettings {
+    /// Which ones.
+    pub mode: Libraries,
+    /// Whether a closure has those that images are likely to have, too.
+    pub closure_all: bool,
+    /// How containers find them.
+    pub expose: Expose,
+    /// Further ones, by their paths on the host.
+    pub extra: Vec<PathBuf>,
+}
+
+/// What else containers get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// Environment.
+    pub environment: Vec<EnvironmentVariable>,
+    /// Device nodes beside the NICs' own.
+    pub devices: Vec<Companion>,
+    /// What they see of the NICs' netdevs.
+    pub netdev_view: NetdevView,
+}
+
+/// One extended resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// Its name.
+    pub name: ResourceName,
+}
+
+/// How the NICs are judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Time between two looks without an event; none for no such looks.
+    pub poll: Option<Duration>,
+    /// What each condition does, and how long news of it waits.
+    pub policy: HealthPolicy,
+}
+
+/// The log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// The least severe messages in it.
+    pub level: Level,
+    /// Where it goes.
+    pub target: log::Target,
+    /// How it looks.
+    pub format: log::Format,
+}
+
+/// Settings, and where each came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// The settings.
+    pub settings: Settings,
+    /// Every key in the order of the file.
+    pub effective: Vec<Effective>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        read(&Table::new()).0
+    }
+}
+
+impl Settings {
+    /// The settings that follow from fragments, of which each wins over those before it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with any of them, even where another one wins over it.
+    pub fn of(fragments: Vec<Fragment>) -> Result<Checked, ConfigError> {
+        let mut problems = Vec::new();
+        for fragment in &fragments {
+            problems.extend(fragment.faults.iter().cloned());
+            let wrong = read(&fragment.table).1.all_problems().into_iter();
+            // What comes after a fault may have been taken for something else.
+            problems.extend(wrong.filter(|problem| fragment.faults.iter().all(|fault| problem.origin < fault.origin)));
+        }
+        let (settings, findings) = read(&inputs::merged(fragments));
+        if problems.is_empty() {
+            problems.extend(settings.contradictions(&findings.effective));
+        }
+        problems.sort();
+        problems.dedup();
+        if !problems.is_empty() {
+            return Err(ConfigError(problems));
+        }
+        Ok(Checked {
+            settings,
+            effective: findings.effective,
+        })
+    }
+
+    /// What a site decides about containers.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            expose: self.libraries.expose,
+            netdev_view: self.container.netdev_view,
+            environment: self.container.environment.clone(),
+            selection: Selection::without(Functions::default(), self.exclude.clone()),
+            naming: self.cdi.naming.clone(),
+            strategy: self.strategy,
+        }
+    }
+
+    /// The libraries for containers.
+    pub fn libraries(&self) -> Libraries {
+        let LibrarySettings { mode, closure_all, .. } = self.libraries;
+        mode.with_all(closure_all).unwrap_or(mode)
+    }
+
+    /// Values that each are right, but not together.
+    fn contradictions(&self, effective: &[Effective]) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut wrong = |key: &str, reason: &str| {
+            let origin = effective.iter().find(|effective| effective.key == key);
+            problems.push(Problem {
+                origin: origin.map_or(Origin::Default, |effective| effective.origin.clone()),
+                key: Some(key.to_owned()),
+                reason: reason.to_owned(),
+            });
+        };
+        if self.libraries.mode.with_all(self.libraries.closure_all).is_none() {
+            wrong(
+                "libraries.closure_all",
+                "it says which libraries 'closure' takes: set libraries.mode = \"closure\" with it, or leave it out",
+            );
+        }
+        if self.cdi.naming.kinds.is_empty() && !self.cdi.naming.all {
+            wrong(
+                "cdi.names",
+                "without names and without 'all' no NIC has a CDI name: name at least \"pci\"",
+            );
+        }
+        if self.strategy == Strategy::Cdi && !self.cdi.naming.kinds.contains(&NameKind::Pci) {
+            wrong(
+                "cdi.names",
+                "strategy \"cdi\" tells kubelet the PCI addresses as names: add \"pci\"",
+            );
+        }
+        problems
+    }
+}
+
+/// Reads a table as far as it is right.
+fn read(table: &Table) -> (Settings, Findings) {
+    let mut findings = Findings::default();
+    let mut top = Reader::new(table, &mut findings);
+    let settings = Settings {
+        exclude: top.get("exclude", Vec::new()),
+        daemon: top.table("daemon", daemon),
+        roots: top.table("roots", roots),
+        kubelet: top.table("kubelet", kubelet),
+        cdi: top.table("cdi", cdi),
+        libraries: top.table("libraries", libraries),
+        container: top.table("container", container),
+        strategy: top.table("allocation", |allocation| allocation.get("strategy", Strategy::Direct)),
+        resource: top.only_table("resource", resource),
+        health: top.table("health", health),
+        log: top.table("log", logging),
+    };
+    top.note_unknown();
+    (settings, findings)
+}
+
+/// Every key with its default.
+pub fn defaults() -> Vec<Effective> {
+    read(&Table::new()).1.effective
+}
+
+impl Findings {
+    /// What is wrong, with the unknown keys explained.
+    fn all_problems(&mut self) -> Vec<Problem> {
+        let mut problems = std::mem::take(&mut self.problems);
+        let unknown = std::mem::take(&mut self.unknown);
+        problems.extend(unknown.into_iter().map(|(key, origin)| unknown::problem(key, origin)));
+        problems
+    }
+}
+
+fn daemon(table: &mut Reader<'_>) -> Daemon {
+    Daemon {
+        run_dir: table.get("run_dir", RUN_DIR.into()),
+        start_grace: table.get("start_grace", START_GRACE),
+    }
+}
+
+fn roots(table: &mut Reader<'_>) -> Roots {
+    Roots {
+        sysfs: table.get("sysfs", "/sys".into()),
+        dev: table.get("dev", "/dev".into()),
+        ofi: table.get("ofi", None),
+        cxi: table.get("cxi", None),
+    }
+}
+
+fn kubelet(table: &mut Reader<'_>) -> Kubelet {
+    Kubelet {
+        enabled: table.get("enabled", Enabled::Auto),
+        dir: table.get("dir", "/var/lib/kubelet/device-plugins".into()),
+    }
+}
+
+fn cdi(table: &mut Reader<'_>) -> Cdi {
+    let usual = Naming::default();
+    Cdi {
+        dir: table.get("dir", "/var/run/cdi".into()),
+        format: table.get("format", Format::Yaml),
+        naming: Naming {
+            kinds: table.get("names", usual.kinds),
+            all: table.get("all", usual.all),
+        },
+    }
+}
+
+fn libraries(table: &mut Reader<'_>) -> LibrarySettings {
+    LibrarySettings {
+        mode: table.get("mode", Libraries::Listed),
+        closure_all: table.get("closure_all", false),
+        expose: table.get("expose", Expose::LoaderPaths),
+        extra: table.get("extra", Vec::new()),
+    }
+}
+
+fn container(table: &mut Reader<'_>) -> Container {
+    Container {
+        devices: table.get("devices", Companion::usual()),
+        netdev_view: table.get("netdev_view", NetdevView::Off),
+        environment: table.entries("env", environment),
+    }
+}
+
+/// One variable of `[container.env]`.
+fn environment(key: &str, text: &str) -> Result<EnvironmentVariable, String> {
+    EnvironmentVariable::new(key, text).map_err(|error| error.to_string())
+}
+
+fn resource(table: &mut Reader<'_>) -> Resource {
+    Resource {
+        name: table.get("name", ResourceName::default()),
+    }
+}
+
+fn health(table: &mut Reader<'_>) -> Health {
+    let poll = table.get("poll", Duration::from_secs(30));
+    let mut policy = HealthPolicy::default();
+    policy.hold_down = table.get("hold_down", policy.hold_down);
+    policy.hold_up = table.get("hold_up", policy.hold_up);
+    for check in Check::OF_NIC {
+        let action = table.get(check.name(), policy.action(check));
+        // Its own name is known to it.
+        let _ = policy.set(check.name(), action);
+    }
+    Health {
+        poll: Some(poll).filter(|poll| !poll.is_zero()),
+        policy,
+    }
+}
+
+fn logging(table: &mut Reader<'_>) -> Log {
+    Log {
+        level: table.get("level", Level::INFO),
+        target: table.get("target", log::Target::Auto),
+        format: table.get("format", log::Format::Text),
+    }
+}
