@@ -7,6 +7,7 @@ use nix::sys::stat::fstat;
 use tracing::Level;
 use tracing::field::Field;
 use tracing::level_filters::LevelFilter;
+use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::SubscriberExt;
@@ -49,12 +50,22 @@ pub fn start(level: Level, target: Target, format: Format) {
         Target::Auto | Target::Journald => tracing_journald::layer().ok(),
     };
     match journal {
-        Some(journal) => registry()
-            .with(journal.with_field_prefix(None).with_filter(targets))
-            .init(),
+        Some(journal) => {
+            let journal = journal.with_field_prefix(None).with_priority_mappings(priorities());
+            registry().with(journal.with_filter(targets)).init();
+        }
         None => registry()
             .with(lines(format, leads_to_journal).with_filter(targets))
             .init(),
+    }
+}
+
+/// The journal's words for our levels.
+fn priorities() -> PriorityMappings {
+    PriorityMappings {
+        info: Priority::Informational,
+        debug: Priority::Debug,
+        ..PriorityMappings::new()
     }
 }
 
