@@ -7,6 +7,7 @@ use nix::sys::stat::fstat;
 use tracing::Level;
 use tracing::field::Field;
 use tracing::level_filters::LevelFilter;
+use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::SubscriberExt;
@@ -63,9 +64,10 @@ pub fn start(log: &Log) -> LogLevel {
         Target::Auto | Target::Journald => tracing_journald::layer().ok(),
     };
     match journal {
-        Some(journal) => registry()
-            .with(journal.with_field_prefix(None).with_filter(filter))
-            .init(),
+        Some(journal) => {
+            let journal = journal.with_field_prefix(None).with_priority_mappings(priorities());
+            registry().with(journal.with_filter(filter)).init();
+        }
         None => registry()
             .with(lines(log.format, leads_to_journal).with_filter(filter))
             .init(),
@@ -78,6 +80,15 @@ fn targets(level: Level) -> Targets {
     Targets::new()
         .with_target(env!("CARGO_CRATE_NAME"), level)
         .with_default(LevelFilter::OFF)
+}
+
+/// The journal's words for our levels.
+fn priorities() -> PriorityMappings {
+    PriorityMappings {
+        info: Priority::Informational,
+        debug: Priority::Debug,
+        ..PriorityMappings::new()
+    }
 }
 
 /// Lines on stderr; without a time where the journal adds its own.

@@ -58,5 +58,5 @@ no_drop_in() {
 }
 
 # kubelet DIR: an emulated kubelet, at home in DIR.
-kubelet() { systemd-run --quiet --unit=rig-kubelet cxi-sim kubelet --dir "$1" --transcript /out/transcript; }
+kubelet() { systemd-run --quiet --collect --unit=rig-kubelet cxi-sim kubelet --dir "$1" --transcript /out/transcript; }
 no_kubelet() { systemctl stop rig-kubelet; }
