@@ -74,8 +74,20 @@ pub async fn run(plugin: &Path, out: &mut dyn Write) -> Result<(), Box<dyn Error
         writeln!(out, "{line}")?;
     }
     drop(running);
-    events::run(plugin, out).await?;
+    events::on_tree(plugin, out).await?;
     idle::run(plugin, out).await
+}
+
+/// Measures only how long events take to kubelet and to the CDI file: on this machine's kernel with the modules in
+/// `modules`, or on a tree of files.
+///
+/// # Errors
+/// What could not be done.
+pub async fn events(plugin: &Path, modules: Option<&Path>, out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
+    match modules {
+        Some(modules) => events::on_guest(plugin, modules, out).await,
+        None => events::on_tree(plugin, out).await,
+    }
 }
 
 fn tell(out: &mut dyn Write, what: &str, mut times: Vec<Duration>) -> std::io::Result<()> {

@@ -4,8 +4,12 @@ use std::error::Error;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::process::Command;
 use tokio::time::sleep;
 
 use super::{PATIENCE, RESOURCE};
@@ -25,6 +29,8 @@ const POLLS: f64 = 2.0;
 struct Used {
     cpu_us: f64,
     wakeups: f64,
+    /// None without strace.
+    system_calls: Option<f64>,
 }
 
 pub(super) async fn run(plugin: &Path, out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
@@ -35,19 +41,30 @@ pub(super) async fn run(plugin: &Path, out: &mut dyn Write) -> Result<(), Box<dy
     let per_minute = |value: f64| value * 60.0 / seconds;
     let one = |with: f64, without: f64| (with - without) / seconds;
     let (cpu, wakeups) = (one(with.cpu_us, without.cpu_us), one(with.wakeups, without.wakeups));
+    let calls = with.system_calls.zip(without.system_calls);
+    let calls = calls.map(|(with, without)| (one(with, without), per_minute(without)));
     for (what, polls) in [("--pulse 0", 0.0), ("--pulse 30", POLLS)] {
         writeln!(
             out,
-            "idle minute, {NICS} NICs, {what:<11} cpu {:.0} us  wake-ups {:.0}",
+            "idle minute, {NICS} NICs, {what:<11} cpu {:.0} us  wake-ups {:.0}  system calls {}",
             per_minute(without.cpu_us) + polls * cpu,
             per_minute(without.wakeups) + polls * wakeups,
+            shown(calls.map(|(poll, idle)| idle + polls * poll)),
         )?;
     }
     writeln!(
         out,
-        "one slow poll, {NICS} NICs              cpu {cpu:.0} us  wake-ups {wakeups:.1}"
+        "one slow poll, {NICS} NICs              cpu {cpu:.0} us  wake-ups {wakeups:.1}  system calls {}",
+        shown(calls.map(|(poll, _)| poll))
     )?;
+    if calls.is_none() {
+        writeln!(out, "SKIPPED system calls: strace is not installed, or may not trace")?;
+    }
     Ok(())
+}
+
+fn shown(figure: Option<f64>) -> String {
+    figure.map_or_else(|| "?".to_owned(), |figure| format!("{figure:.0}"))
 }
 
 async fn window(plugin: &Path, pulse: &str) -> Result<Used, Box<dyn Error>> {
@@ -71,7 +88,28 @@ async fn window(plugin: &Path, pulse: &str) -> Result<Used, Box<dyn Error>> {
     Ok(Used {
         cpu_us: after.cpu_us - before.cpu_us,
         wakeups: after.wakeups - before.wakeups,
+        system_calls: system_calls(pid, folder.path()).await,
     })
+}
+
+/// In a window of its own: what is traced is slow.
+async fn system_calls(pid: u32, folder: &Path) -> Option<f64> {
+    let table = folder.join("strace");
+    let mut strace = Command::new("strace")
+        .args(["-f", "-c", "-U", "calls,name", "-p"])
+        .arg(pid.to_string())
+        .arg("-o")
+        .arg(&table)
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    sleep(WINDOW).await;
+    kill(Pid::from_raw(i32::try_from(strace.id()?).ok()?), Signal::SIGINT).ok()?;
+    strace.wait().await.ok()?;
+    let table = fs::read_to_string(table).ok()?;
+    // Nothing was called, or the last line is the sum.
+    let total = table.lines().rev().find_map(|line| line.trim().strip_suffix("total"));
+    total.map_or(Some(0.0), |calls| calls.trim().parse().ok())
 }
 
 /// Sums over the threads; none ends within the window.
@@ -79,6 +117,7 @@ fn used(pid: u32) -> Result<Used, Box<dyn Error>> {
     let mut used = Used {
         cpu_us: 0.0,
         wakeups: 0.0,
+        system_calls: None,
     };
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
         let thread = thread?.path();

@@ -11,10 +11,21 @@ pub struct Args {
     /// The device plugin to run
     #[arg(long, value_name = "PROGRAM")]
     plugin: PathBuf,
+    /// Only from events to kubelet's list and to the CDI file
+    #[arg(long)]
+    events: bool,
+    /// With --events: on this machine's kernel, with the modules of tests/vm/module in DIR
+    #[arg(long, value_name = "DIR", requires = "events")]
+    modules: Option<PathBuf>,
 }
 
 /// Runs the sub-command.
 pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(bench::run(&args.plugin, &mut std::io::stdout()))
+    let out = &mut std::io::stdout();
+    if args.events {
+        runtime.block_on(bench::events(&args.plugin, args.modules.as_deref(), out))
+    } else {
+        runtime.block_on(bench::run(&args.plugin, out))
+    }
 }

@@ -20,7 +20,7 @@ Examples:
   In a machine with the modules of tests/vm/module, as root:
     cxi-sim scenario --node guest --modules /lib/modules/cxi --plugin bin/cxi-device-plugin FILE...
 
-One line for each file: PASS or FAIL, its name and the node. Exit status: 0 all passed, 1 some failed, 2 wrong usage.";
+One line for each file: PASS or FAIL, its name and the node (guest-events with --trigger events). Exit status: 0 all passed, 1 some failed, 2 wrong usage.";
 
 /// Run scenario files: a node changes, a daemon serves an emulated kubelet, and each step is checked
 #[derive(clap::Args)]
@@ -58,7 +58,7 @@ enum On {
 enum Tell {
     /// By SIGHUP after each change
     Sighup,
-    /// By itself, from what the kernel says
+    /// By itself, from what the kernel says (--pulse 0); by SIGHUP of what the kernel says nothing of
     Events,
 }
 
@@ -98,13 +98,20 @@ async fn one(args: &Args, name: &str, scenario: &Scenario) -> Result<bool, Box<d
         Some(modules) if args.node == On::Guest => (Box::new(Guest::fresh(modules)?), "guest"),
         _ => (Box::new(Node::create(folder.path().join("node"), &[])?), "tree"),
     };
+    let how = match args.trigger {
+        Tell::Sighup => "",
+        Tell::Events => "-events",
+    };
     let outcome = stage.run(scenario, backend.as_mut()).await;
     if let Some(directory) = &args.transcripts {
         fs::create_dir_all(directory)?;
         fs::write(directory.join(format!("{name}.transcript")), lines(&outcome.settled))?;
     }
     let passed = outcome.failures.is_empty();
-    let mut text = format!("{} scenario {name}: {depth}\n", if passed { "PASS" } else { "FAIL" });
+    let mut text = format!(
+        "{} scenario {name}: {depth}{how}\n",
+        if passed { "PASS" } else { "FAIL" }
+    );
     if !passed {
         explain(&mut text, &outcome, &folder.path().join("daemon.log"));
     }

@@ -5,6 +5,7 @@
 //! steps:
 //!   - node: {add: {c: c2}}                   # also, for one NIC: remove, unbind, bind, rebind, link_down, link_up,
 //!   - node: {rebind: a}                      #   stop_retry_handler, start_retry_handler, fatal_error
+//!   - node: {open: a}                        # a program opens its device node and keeps it open
 //!   - node: unload_driver                    # and load_driver
 //!   - daemon: kill                           # also: terminate, start; it runs from the beginning
 //!   - await_spec: {a: cxi2, b: cxi1}         # the CDI spec on disk: these NICs with these nodes, and no other
@@ -45,6 +46,8 @@ pub enum Change {
     StartRetryHandler(String),
     /// The driver gives the NIC up.
     FatalError(String),
+    /// A program opens the device node, until the scenario ends.
+    Open(String),
 }
 
 /// What happens to the daemon.
@@ -64,6 +67,13 @@ pub enum Daemon {
 #[serde(transparent)]
 pub struct Spec(pub BTreeMap<String, String>);
 
+impl Change {
+    /// Whether a kernel says nothing of it: nobody hears of a retry handler.
+    pub fn is_silent(&self) -> bool {
+        matches!(self, Self::StopRetryHandler(_) | Self::StartRetryHandler(_))
+    }
+}
+
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -79,6 +89,7 @@ impl fmt::Display for Change {
             Self::StopRetryHandler(name) => write!(f, "stop_retry_handler {name}"),
             Self::StartRetryHandler(name) => write!(f, "start_retry_handler {name}"),
             Self::FatalError(name) => write!(f, "fatal_error {name}"),
+            Self::Open(name) => write!(f, "open {name}"),
         }
     }
 }

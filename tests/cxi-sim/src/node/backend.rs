@@ -1,9 +1,10 @@
 //! What a scenario can do to a node, whatever the node is made of: a tree of files, or the kernel of a virtual machine.
 
 use std::fmt::Debug;
+use std::fs::File;
 use std::path::Path;
 
-use super::error::Result;
+use super::error::{Context, Error, Result};
 use super::{NicSpec, Node};
 
 /// A node whose NICs can be changed. `pci` is a NIC's PCI address, as [`Backend::add`] returned it.
@@ -39,6 +40,9 @@ pub trait Backend: Debug {
 
     /// Makes the driver give a NIC up.
     fn fatal_error(&mut self, pci: &str) -> Result<()>;
+
+    /// Opens the device node of a NIC, as programs do that use it.
+    fn open(&mut self, pci: &str) -> Result<File>;
 }
 
 impl Backend for Node {
@@ -81,4 +85,22 @@ impl Backend for Node {
     fn fatal_error(&mut self, pci: &str) -> Result<()> {
         Node::fatal_error(self, pci)
     }
+
+    fn open(&mut self, pci: &str) -> Result<File> {
+        let number = self
+            .nics()?
+            .into_iter()
+            .find(|nic| nic.pci == pci)
+            .and_then(|nic| nic.cxi);
+        let path = match number {
+            Some(number) => Node::root(self).join(format!("dev/cxi{number}")),
+            None => return Err(Error::Unbound(pci.to_owned())),
+        };
+        open(&path)
+    }
+}
+
+/// Reads and writes, as libcxi does.
+pub(super) fn open(node: &Path) -> Result<File> {
+    File::options().read(true).write(true).open(node).context("open", node)
 }

@@ -4,13 +4,13 @@
 //! The modules know hardware (`cxi-emu`) and driver (`cxi-sbl`, `cxi-sl`, `cxi-ss1`, `cxi-user`, `cxi-eth`) apart, so a
 //! NIC can be there without its driver.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::NicSpec;
-use super::backend::Backend;
+use super::backend::{self, Backend};
 use super::error::{Context, Error, Result};
 
 const CONTROL: &str = "/sys/kernel/debug/cxi-emu/control";
@@ -121,6 +121,14 @@ impl Backend for Guest {
 
     fn fatal_error(&mut self, pci: &str) -> Result<()> {
         control(&format!("fatal {pci}"))
+    }
+
+    fn open(&mut self, pci: &str) -> Result<File> {
+        let directory = PathBuf::from(DEVICES).join(pci).join("cxi_user");
+        let mut entries = fs::read_dir(&directory).context("read", &directory)?;
+        let entry = entries.next().ok_or_else(|| Error::Unbound(pci.to_owned()))?;
+        let name = entry.context("read", &directory)?.file_name();
+        backend::open(&PathBuf::from("/dev").join(name))
     }
 }
 

@@ -7,6 +7,7 @@ mod names;
 mod settled;
 mod spec;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::demo::plugin::Plugin;
@@ -22,7 +23,7 @@ use settled::Settled;
 pub enum Trigger {
     /// It is told, by SIGHUP, after each step that changes the node.
     HangUp,
-    /// It has to notice by itself.
+    /// It has to notice by itself, without a slow poll; it is told of what a kernel says nothing of.
     Events,
 }
 
@@ -55,6 +56,8 @@ struct Run<'a> {
     backend: &'a mut dyn Backend,
     names: Names,
     plugin: Option<Plugin>,
+    /// Device nodes that somebody uses.
+    open: Vec<File>,
     settled: Settled,
 }
 
@@ -74,6 +77,7 @@ impl Stage {
             backend,
             names: Names::default(),
             plugin: None,
+            open: Vec::new(),
             settled: Settled::default(),
         };
         let mut failures: Vec<_> = run.play(scenario, &mut kubelet).await.err().into_iter().collect();
@@ -119,7 +123,7 @@ impl Run<'_> {
         match step {
             Step::Node(change) => {
                 self.change(change)?;
-                self.tell()
+                self.tell(change)
             }
             Step::Daemon(Daemon::Start) => self.start(),
             Step::Daemon(Daemon::Terminate) => self.terminate().await,
@@ -143,7 +147,11 @@ impl Run<'_> {
 
     fn start(&mut self) -> Done {
         let Stage { program, folder, .. } = self.stage;
-        let started = Plugin::start_on(program, folder, self.backend.root(), &[]);
+        let flags: &[&str] = match self.stage.trigger {
+            Trigger::HangUp => &[],
+            Trigger::Events => &["--pulse", "0"],
+        };
+        let started = Plugin::start_on(program, folder, self.backend.root(), flags);
         self.plugin = Some(started.map_err(refused("the daemon to start"))?);
         Ok(())
     }
@@ -157,9 +165,10 @@ impl Run<'_> {
     }
 
     /// Has the daemon look at the node, if it runs and does not see for itself.
-    fn tell(&self) -> Done {
+    fn tell(&self, change: &Change) -> Done {
+        let is_told = self.stage.trigger == Trigger::HangUp || change.is_silent();
         match &self.plugin {
-            Some(plugin) if self.stage.trigger == Trigger::HangUp && plugin.pid().is_some() => {
+            Some(plugin) if is_told && plugin.pid().is_some() => {
                 plugin.look_again().map_err(refused("a daemon that takes SIGHUP"))
             }
             _ => Ok(()),
@@ -191,6 +200,7 @@ impl Run<'_> {
             Change::StopRetryHandler(name) => backend.retry_handler(&at(name), false),
             Change::StartRetryHandler(name) => backend.retry_handler(&at(name), true),
             Change::FatalError(name) => backend.fatal_error(&at(name)),
+            Change::Open(name) => backend.open(&at(name)).map(|file| self.open.push(file)),
         };
         done.map_err(refused("the node to change"))
     }
