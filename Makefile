@@ -10,6 +10,12 @@ mandir ?= $(prefix)/share/man
 bashcompdir ?= $(prefix)/share/bash-completion/completions
 zshcompdir ?= $(prefix)/share/zsh/site-functions
 fishcompdir ?= $(prefix)/share/fish/vendor_completions.d
+sysconfdir ?= /etc
+unitdir ?= $(prefix)/lib/systemd/system
+tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
+catalogdir ?= $(prefix)/lib/systemd/catalog
+# How cargo gets the crates: --locked from the registry, --frozen from a folder (rpm/cxi-device-plugin.spec).
+CARGO_FLAGS ?= --locked
 
 # Where cargo builds; an exported CARGO_TARGET_DIR is respected.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -21,6 +27,7 @@ TYPOS_VERSION := 1.52.0
 PROGRAMS := cxi-device-plugin cxi-cdi-generator
 SIM := $(TARGET)/debug/cxi-sim
 SHELL_SCRIPTS := .ci/run tests/bench/run tests/e2e/run tests/e2e/lib.sh tests/e2e/podman tests/e2e/images tests/e2e/vm \
+	tests/e2e/rpm tests/e2e/systemd $(wildcard tests/e2e/inside/*.sh) rpm/build rpm/licenses \
 	tests/vm/run tests/vm/image.sh $(wildcard tests/vm/guest/*.sh) tests/vm/guest/run tests/vm/guest/init
 
 export PATH := $(TOOLS)/bin:$(PATH)
@@ -37,7 +44,7 @@ help: ## List the targets
 .PHONY: build
 build: ## Build both programs (release) and put them in bin/
 	$(call need,$(CARGO),see https://rustup.rs or your distribution)
-	$(CARGO) build --release --locked
+	$(CARGO) build --release $(CARGO_FLAGS)
 	@mkdir -p bin
 	@cp -f $(PROGRAMS:%=$(TARGET)/release/%) bin/
 
@@ -113,8 +120,13 @@ $(TOOLS)/typos-$(TYPOS_VERSION):
 	fi
 	@touch $@
 
+.PHONY: rpm
+rpm: ## Build source and binary packages into target/rpm (a test package: it has this machine's glibc)
+	$(call need,rpmbuild,apt-get install rpm$(comma) or dnf install rpm-build)
+	rpm/build
+
 .PHONY: install
-install: ## Install programs, manual pages, completions (DESTDIR, prefix); run `make build` first
+install: ## Install programs, unit, manual pages, completions (DESTDIR, prefix); run `make build` first
 	@test -x bin/cxi-device-plugin || { echo "bin/ is empty: make build" >&2; exit 1; }
 	install -d $(DESTDIR)$(bindir)
 	install -m 0755 $(PROGRAMS:%=bin/%) $(DESTDIR)$(bindir)
@@ -123,6 +135,11 @@ install: ## Install programs, manual pages, completions (DESTDIR, prefix); run `
 	install -m 0644 packaging/completions/bash/* $(DESTDIR)$(bashcompdir)
 	install -m 0644 packaging/completions/zsh/* $(DESTDIR)$(zshcompdir)
 	install -m 0644 packaging/completions/fish/* $(DESTDIR)$(fishcompdir)
+	install -d $(DESTDIR)$(unitdir) $(DESTDIR)$(tmpfilesdir) $(DESTDIR)$(catalogdir)
+	sed 's,/usr/bin/cxi-,$(bindir)/cxi-,' systemd/cxi-device-plugin.service >$(DESTDIR)$(unitdir)/cxi-device-plugin.service
+	chmod 0644 $(DESTDIR)$(unitdir)/cxi-device-plugin.service
+	install -m 0644 packaging/tmpfiles.d/* $(DESTDIR)$(tmpfilesdir)
+	install -m 0644 packaging/journald/* $(DESTDIR)$(catalogdir)
 
 .PHONY: clean
 clean: ## Remove everything that was built, the tools in target/tools too

@@ -9,6 +9,7 @@ use anyhow::Context;
 
 use crate::config::ConfigError;
 use crate::host::lock::LockError;
+use crate::host::mounts::StaleMounts;
 use crate::host::roots::RootError;
 use crate::host_args::{ClosureAllError, EnvVarsError};
 
@@ -67,7 +68,7 @@ pub fn warn(text: &impl Display) {
 }
 
 fn code(error: &anyhow::Error) -> ExitCode {
-    if matches!(error.downcast_ref(), Some(LockError::Held { .. })) {
+    if error.is::<StaleMounts>() || matches!(error.downcast_ref(), Some(LockError::Held { .. })) {
         ExitCode::from(TRY_AGAIN)
     } else if error.is::<ClosureAllError>() || error.downcast_ref().is_some_and(ConfigError::is_wrong_usage) {
         ExitCode::from(USAGE)

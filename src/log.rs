@@ -1,16 +1,43 @@
-//! The log of the daemon.
+//! The log of the daemon: the journal, with the fields of each message, or lines on stderr.
 
+use std::fmt::Debug;
 use std::io::{self, IsTerminal};
 
+use nix::sys::stat::fstat;
 use tracing::Level;
+use tracing::field::Field;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::reload::Handle;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt, registry, reload};
 
-use crate::config::settings::{Log, LogFormat};
+use crate::config::settings::Log;
+
+/// Where messages go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Target {
+    /// The journal if stderr leads there, else stderr.
+    #[default]
+    Auto,
+    /// The journal, wherever stderr leads; stderr if there is none.
+    Journald,
+    /// Lines on stderr.
+    Stderr,
+}
+
+/// What a line on stderr looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One object a line, with every field.
+    Json,
+}
 
 /// Changes the level of the running log.
 #[derive(Debug)]
@@ -25,18 +52,24 @@ impl LogLevel {
     }
 }
 
-/// Logs to stderr, with colours only on a terminal, and without a time where the journal adds its own.
-pub fn to_stderr(log: &Log) -> LogLevel {
+/// Begins to log.
+pub fn start(log: &Log) -> LogLevel {
     let (filter, handle) = reload::Layer::new(targets(log.level));
-    let has_time = std::env::var_os("JOURNAL_STREAM").is_none();
-    let lines = fmt::layer().with_writer(io::stderr).with_target(false);
-    let lines = match (log.format, has_time) {
-        (LogFormat::Json, true) => lines.json().flatten_event(true).boxed(),
-        (LogFormat::Json, false) => lines.json().flatten_event(true).without_time().boxed(),
-        (LogFormat::Text, true) => lines.with_ansi(io::stderr().is_terminal()).boxed(),
-        (LogFormat::Text, false) => lines.with_ansi(io::stderr().is_terminal()).without_time().boxed(),
+    let leads_to_journal = leads_to_journal();
+    let journal = match log.target {
+        Target::Stderr => None,
+        Target::Auto if !leads_to_journal => None,
+        // A journal that cannot be reached is no reason not to run.
+        Target::Auto | Target::Journald => tracing_journald::layer().ok(),
     };
-    registry().with(lines.with_filter(filter)).init();
+    match journal {
+        Some(journal) => registry()
+            .with(journal.with_field_prefix(None).with_filter(filter))
+            .init(),
+        None => registry()
+            .with(lines(log.format, leads_to_journal).with_filter(filter))
+            .init(),
+    }
     LogLevel(handle)
 }
 
@@ -45,4 +78,39 @@ fn targets(level: Level) -> Targets {
     Targets::new()
         .with_target(env!("CARGO_CRATE_NAME"), level)
         .with_default(LevelFilter::OFF)
+}
+
+/// Lines on stderr; without a time where the journal adds its own.
+fn lines<S>(format: Format, leads_to_journal: bool) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: tracing::Subscriber + for<'span> LookupSpan<'span>,
+{
+    let lines = fmt::layer().with_writer(io::stderr).with_target(false);
+    match (format, leads_to_journal) {
+        (Format::Json, _) => lines.json().flatten_event(true).boxed(),
+        (Format::Text, true) => lines
+            .fmt_fields(debug_fn(field))
+            .with_ansi(false)
+            .without_time()
+            .boxed(),
+        (Format::Text, false) => {
+            let with_colours = io::stderr().is_terminal();
+            lines.fmt_fields(debug_fn(field)).with_ansi(with_colours).boxed()
+        }
+    }
+}
+
+/// The message, then what it does not say itself.
+fn field(line: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
+    match field.name() {
+        "message" => write!(line, "{value:?}"),
+        "message_id" | "nic" | "reason" => Ok(()),
+        name => write!(line, " {name}={value:?}"),
+    }
+}
+
+/// systemd says which file the journal reads.
+fn leads_to_journal() -> bool {
+    let stream = std::env::var("JOURNAL_STREAM").unwrap_or_default();
+    fstat(io::stderr()).is_ok_and(|stderr| stream == format!("{}:{}", stderr.st_dev, stderr.st_ino))
 }

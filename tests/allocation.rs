@@ -150,7 +150,7 @@ async fn without_any_library_on_the_host_pods_get_their_nics_and_the_log_says_it
     }
     let log = daemon.log();
     // A look in the middle of an addition warns of that NIC, rightly.
-    let is_of_a_library = |line: &&str| line.contains("WARN") && !line.contains(" nic=");
+    let is_of_a_library = |line: &&str| line.contains("WARN") && !line.contains(" pci=");
     let warnings: Vec<&str> = log.lines().filter(is_of_a_library).collect();
     assert_eq!(warnings.len(), 2, "one for each library: {log}");
     for library in ["libfabric.so.1: not found", "libcxi.so.1: not found"] {

@@ -15,6 +15,7 @@ use cxi_device_plugin::config::Settings;
 use cxi_device_plugin::daemon::Publisher;
 use cxi_device_plugin::host::libraries::Libraries;
 use cxi_device_plugin::host::lookout::{Lookout, Preparation};
+use cxi_device_plugin::host::mounts::Mount;
 use cxi_device_plugin::host::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::scan::Scanner;
 use cxi_device_plugin::kubelet::session::Session;
@@ -85,6 +86,7 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
     let kubelet = Arc::new(Kubelet::start(&folder.path().join("kubelet")).unwrap());
     let (stop, stopping) = watch::channel(false);
     let session = Session {
+        mount: Mount::new(&folder.path().join("kubelet")),
         kubelet_dir: folder.path().join("kubelet"),
         resource: RESOURCE.parse().unwrap(),
         is_expected: false,
@@ -139,7 +141,7 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
         answers.extend(tokio::task::spawn_blocking(|| client.join().unwrap()).await.unwrap());
     }
     stop.send_replace(true);
-    session.await.unwrap();
+    session.await.unwrap().unwrap();
 
     assert!(answers.len() >= ALLOCATES, "{}", answers.len());
     for answer in &answers {

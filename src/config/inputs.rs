@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::fragment::{Content, Entry, Fragment, Node, Table};
 use super::problem::{Origin, Problem};
-use super::value::{Fault, Value};
+use super::value::{Fault, Faults, Value};
 
 /// A value that is in effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -109,8 +109,8 @@ impl<'a> Reader<'a> {
         let read = self.take(key).map(|entry| (T::read(&entry.value), &entry.value.origin));
         let (value, origin) = match read {
             Some((Ok(value), origin)) => (value, origin.clone()),
-            Some((Err(fault), _)) => {
-                self.problem(key, fault.origin, fault.reason);
+            Some((Err(faults), _)) => {
+                self.problems(key, faults);
                 (default, Origin::Default)
             }
             None => (default, Origin::Default),
@@ -122,6 +122,12 @@ impl<'a> Reader<'a> {
     fn effective(&mut self, key: &str, value: Content, origin: Origin) {
         let key = self.full(key);
         self.findings.effective.push(Effective { key, value, origin });
+    }
+
+    fn problems(&mut self, key: &str, faults: Faults) {
+        for fault in faults {
+            self.problem(key, fault.origin, fault.reason);
+        }
     }
 
     fn problem(&mut self, key: &str, origin: Origin, reason: String) {
@@ -178,7 +184,7 @@ impl<'a> Reader<'a> {
                     made.push(value);
                     self.effective(&key, text.show(), origin);
                 }
-                Err(fault) => self.problem(&key, fault.origin, fault.reason),
+                Err(faults) => self.problems(&key, faults),
             }
         }
         made

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use tracing::Level;
 
 use super::fragment::{Fragment, Table};
@@ -18,7 +17,9 @@ use crate::environment::EnvironmentVariable;
 use crate::health::{Check, HealthPolicy};
 use crate::inventory::Companion;
 use crate::libraries::Libraries;
+use crate::log;
 use crate::offer::{Exclusion, Functions};
+use crate::readiness::START_GRACE;
 use crate::resource::ResourceName;
 use crate::selection::Selection;
 
@@ -57,6 +58,8 @@ pub struct Settings {
 pub struct Daemon {
     /// Lock and state.
     pub run_dir: PathBuf,
+    /// How long after the first start of a boot systemd hears of readiness at the latest.
+    pub start_grace: Duration,
 }
 
 /// Where the host keeps things; none for the usual places of a library.
@@ -112,6 +115,8 @@ pub struct LibrarySettings {
     pub closure_all: bool,
     /// How containers find them.
     pub expose: Expose,
+    /// Further ones, by their paths on the host.
+    pub extra: Vec<PathBuf>,
 }
 
 /// What else containers get.
@@ -139,35 +144,15 @@ pub struct Health {
     pub policy: HealthPolicy,
 }
 
-/// Where log messages go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogTarget {
-    /// The journal where systemd has connected us to it, else stderr
-    Auto,
-    /// The journal
-    Journald,
-    /// stderr
-    Stderr,
-}
-
-/// How log messages look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people
-    Text,
-    /// One object a line
-    Json,
-}
-
 /// The log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
     /// The least severe messages in it.
     pub level: Level,
     /// Where it goes.
-    pub target: LogTarget,
+    pub target: log::Target,
     /// How it looks.
-    pub format: LogFormat,
+    pub format: log::Format,
 }
 
 /// Settings, and where each came from.
@@ -278,7 +263,7 @@ fn read(table: &Table) -> (Settings, Findings) {
         strategy: top.table("allocation", |allocation| allocation.get("strategy", Strategy::Direct)),
         resource: top.only_table("resource", resource),
         health: top.table("health", health),
-        log: top.table("log", log),
+        log: top.table("log", logging),
     };
     top.note_unknown();
     (settings, findings)
@@ -302,6 +287,7 @@ impl Findings {
 fn daemon(table: &mut Reader<'_>) -> Daemon {
     Daemon {
         run_dir: table.get("run_dir", RUN_DIR.into()),
+        start_grace: table.get("start_grace", START_GRACE),
     }
 }
 
@@ -338,6 +324,7 @@ fn libraries(table: &mut Reader<'_>) -> LibrarySettings {
         mode: table.get("mode", Libraries::Listed),
         closure_all: table.get("closure_all", false),
         expose: table.get("expose", Expose::LoaderPaths),
+        extra: table.get("extra", Vec::new()),
     }
 }
 
@@ -375,10 +362,10 @@ fn health(table: &mut Reader<'_>) -> Health {
     }
 }
 
-fn log(table: &mut Reader<'_>) -> Log {
+fn logging(table: &mut Reader<'_>) -> Log {
     Log {
         level: table.get("level", Level::INFO),
-        target: table.get("target", LogTarget::Auto),
-        format: table.get("format", LogFormat::Text),
+        target: table.get("target", log::Target::Auto),
+        format: table.get("format", log::Format::Text),
     }
 }

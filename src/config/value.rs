@@ -8,19 +8,23 @@ use clap::ValueEnum;
 use super::fragment::{Content, Node};
 use super::problem::Origin;
 use super::settings::Enabled;
+use crate::allocate::Strategy;
 use crate::health::Action;
 use crate::resource::ResourceName;
 
 /// A kind of value. What it shows it reads as the same.
 pub trait Value: Sized {
-    /// What was written, or what is wrong and what to write instead; possibly in a part of it.
-    fn read(node: &Node) -> Result<Self, Fault>;
+    /// What was written, or what is wrong and what to write instead.
+    fn read(node: &Node) -> Result<Self, Faults>;
 
     /// As it would be written.
     fn show(&self) -> Content;
 }
 
-/// What is wrong with a value, and where.
+/// All that is wrong with a value.
+pub type Faults = Vec<Fault>;
+
+/// What is wrong with a value or a part of it, and where.
 #[derive(Debug)]
 pub struct Fault {
     /// Where.
@@ -31,7 +35,7 @@ pub struct Fault {
 
 impl Fault {
     /// Something else than was expected.
-    pub fn expected(node: &Node, expected: &str) -> Self {
+    pub fn expected(node: &Node, expected: &str) -> Faults {
         let found = match &node.content {
             Content::Text(text) => format!("'{}'", excerpt(text)),
             Content::Truth(truth) => truth.to_string(),
@@ -44,11 +48,11 @@ impl Fault {
     }
 
     /// This is wrong.
-    pub fn at(node: &Node, reason: String) -> Self {
-        Self {
+    pub fn at(node: &Node, reason: String) -> Faults {
+        vec![Self {
             origin: node.origin.clone(),
             reason,
-        }
+        }]
     }
 }
 
@@ -57,7 +61,7 @@ fn excerpt(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_debug).collect()
 }
 
-fn text<'node>(node: &'node Node, expected: &str) -> Result<&'node str, Fault> {
+fn text<'node>(node: &'node Node, expected: &str) -> Result<&'node str, Faults> {
     match &node.content {
         Content::Text(text) => Ok(text),
         _ => Err(Fault::expected(node, expected)),
@@ -65,7 +69,7 @@ fn text<'node>(node: &'node Node, expected: &str) -> Result<&'node str, Fault> {
 }
 
 impl Value for bool {
-    fn read(node: &Node) -> Result<Self, Fault> {
+    fn read(node: &Node) -> Result<Self, Faults> {
         match node.content {
             Content::Truth(truth) => Ok(truth),
             _ => Err(Fault::expected(node, "true or false (without quotes)")),
@@ -78,7 +82,7 @@ impl Value for bool {
 }
 
 impl Value for String {
-    fn read(node: &Node) -> Result<Self, Fault> {
+    fn read(node: &Node) -> Result<Self, Faults> {
         text(node, "a text in quotes").map(str::to_owned)
     }
 
@@ -89,7 +93,7 @@ impl Value for String {
 
 impl Value for PathBuf {
     /// Absolute in a file, since nobody knows from where a daemon is started.
-    fn read(node: &Node) -> Result<Self, Fault> {
+    fn read(node: &Node) -> Result<Self, Faults> {
         let expected = "an absolute path in quotes";
         let path = Self::from(text(node, expected)?);
         let is_right = match node.origin {
@@ -111,7 +115,7 @@ impl Value for PathBuf {
 
 /// A path, or the empty text for none.
 impl Value for Option<PathBuf> {
-    fn read(node: &Node) -> Result<Self, Fault> {
+    fn read(node: &Node) -> Result<Self, Faults> {
         match &node.content {
             Content::Text(text) if text.is_empty() => Ok(None),
             _ => PathBuf::read(node).map(Some),
@@ -124,7 +128,7 @@ impl Value for Option<PathBuf> {
 }
 
 impl Value for Duration {
-    fn read(node: &Node) -> Result<Self, Fault> {
+    fn read(node: &Node) -> Result<Self, Faults> {
         let expected = "a duration such as \"500ms\", \"5s\", \"2m\" or \"1h\"";
         let text = text(node, expected)?;
         parse_duration(text).ok_or_else(|| Fault::expected(node, expected))
@@ -161,7 +165,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
 }
 
 /// One of a few words.
-pub fn choice<T: ValueEnum>(node: &Node) -> Result<T, Fault> {
+pub fn choice<T: ValueEnum>(node: &Node) -> Result<T, Faults> {
     let choices = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
     let quoted: Vec<String> = choices.map(|choice| format!("\"{}\"", choice.get_name())).collect();
     let expected = format!("one of {}", quoted.join(", "));
@@ -179,7 +183,7 @@ pub fn word<T: ValueEnum>(value: &T) -> Content {
 macro_rules! words {
     ($($word:ty),*) => {$(
         impl Value for $word {
-            fn read(node: &Node) -> Result<Self, Fault> {
+            fn read(node: &Node) -> Result<Self, Faults> {
                 choice(node)
             }
 
@@ -191,20 +195,28 @@ macro_rules! words {
 }
 
 words!(
-    super::settings::LogFormat,
-    super::settings::LogTarget,
-    crate::allocate::Strategy,
     crate::cdi::format::Format,
     crate::cdi::naming::NameKind,
     crate::cdi::render::Expose,
-    crate::libraries::Libraries
+    crate::libraries::Libraries,
+    crate::log::Format,
+    crate::log::Target
 );
 
 /// Several values of a kind.
 impl<T: Value> Value for Vec<T> {
-    fn read(node: &Node) -> Result<Self, Fault> {
+    fn read(node: &Node) -> Result<Self, Faults> {
         match &node.content {
-            Content::List(nodes) => nodes.iter().map(T::read).collect(),
+            Content::List(nodes) => {
+                let (mut values, mut faults) = (Self::new(), Faults::new());
+                for node in nodes {
+                    match T::read(node) {
+                        Ok(value) => values.push(value),
+                        Err(more) => faults.extend(more),
+                    }
+                }
+                if faults.is_empty() { Ok(values) } else { Err(faults) }
+            }
             _ => Err(Fault::expected(node, "a list, as [\"one\", \"other\"]")),
         }
     }
@@ -218,7 +230,7 @@ impl<T: Value> Value for Vec<T> {
 macro_rules! texts {
     ($($text:ty: $expected:literal),*) => {$(
         impl Value for $text {
-            fn read(node: &Node) -> Result<Self, Fault> {
+            fn read(node: &Node) -> Result<Self, Faults> {
                 text(node, $expected)?.parse().map_err(|error| Fault::at(node, format!("{error}")))
             }
 
@@ -237,7 +249,7 @@ texts!(
 
 /// What the bad state of a condition does.
 impl Value for Action {
-    fn read(node: &Node) -> Result<Self, Fault> {
+    fn read(node: &Node) -> Result<Self, Faults> {
         let expected = "one of \"fail\", \"warn\", \"ignore\"";
         text(node, expected)?
             .parse()
@@ -249,8 +261,23 @@ impl Value for Action {
     }
 }
 
+impl Value for Strategy {
+    fn read(node: &Node) -> Result<Self, Faults> {
+        if node.content == Content::Text("auto".to_owned()) {
+            let reason =
+                "\"auto\" is not in this version: say what the node's runtime understands, \"direct\" or \"cdi\"";
+            return Err(Fault::at(node, reason.to_owned()));
+        }
+        choice(node)
+    }
+
+    fn show(&self) -> Content {
+        word(self)
+    }
+}
+
 impl Value for Enabled {
-    fn read(node: &Node) -> Result<Self, Fault> {
+    fn read(node: &Node) -> Result<Self, Faults> {
         match &node.content {
             Content::Text(text) if text == "auto" => Ok(Self::Auto),
             Content::Truth(true) => Ok(Self::Yes),
@@ -269,7 +296,7 @@ impl Value for Enabled {
 }
 
 impl Value for tracing::Level {
-    fn read(node: &Node) -> Result<Self, Fault> {
+    fn read(node: &Node) -> Result<Self, Faults> {
         let expected = "one of \"error\", \"warn\", \"info\", \"debug\", \"trace\"";
         let levels = [Self::ERROR, Self::WARN, Self::INFO, Self::DEBUG, Self::TRACE];
         let text = text(node, expected)?;

@@ -4,8 +4,10 @@ mod args;
 mod configuration;
 mod given;
 mod judge;
+mod notify;
 mod publisher;
 mod rounds;
+mod told;
 
 use std::sync::Arc;
 
@@ -16,18 +18,21 @@ use tokio::sync::{Notify, watch};
 pub use self::args::{RunArgs, roots};
 use self::configuration::Configuration;
 pub use self::judge::Judge;
+use self::notify::Notifier;
 pub use self::publisher::Publisher;
 use self::rounds::{Asked, Rounds};
 use crate::config::Settings;
-use crate::config::settings::Enabled;
+use crate::config::settings::{Daemon, Enabled};
 use crate::host::cordons;
 use crate::host::lock::InstanceLock;
 use crate::host::lookout::Lookout;
+use crate::host::mounts::Mount;
 use crate::host::roots::Roots;
 use crate::host::scan::{Scanner, Wanted};
 use crate::kubelet::service::Streams;
 use crate::kubelet::session::Session;
 use crate::log;
+use crate::message_id;
 
 /// Runs until a signal ends it.
 ///
@@ -35,7 +40,13 @@ use crate::log;
 /// What keeps it from starting, or ended it.
 pub fn run(args: RunArgs) -> anyhow::Result<()> {
     let checked = args.configuration()?;
-    let level = log::to_stderr(&checked.settings.log);
+    let level = log::start(&checked.settings.log);
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(
+        message_id = message_id::STARTED,
+        version,
+        "cxi-device-plugin {version} starts"
+    );
     let roots = roots(&checked, args.prefix())?;
     for warning in checked.warnings() {
         tracing::warn!("{warning}");
@@ -53,15 +64,19 @@ pub fn run(args: RunArgs) -> anyhow::Result<()> {
 
 async fn serve(configuration: Configuration, roots: Roots) -> anyhow::Result<()> {
     let mut signals = Signals::new().context("cannot handle signals")?;
-    let asked = Asked {
-        hangup: signal(SignalKind::hangup()).context("cannot handle signals")?,
-        news: Arc::new(Notify::new()),
-    };
+    let hangup = signal(SignalKind::hangup()).context("cannot handle signals")?;
+    let news = Arc::new(Notify::new());
     let settings = configuration.settings().clone();
     let streams = Arc::new(watch::Sender::new(Streams::default()));
-    let lookout = lookout(&roots, &settings, &asked.news);
+    let lookout = lookout(&roots, &settings, &news);
     let publisher = Publisher::new(lookout, &settings, Arc::clone(&streams));
     let snapshots = publisher.subscribe();
+    let Daemon { run_dir, start_grace } = &settings.daemon;
+    let asked = Asked {
+        hangup,
+        news,
+        notifier: Notifier::new(run_dir, *start_grace, snapshots.clone(), streams.subscribe()),
+    };
     let mut rounds = Rounds::new(publisher, roots, configuration, asked);
     tokio::select! {
         () = rounds.look() => {}
@@ -69,6 +84,7 @@ async fn serve(configuration: Configuration, roots: Roots) -> anyhow::Result<()>
     }
     let (stop, stopping) = watch::channel(false);
     let session = Session {
+        mount: Mount::new(&settings.kubelet.dir),
         kubelet_dir: settings.kubelet.dir,
         is_expected: settings.kubelet.enabled == Enabled::Yes,
         resource: settings.resource.name,
@@ -79,19 +95,28 @@ async fn serve(configuration: Configuration, roots: Roots) -> anyhow::Result<()>
     let is_served = settings.kubelet.enabled != Enabled::No;
     let mut session = tokio::spawn(async move {
         if is_served {
-            session.run(stopping).await;
-        } else {
-            tracing::info!("kubelet is not served: kubelet.enabled is false");
-            let _ = stopping.clone().wait_for(|stopping| *stopping).await;
+            return session.run(stopping).await;
         }
+        tracing::info!("kubelet is not served: kubelet.enabled is false");
+        let _ = stopping.clone().wait_for(|stopping| *stopping).await;
+        Ok(())
     });
-    tokio::select! {
-        () = rounds.run() => {}
-        () = signals.terminated() => tracing::info!("stopping; the CDI file stays, as running pods need it"),
-        ended = &mut session => anyhow::bail!("the kubelet session ended: {ended:?}"),
-    }
+    let ended = tokio::select! {
+        stale = rounds.run() => Err(stale.into()),
+        () = signals.terminated() => Ok(()),
+        ended = &mut session => {
+            ended.context("the kubelet session failed")??;
+            anyhow::bail!("the kubelet session ended")
+        }
+    };
+    tracing::info!(
+        message_id = message_id::STOPPING,
+        "stopping; the CDI file stays, as running pods need it"
+    );
+    notify::stopping();
     stop.send_replace(true);
-    session.await.context("the kubelet session failed")
+    session.await.context("the kubelet session failed")??;
+    ended
 }
 
 fn lookout(roots: &Roots, settings: &Settings, news: &Arc<Notify>) -> Lookout {

@@ -1,7 +1,8 @@
 //! From a scan to the CDI file and to kubelet, in the order that never promises what is not there: what is lost leaves
 //! kubelet first and the file after; what is new enters the file first and kubelet after.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,18 +10,18 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::judge::Judge;
+use super::told::Told;
 use crate::allocate::Strategy;
 use crate::cdi::model::Spec;
 use crate::cdi::render::{self, Policy};
 use crate::config::Settings;
-use crate::health::{Check, Condition, Verdict};
 use crate::host::cdi_directory::CdiDirectory;
 use crate::host::lookout::{Lookout, Preparation};
 use crate::host::scan::Wanted;
 use crate::host::store::Outcome;
-use crate::inventory::{Fru, Inventory, Unread};
+use crate::inventory::Inventory;
 use crate::kubelet::service::Streams;
-use crate::pci::PciAddress;
+use crate::message_id;
 use crate::snapshot::Snapshot;
 
 /// How long a removal waits for kubelet to take the news before the file changes all the same.
@@ -40,15 +41,6 @@ pub struct Publisher {
     blind: Option<String>,
     interfaces: BTreeSet<String>,
     told: Told,
-}
-
-/// What the log has been told already, so that nothing is said twice.
-#[derive(Debug, Default)]
-struct Told {
-    nics: BTreeMap<PciAddress, String>,
-    cards: BTreeMap<PciAddress, Fru>,
-    problems: Vec<Unread>,
-    warnings: BTreeSet<(PciAddress, Check)>,
 }
 
 impl Publisher {
@@ -122,7 +114,11 @@ impl Publisher {
     /// What was published stays: that we see nothing does not mean that there is nothing.
     fn cannot_look(&mut self, reason: String) {
         if self.blind.as_ref() != Some(&reason) {
-            tracing::error!("cannot look for NICs, so all stays as it was: {reason}");
+            tracing::error!(
+                message_id = message_id::NODE_UNREADABLE,
+                reason,
+                "cannot look for NICs, so all stays as it was: {reason}"
+            );
         }
         self.blind = Some(reason);
     }
@@ -176,14 +172,8 @@ impl Publisher {
         };
         match published {
             Ok(outcome) => {
-                match outcome {
-                    Outcome::Written if spec.is_some() && spec == self.on_disk => {
-                        tracing::warn!("restored {}: somebody had changed or removed it", file.display());
-                    }
-                    Outcome::Written => tracing::info!("wrote {}", file.display()),
-                    Outcome::Removed => tracing::info!("removed {}: no NIC is usable", file.display()),
-                    Outcome::Unchanged | Outcome::Absent => {}
-                }
+                let was_tampered_with = spec.is_some() && spec == self.on_disk;
+                tell_of_file(&file, outcome, was_tampered_with);
                 self.on_disk = spec;
                 self.write_error = None;
                 outcome == Outcome::Written
@@ -191,7 +181,12 @@ impl Publisher {
             Err(error) => {
                 let error = format!("{error:#}");
                 if self.write_error.as_ref() != Some(&error) {
-                    tracing::error!("the CDI file stays as it was: {error}");
+                    tracing::error!(
+                        message_id = message_id::CDI_FAILED,
+                        file = %file.display(),
+                        reason = error,
+                        "the CDI file stays as it was: {error}"
+                    );
                 }
                 self.write_error = Some(error);
                 false
@@ -207,70 +202,15 @@ fn cdi_directory(settings: &Settings) -> CdiDirectory {
     }
 }
 
-impl Told {
-    fn tell(&mut self, inventory: &Inventory, policy: &Policy, next: &Snapshot) {
-        for problem in inventory
-            .problems
-            .iter()
-            .filter(|problem| !self.problems.contains(problem))
-        {
-            tracing::warn!("{problem}");
+fn tell_of_file(file: &Path, outcome: Outcome, was_tampered_with: bool) {
+    let (message_id, file) = (message_id::CDI_WRITTEN, file.display());
+    match outcome {
+        Outcome::Written if was_tampered_with => {
+            let message_id = message_id::CDI_RESTORED;
+            tracing::warn!(message_id, %file, "restored {file}: somebody had changed or removed it");
         }
-        self.problems.clone_from(&inventory.problems);
-        let mut nics = BTreeMap::new();
-        for nic in &inventory.nics {
-            let state = match (policy.selection.withheld(nic), next.devices.get(&nic.address)) {
-                (Some(reason), _) => format!("not offered: {reason}"),
-                (None, Some(device)) if device.is_healthy() => "healthy".to_owned(),
-                (None, device) => format!(
-                    "unhealthy: {}",
-                    reasons(device.map_or(&[], |device| &device.conditions))
-                ),
-            };
-            let cxi = nic
-                .cxi
-                .as_ref()
-                .map_or_else(|_| "no cxi name".to_owned(), ToString::to_string);
-            let line = format!("{cxi}: {state}");
-            if self.nics.get(&nic.address) != Some(&line) {
-                match next.devices.get(&nic.address) {
-                    Some(device) if !device.is_healthy() => tracing::warn!(nic = %nic.address, "{line}"),
-                    _ => tracing::info!(nic = %nic.address, "{line}"),
-                }
-            }
-            nics.insert(nic.address, line);
-            if let Ok(fru) = &nic.fru
-                && self.cards.insert(nic.address, fru.clone()).as_ref() != Some(fru)
-            {
-                tracing::info!(nic = %nic.address, "{fru}");
-            }
-        }
-        for gone in self.nics.keys().filter(|address| !nics.contains_key(address)) {
-            tracing::warn!(nic = %gone, "gone");
-        }
-        self.nics = nics;
-        self.tell_warnings(next);
+        Outcome::Written => tracing::info!(message_id, %file, "wrote {file}"),
+        Outcome::Removed => tracing::info!(message_id, %file, "removed {file}: no NIC is usable"),
+        Outcome::Unchanged | Outcome::Absent => {}
     }
-
-    /// Of a NIC that is unhealthy, the line about that says enough.
-    fn tell_warnings(&mut self, next: &Snapshot) {
-        self.warnings.retain(|(address, _)| next.devices.contains_key(address));
-        for (nic, device) in &next.devices {
-            for condition in &device.conditions {
-                let warning = (*nic, condition.check);
-                if condition.verdict == Verdict::Warn && device.is_healthy() {
-                    if self.warnings.insert(warning) {
-                        tracing::warn!(%nic, "warning: {condition}");
-                    }
-                } else if !condition.verdict.is_bad() && self.warnings.remove(&warning) {
-                    tracing::info!(%nic, "no warning any more: {condition}");
-                }
-            }
-        }
-    }
-}
-
-fn reasons(conditions: &[Condition]) -> String {
-    let failed = conditions.iter().filter(|condition| condition.verdict == Verdict::Fail);
-    failed.map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -10,10 +10,12 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Publisher;
 use super::configuration::Configuration;
+use super::notify::Notifier;
 use crate::host::cordons;
 use crate::host::events::{Content, Events};
 use crate::host::libraries;
 use crate::host::lookout::Preparation;
+use crate::host::mounts::{Mount, StaleMounts};
 use crate::host::roots::Roots;
 use crate::rate_limit::RateLimit;
 use crate::settle::Settle;
@@ -38,6 +40,8 @@ pub struct Rounds {
     hangup: Signal,
     news: Arc<Notify>,
     roots: Roots,
+    cdi_mount: Mount,
+    notifier: Notifier,
     beat: watch::Sender<()>,
     overflows: RateLimit,
 }
@@ -49,12 +53,15 @@ pub struct Asked {
     pub hangup: Signal,
     /// An earlier look has more to say.
     pub news: Arc<Notify>,
+    /// Tells systemd.
+    pub notifier: Notifier,
 }
 
 impl Rounds {
     /// Looks at nothing yet.
     pub fn new(publisher: Publisher, roots: Roots, configuration: Configuration, asked: Asked) -> Self {
         let now = Instant::now();
+        let cdi_mount = Mount::new(&configuration.settings().cdi.dir);
         Self {
             publisher,
             events: Events::new(&roots),
@@ -65,6 +72,8 @@ impl Rounds {
             hangup: asked.hangup,
             news: asked.news,
             roots,
+            cdi_mount,
+            notifier: asked.notifier,
             beat: watch::Sender::default(),
             overflows: RateLimit::new(1, OVERFLOWS),
         }
@@ -90,12 +99,18 @@ impl Rounds {
             self.note(&Trigger::Written);
             self.settle.trigger();
         }
+        self.notifier.tell();
         self.beat.send_replace(());
     }
 
-    /// Looks whenever something asks for it. Never ends.
-    pub async fn run(&mut self) {
+    /// Looks whenever something asks for it. Ends only when a write has failed that another start would let succeed.
+    pub async fn run(&mut self) -> StaleMounts {
         loop {
+            if !self.publisher.is_current()
+                && let Err(stale) = self.cdi_mount.check()
+            {
+                return stale;
+            }
             let due = self.settle.due().map(|due| self.began + due);
             let poll = self.configuration.settings().health.poll;
             let pulse = poll.map(|poll| self.looked + poll);
@@ -107,7 +122,12 @@ impl Rounds {
                     continue;
                 }
                 trigger = self.events.next() => trigger,
+                () = self.notifier.due() => {
+                    self.notifier.tell();
+                    continue;
+                }
                 _ = self.hangup.recv() => {
+                    self.notifier.reloading();
                     self.reload().await;
                     Trigger::Hangup
                 }

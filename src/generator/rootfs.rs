@@ -63,7 +63,7 @@ pub fn run(args: &VerifyArgs, rootfs: &Path) -> anyhow::Result<Ended> {
     })?;
     let mut problems = Vec::new();
     let inventory = Inventory {
-        libraries: libraries::find(&host, args.spec.host.libraries()?, &mut problems),
+        libraries: libraries::find(&host, args.spec.host.libraries()?, &[], &mut problems),
         ..Inventory::default()
     };
     for problem in problems {

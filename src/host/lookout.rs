@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::scan::{Scanner, Wanted};
 use crate::inventory::{Inventory, Nic, Reading, Unread};
+use crate::message_id;
 use crate::pci::PciAddress;
 
 /// How long a look may stay at one place. The driver answers from memory, in microseconds.
@@ -142,7 +143,11 @@ impl Lookout {
                 format!("a look at it hangs for {patience} s"),
             )));
         };
-        tracing::error!(%nic, "reading it hangs for {patience} s: it stays as it was until it answers");
+        tracing::error!(
+            message_id = message_id::NIC_HANGS,
+            pci = %nic,
+            "reading it hangs for {patience} s: it stays as it was until it answers"
+        );
         Err(None)
     }
 
@@ -160,7 +165,7 @@ impl Lookout {
         self.hanging.retain(|hanging| {
             let ended = hanging.task.is_finished();
             if let Some(nic) = hanging.at.filter(|_| ended) {
-                tracing::info!(%nic, "it answers again");
+                tracing::info!(pci = %nic, "it answers again");
             }
             !ended
         });

@@ -14,6 +14,7 @@ pub mod libraries;
 pub mod lock;
 pub mod lookout;
 pub mod memory;
+pub mod mounts;
 pub mod roots;
 pub mod scan;
 pub mod spec_files;

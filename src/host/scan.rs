@@ -36,6 +36,8 @@ pub struct Scanner {
 pub struct Wanted {
     /// Which libraries.
     pub libraries: Libraries,
+    /// Further libraries by their paths.
+    pub extra: Vec<PathBuf>,
     /// Which device nodes.
     pub companions: Vec<Companion>,
 }
@@ -45,6 +47,7 @@ impl Wanted {
     pub fn by(settings: &Settings) -> Self {
         Self {
             libraries: settings.libraries(),
+            extra: settings.libraries.extra.clone(),
             companions: settings.container.devices.clone(),
         }
     }
@@ -55,6 +58,7 @@ impl From<Libraries> for Wanted {
     fn from(libraries: Libraries) -> Self {
         Self {
             libraries,
+            extra: Vec::new(),
             companions: Companion::usual(),
         }
     }
@@ -134,7 +138,7 @@ impl Scanner {
         if let Some(fru) = &self.fru {
             fru.keep_only(&classes.cxi_user);
         }
-        let libraries = libraries::find(&self.roots, self.wanted.libraries, &mut problems);
+        let libraries = libraries::find(&self.roots, self.wanted.libraries, &self.wanted.extra, &mut problems);
         let companion_nodes = self.companion_nodes(&mut problems);
         let inventory = Inventory {
             nics,

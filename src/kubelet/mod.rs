@@ -3,6 +3,7 @@
 pub mod backoff;
 pub mod pb;
 pub mod registration;
+mod rival;
 pub mod service;
 pub mod session;
 pub mod socket;

@@ -10,6 +10,7 @@ use tonic::{Request, Response, Status};
 use super::pb;
 use super::pb::device_plugin_server::DevicePlugin;
 use crate::allocate::{Allocation, allocate};
+use crate::message_id;
 use crate::preference::preferred;
 use crate::resource::ResourceName;
 use crate::snapshot::{ListedDevice, Snapshot};
@@ -90,11 +91,24 @@ impl DevicePlugin for PluginService {
             .collect();
         match answers {
             Ok(container_responses) => {
-                tracing::info!(?asked, generation = snapshot.generation, "allocated");
+                tracing::info!(
+                    message_id = message_id::ALLOCATED,
+                    resource = %self.resource,
+                    ?asked,
+                    generation = snapshot.generation,
+                    "allocated"
+                );
                 Ok(Response::new(pb::AllocateResponse { container_responses }))
             }
             Err(refusal) => {
-                tracing::warn!(?asked, "refused: {refusal}");
+                let reason = refusal.to_string();
+                tracing::warn!(
+                    message_id = message_id::REFUSED,
+                    resource = %self.resource,
+                    ?asked,
+                    reason,
+                    "refused: {reason}"
+                );
                 Err(Status::invalid_argument(refusal.to_string()))
             }
         }

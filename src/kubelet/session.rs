@@ -9,16 +9,19 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::Server;
 
 use super::backoff::Backoff;
 use super::pb::device_plugin_server::DevicePluginServer;
 use super::registration::{Epoch, register};
+use super::rival::Rivals;
 use super::service::{PluginService, Streams};
 use super::socket::OwnSocket;
+use crate::host::mounts::{Mount, StaleMounts};
 use crate::host::watch::DirectoryWatch;
+use crate::message_id;
 use crate::resource::ResourceName;
 use crate::snapshot::Snapshot;
 
@@ -32,6 +35,8 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
 pub struct Session {
     /// Kubelet's plugin directory.
     pub kubelet_dir: PathBuf,
+    /// The same directory, as it was when we started.
+    pub mount: Mount,
     /// Whether its absence is worth a warning.
     pub is_expected: bool,
     /// The resource to register.
@@ -42,6 +47,12 @@ pub struct Session {
     pub streams: Arc<watch::Sender<Streams>>,
     /// Changes now and then: the time to look at what may have happened without an event.
     pub beat: watch::Receiver<()>,
+}
+
+/// What a session watches.
+struct Surroundings {
+    kubelet_dir: DirectoryWatch,
+    rivals: Rivals,
 }
 
 /// Why a registration is over.
@@ -76,38 +87,71 @@ impl fmt::Display for Ended {
 
 impl Session {
     /// Runs until `stopping` turns true; then no socket of ours is left.
-    pub async fn run(self, mut stopping: watch::Receiver<bool>) {
-        let mut kubelet_dir = DirectoryWatch::new(self.kubelet_dir.clone(), self.beat.clone());
+    ///
+    /// # Errors
+    /// No socket can be bound before another start.
+    pub async fn run(self, mut stopping: watch::Receiver<bool>) -> Result<(), StaleMounts> {
+        let mut around = Surroundings {
+            kubelet_dir: DirectoryWatch::new(self.kubelet_dir.clone(), self.beat.clone()),
+            rivals: Rivals::default(),
+        };
         let mut backoff = Backoff::default();
         let mut last_reason = String::new();
+        let mut lost = None;
+        let began = Instant::now();
         for count in 1.. {
             let epoch = tokio::select! {
-                epoch = self.kubelet_is_there(&mut kubelet_dir) => epoch,
-                _ = stopping.wait_for(|stopping| *stopping) => return,
+                epoch = self.kubelet_is_there(&mut around.kubelet_dir) => epoch,
+                _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
             };
-            let Some((ended, was_live)) = self.live(epoch, count, &mut kubelet_dir, &mut stopping).await else {
-                return;
+            let Some((ended, was_live)) = self.live(epoch, count, &mut around, &mut stopping).await else {
+                return Ok(());
             };
+            if matches!(ended, Ended::NotBound(_)) {
+                self.mount.check()?;
+            }
+            // One and the same kubelet, having ended our stream, had taken our registration again.
+            if was_live && lost == Some(epoch) && around.rivals.displaced(began.elapsed()) {
+                self.tell_of_rival("kubelet ends our stream again and again");
+            }
+            lost = matches!(ended, Ended::StreamClosed).then_some(epoch);
             if was_live {
                 backoff.reset();
                 last_reason.clear();
             }
-            let reason = ended.to_string();
-            if reason == last_reason {
-                tracing::debug!(resource = %self.resource, "not registered: {reason}");
-            } else {
-                tracing::warn!(resource = %self.resource, "not registered: {reason}; trying again");
-                last_reason = reason;
-            }
+            self.tell_of_end(&ended, &mut last_reason);
             let wait = backoff.next(fastrand::f64());
             tokio::select! {
-                _ = timeout(wait, self.kubelet_is_new(epoch, &mut kubelet_dir)) => {}
-                _ = stopping.wait_for(|stopping| *stopping) => return,
+                _ = timeout(wait, self.kubelet_is_new(epoch, &mut around.kubelet_dir)) => {}
+                _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
             }
             if Epoch::current(&self.kubelet_dir) != Some(epoch) {
                 backoff.reset();
             }
         }
+        Ok(())
+    }
+
+    fn tell_of_end(&self, ended: &Ended, last_reason: &mut String) {
+        let (resource, reason) = (&self.resource, ended.to_string());
+        if reason == *last_reason {
+            tracing::debug!(%resource, "not registered: {reason}");
+        } else {
+            let message_id = message_id::NOT_REGISTERED;
+            tracing::warn!(message_id, %resource, reason, "not registered: {reason}; trying again");
+            *last_reason = reason;
+        }
+    }
+
+    fn tell_of_rival(&self, reason: &str) {
+        let (message_id, resource) = (message_id::RIVAL, &self.resource);
+        tracing::error!(
+            message_id,
+            %resource,
+            reason,
+            "another plugin serves {resource}, too ({reason}): they take the NICs from each other. Remove it; the Go plugin is \
+             a DaemonSet"
+        );
     }
 
     async fn kubelet_is_there(&self, kubelet_dir: &mut DirectoryWatch) -> Epoch {
@@ -118,10 +162,11 @@ impl Session {
             }
             if !std::mem::replace(&mut waiting, true) {
                 let place = self.kubelet_dir.display();
+                let message_id = message_id::KUBELET_AWAITED;
                 if self.is_expected {
-                    tracing::warn!("waiting for kubelet.sock in {place}");
+                    tracing::warn!(message_id, "waiting for kubelet.sock in {place}");
                 } else {
-                    tracing::info!("waiting for kubelet.sock in {place}");
+                    tracing::info!(message_id, "waiting for kubelet.sock in {place}");
                 }
             }
             kubelet_dir.changed().await;
@@ -139,7 +184,7 @@ impl Session {
         &self,
         epoch: Epoch,
         count: u64,
-        kubelet_dir: &mut DirectoryWatch,
+        around: &mut Surroundings,
         stopping: &mut watch::Receiver<bool>,
     ) -> Option<(Ended, bool)> {
         let server = match RunningServer::start(self, count) {
@@ -148,7 +193,7 @@ impl Session {
         };
         let mut was_live = false;
         let ended = tokio::select! {
-            ended = self.stay_registered(epoch, &server.socket, kubelet_dir, &mut was_live) => Some(ended),
+            ended = self.stay_registered(epoch, &server.socket, around, &mut was_live) => Some(ended),
             () = server.failed() => Some(Ended::ServerFailed),
             _ = stopping.wait_for(|stopping| *stopping) => None,
         };
@@ -160,7 +205,7 @@ impl Session {
         &self,
         epoch: Epoch,
         socket: &OwnSocket,
-        kubelet_dir: &mut DirectoryWatch,
+        around: &mut Surroundings,
         was_live: &mut bool,
     ) -> Ended {
         if let Err(reason) = register(&self.kubelet_dir, socket, &self.resource).await {
@@ -174,7 +219,12 @@ impl Session {
             return Ended::NoStream;
         }
         *was_live = true;
-        tracing::info!(resource = %self.resource, socket = socket.file_name(), "registered with kubelet");
+        tracing::info!(
+            message_id = message_id::REGISTERED,
+            resource = %self.resource,
+            socket = socket.file_name(),
+            "registered with kubelet"
+        );
         loop {
             // Looked at first: kubelet may have removed the socket while it answered.
             if Epoch::current(&self.kubelet_dir).is_some_and(|current| current != epoch) {
@@ -183,9 +233,12 @@ impl Session {
             if !socket.is_in_place() {
                 return Ended::SocketGone;
             }
+            for name in around.rivals.sockets(&self.kubelet_dir, &self.resource) {
+                self.tell_of_rival(&format!("its socket is {name}"));
+            }
             tokio::select! {
                 _ = streams.wait_for(|streams| streams.open == 0) => return Ended::StreamClosed,
-                () = kubelet_dir.changed() => {}
+                () = around.kubelet_dir.changed() => {}
             }
         }
     }

@@ -20,12 +20,16 @@ Files:
       Where kubelet is; its directory gets the daemon's own sockets, too
   /run/cxi-device-plugin/lock
       Held while an instance runs
+  /run/cxi-device-plugin/first-start
+      When the first start of this boot was; no later one waits for NICs
 
 Environment:
   SYSFS_ROOT, DEVFS_ROOT, OFI_ROOT, CXI_ROOT
       Where the host keeps things, as the flags of these names; a flag wins, and an empty value counts as not set
   RUNTIME_DIRECTORY
       Set by systemd: directory for the daemon's own state, unless --run-dir names one
+  NOTIFY_SOCKET, WATCHDOG_USEC, JOURNAL_STREAM
+      Set by systemd: where it hears of the daemon's state, how often, and whether stderr is the journal
 
 Exit codes:
   0
@@ -35,7 +39,7 @@ Exit codes:
   2
       Wrong usage
   75
-      Another instance is running
+      Another instance is running; or a directory was made after the start, out of reach of this sandbox: start again
   78
       Bad configuration: a file of it, a root, or the --env-vars file";
 

@@ -76,6 +76,12 @@ impl Host {
     }
 
     fn command_at(&self, log_level: &str) -> Command {
+        let mut command = self.command_without_level();
+        command.arg("--log-level").arg(log_level);
+        command
+    }
+
+    fn command_without_level(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cxi-device-plugin"));
         for variable in [
             "SYSFS_ROOT",
@@ -84,14 +90,13 @@ impl Host {
             "CXI_ROOT",
             "RUNTIME_DIRECTORY",
             "JOURNAL_STREAM",
+            "NOTIFY_SOCKET",
+            "WATCHDOG_PID",
+            "WATCHDOG_USEC",
         ] {
             command.env_remove(variable);
         }
-        command
-            .arg("--root")
-            .arg(self.node.root())
-            .arg("--log-level")
-            .arg(log_level);
+        command.arg("--root").arg(self.node.root());
         for (flag, folder) in [("--kubelet-dir", "kubelet"), ("--cdi-dir", "cdi"), ("--run-dir", "run")] {
             command.arg(flag).arg(self.path(folder));
         }
@@ -126,6 +131,11 @@ impl Host {
         self.spawn(command)
     }
 
+    /// With the log level of the configuration.
+    pub fn start_without_level(&self) -> Daemon {
+        self.spawn(self.command_without_level())
+    }
+
     /// By another program, which becomes the daemon.
     pub fn start_in(&self, wrapper: &[&str], flags: &[&str]) -> Daemon {
         let daemon = self.command();
@@ -138,7 +148,7 @@ impl Host {
         self.spawn(command)
     }
 
-    fn spawn(&self, mut command: Command) -> Daemon {
+    pub fn spawn(&self, mut command: Command) -> Daemon {
         let log = self.path("daemon.log");
         let file = File::options().create(true).append(true).open(&log).unwrap();
         let child = command.stdin(Stdio::null()).stderr(file).spawn().unwrap();

@@ -66,24 +66,46 @@ need_packages() {
     apt_get install --no-install-recommends "${missing[@]}"
 }
 
-# debian_tree SUITE: the root tree $CACHE/debian-SUITE, kept between runs; a broken debootstrap leaves nothing that looks
-# finished. Old suites move from the mirrors to the archive.
+# debian_tree SUITE [PURPOSE PACKAGE,...]: the root tree $CACHE/debian-SUITE[-PURPOSE], kept between runs; a broken debootstrap
+# leaves nothing that looks finished. Old suites move from the mirrors to the archive.
 debian_tree() {
-    [[ -d $CACHE/debian-$1 ]] && return
+    [[ -d $CACHE/debian-$1${2:+-$2} ]] && return
     need_packages debootstrap=debootstrap
-    retry debootstrap_once "$1"
+    retry debootstrap_once "$@"
 }
 
 debootstrap_once() {
-    local tree=$CACHE/debian-$1 mirror
+    local tree=$CACHE/debian-$1${2:+-$2} mirror
     for mirror in ${DEBIAN_MIRROR:-http://deb.debian.org/debian http://archive.debian.org/debian}; do
         rm -rf "$tree.new"
         # The log is long and of interest only when it fails.
-        if debootstrap --variant=minbase "$1" "$tree.new" "$mirror" >"$CACHE/debootstrap.log" 2>&1; then
+        if debootstrap --variant=minbase ${3:+"--include=$3"} "$1" "$tree.new" "$mirror" >"$CACHE/debootstrap.log" 2>&1; then
             mv "$tree.new" "$tree"
             return
         fi
         tail -n 20 "$CACHE/debootstrap.log"
     done
     return 1
+}
+
+# packages: has the RPMs in target/rpm, built anew unless they are newer than every tracked file. No network for the build.
+packages() {
+    local newest
+    need_packages rpmbuild=rpm
+    newest=$(find target/rpm/RPMS -name '*.rpm' -print -quit 2>/dev/null || true)
+    # shellcheck disable=SC2016  # expanded by the inner shell
+    [[ -n $newest && -z $(git ls-files -z | xargs -0 sh -c 'find "$@" -maxdepth 0 -newer "$0"' "$newest") ]] && return
+    retry cargo fetch --locked
+    RPM_WITHOUT_NETWORK=1 rpm/build
+}
+
+# package_of BUILD-NUMBER: the binary package of that release. Others than the first hold the same files.
+package_of() {
+    local version arch top=$PWD/target/rpm package
+    version=$(sed -n 's/^Version: *//p' rpm/cxi-device-plugin.spec)
+    arch=$(uname -m)
+    package=$top/RPMS/$arch/cxi-device-plugin-$version-$1.$arch.rpm
+    [[ -f $package ]] || rpmbuild -bb --short-circuit --noclean --nodeps --define "_topdir $top" \
+        --define "build_number $1" --buildroot "$(echo "$top"/BUILDROOT/*)" rpm/cxi-device-plugin.spec >&2
+    echo "$package"
 }

@@ -8,6 +8,7 @@ use netlink_sys::protocols::NETLINK_GENERIC;
 
 use super::Listen;
 use super::listener::{Listener, Received};
+use crate::message_id;
 use crate::netlink::generic::{self, CxiError, Heard};
 use crate::rate_limit::RateLimit;
 use crate::trigger::Trigger;
@@ -77,6 +78,7 @@ impl CxiErrors {
             .map_or_else(|| "unknown".to_owned(), |csr| format!("{csr:#010x}"));
         let bit = error.bit.map_or_else(|| "unknown".to_owned(), |bit| bit.to_string());
         tracing::warn!(
+            message_id = message_id::NIC_ERROR,
             cxi = error.cxi,
             count = self.count,
             left_out,

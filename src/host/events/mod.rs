@@ -18,6 +18,7 @@ pub use self::files::{Content, Watcher};
 use self::links::Links;
 use self::uevents::Uevents;
 use super::roots::Roots;
+use crate::message_id;
 use crate::trigger::Trigger;
 
 /// A source of triggers.
@@ -88,7 +89,7 @@ impl Events {
                      the slow poll (--pulse) takes their place"
                 );
                 match (&self.private_network, self.is_kernel_sysfs) {
-                    (None, true) => tracing::warn!("{news}"),
+                    (None, true) => tracing::warn!(message_id = message_id::SOURCE_LOST, reason, "{news}"),
                     // The interfaces of an emulated node are nowhere.
                     (None, false) => tracing::info!("{news}"),
                     (Some(_), _) => {}
@@ -160,12 +161,17 @@ impl<T: Listen> Source<T> {
             Err(error) => {
                 let reason = error.to_string();
                 if self.lost.is_none() {
-                    tracing::warn!("no {}: {reason}; the slow poll (--pulse) takes their place", T::NAME);
+                    tracing::warn!(
+                        message_id = message_id::SOURCE_LOST,
+                        reason,
+                        "no {}: {reason}; the slow poll (--pulse) takes their place",
+                        T::NAME
+                    );
                 }
                 self.lost = Some(reason);
             }
             Ok(()) if self.listener.is_some() && self.lost.take().is_some() => {
-                tracing::info!("{} are heard again", T::NAME);
+                tracing::info!(message_id = message_id::SOURCE_BACK, "{} are heard again", T::NAME);
             }
             Ok(()) => {}
         }

@@ -1,0 +1,106 @@
+//! In a sandbox like the unit's, where all is read-only but some directories: what is made after the start is out of reach,
+//! and exit code 75 asks systemd for another sandbox. `tests/e2e/systemd` has systemd answer.
+#![cfg(test)]
+
+mod common;
+
+use std::fs;
+use std::process::Command;
+
+use common::daemon::{A, Daemon, Host, nics, until, wait_for};
+
+/// Whether mount namespaces can be had here.
+fn is_possible(test: &str) -> bool {
+    let probe = Command::new("unshare").args(["--mount", "true"]).output();
+    let is_possible = probe.is_ok_and(|output| output.status.success());
+    if !is_possible {
+        common::say(&format!("SKIPPED {test}: needs mount namespaces (root)"));
+    }
+    is_possible
+}
+
+/// Everything below the host's folder is read-only for the daemon but its run directory and, where they are now, these.
+fn start_in_sandbox(host: &Host, writable: &[&str]) -> Daemon {
+    fs::create_dir_all(host.path("run")).unwrap();
+    let mut script = format!("set -e; d={}; mount --bind $d $d; ", host.path("").display());
+    for folder in ["run"].iter().chain(writable) {
+        script += &format!("mount --bind $d/{folder} $d/{folder}; ");
+    }
+    script += "mount -o remount,bind,ro $d; exec \"$@\"";
+    let wrapper = [
+        "unshare",
+        "--mount",
+        "--propagation",
+        "private",
+        "sh",
+        "-c",
+        &script,
+        "sh",
+    ];
+    host.start_in(&wrapper, &[])
+}
+
+#[tokio::test]
+async fn a_kubelet_directory_that_is_made_later_ends_with_75() {
+    if !is_possible("a_kubelet_directory_that_is_made_later_ends_with_75") {
+        return;
+    }
+    let host = Host::new(&nics(1));
+    fs::create_dir_all(host.path("cdi")).unwrap();
+    let mut daemon = start_in_sandbox(&host, &["cdi"]);
+    daemon.wait_for_log("waiting for kubelet.sock");
+    let _kubelet = host.kubelet();
+    assert_eq!(daemon.wait().code(), Some(75));
+    assert!(
+        daemon.log().contains("was made or replaced after the start"),
+        "{}",
+        daemon.log()
+    );
+}
+
+#[tokio::test]
+async fn a_kubelet_directory_that_is_there_at_the_next_start_is_used() {
+    if !is_possible("a_kubelet_directory_that_is_there_at_the_next_start_is_used") {
+        return;
+    }
+    let host = Host::new(&nics(1));
+    fs::create_dir_all(host.path("cdi")).unwrap();
+    let kubelet = host.kubelet();
+    let _daemon = start_in_sandbox(&host, &["cdi", "kubelet"]);
+    wait_for(&kubelet, &[(A, true)]).await;
+}
+
+#[tokio::test]
+async fn one_that_is_read_only_from_the_start_is_said_and_nothing_ends() {
+    if !is_possible("one_that_is_read_only_from_the_start_is_said_and_nothing_ends") {
+        return;
+    }
+    let host = Host::new(&nics(1));
+    fs::create_dir_all(host.path("cdi")).unwrap();
+    let _kubelet = host.kubelet();
+    let mut daemon = start_in_sandbox(&host, &["cdi"]);
+    let tries = |log: &str| log.matches("not registered: cannot bind").count();
+    until(|| tries(&daemon.log()) > 2, || daemon.log());
+    assert!(daemon.is_running());
+    assert_eq!(
+        daemon.log().matches("WARN not registered").count(),
+        1,
+        "{}",
+        daemon.log()
+    );
+}
+
+#[test]
+fn a_cdi_directory_that_is_replaced_ends_with_75() {
+    if !is_possible("a_cdi_directory_that_is_replaced_ends_with_75") {
+        return;
+    }
+    let host = Host::new(&nics(1));
+    fs::create_dir_all(host.path("cdi")).unwrap();
+    let mut daemon = start_in_sandbox(&host, &["cdi"]);
+    until(|| host.spec().contains(A), || host.spec());
+    daemon.wait_until_settled();
+    fs::remove_dir_all(host.path("cdi")).unwrap();
+    daemon.hang_up();
+    assert_eq!(daemon.wait().code(), Some(75));
+}
