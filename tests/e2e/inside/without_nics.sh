@@ -17,7 +17,7 @@ check_no_units_pulled_in() {
 }
 
 check_verify() {
-    expect 'systemd-analyze verify' '' "$(systemd-analyze verify "/usr/lib/systemd/system/$UNIT" 2>&1)"
+    expect 'systemd-analyze verify' '' "$(systemd-analyze verify --man=no "/usr/lib/systemd/system/$UNIT" 2>&1)"
 }
 
 check_catalog() {
