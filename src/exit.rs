@@ -39,7 +39,7 @@ pub fn arguments<Args: clap::Parser>(program: &str) -> Result<Args, ExitCode> {
             // Nobody is left to tell if stderr is closed.
             return ExitCode::from(USAGE);
         }
-        let said = said.context("cannot write to standard output");
+        let said = unless_closed(said).context("cannot write to standard output");
         report(program, said.map(|()| Ended::Done))
     })
 }
@@ -49,7 +49,6 @@ pub fn report(program: &str, result: anyhow::Result<Ended>) -> ExitCode {
     let error = match result {
         Ok(Ended::Done) => return ExitCode::SUCCESS,
         Ok(Ended::Findings) => return ExitCode::from(FINDINGS),
-        Err(error) if is_closed_pipe(&error) => return ExitCode::SUCCESS,
         Err(error) => error,
     };
     let mut text = format!("{program}: {error}\n");
@@ -79,10 +78,10 @@ fn code(error: &anyhow::Error) -> ExitCode {
     }
 }
 
-/// Whoever reads our output has seen enough.
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    let io_errors = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
-    io_errors
-        .map(io::Error::kind)
-        .any(|kind| kind == io::ErrorKind::BrokenPipe)
+/// What was written to a reader, who may have seen enough and be gone: no error, and no other end of the program either.
+pub fn unless_closed(said: io::Result<()>) -> io::Result<()> {
+    said.or_else(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error),
+    })
 }

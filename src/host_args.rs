@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::cdi::netdev_view::NetdevView;
 use crate::cdi::render::{Expose, Policy};
 use crate::environment::{self, EnvironmentError, EnvironmentVariable};
 use crate::host::libraries::Libraries;
@@ -26,6 +27,9 @@ pub struct HostArgs {
     /// How containers find these libraries
     #[arg(long, value_enum, value_name = "WAY", default_value_t)]
     pub expose: Expose,
+    /// What containers see of their NICs' network interfaces
+    #[arg(long, value_enum, value_name = "VIEW", default_value_t)]
+    pub netdev_view: NetdevView,
     /// YAML file whose key 'env:' lists KEY=VALUE for every container with a NIC
     #[arg(long, value_name = "FILE")]
     env_vars: Option<PathBuf>,
@@ -70,6 +74,7 @@ impl HostArgs {
     pub fn policy(&self) -> Result<Policy, EnvVarsError> {
         Ok(Policy {
             expose: self.expose,
+            netdev_view: self.netdev_view,
             environment: self.environment()?,
             ..Policy::default()
         })

@@ -39,6 +39,8 @@ impl fmt::Display for Unread {
 /// Everything one scan found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inventory {
+    /// Root of sysfs on the host.
+    pub sysfs: PathBuf,
     /// Sorted by PCI address.
     pub nics: Vec<Nic>,
     /// Libraries of libfabric's CXI provider, in the order in which they are mounted.
@@ -72,8 +74,8 @@ pub struct Nic {
     pub netdev: Reading<Option<Netdev>>,
     /// NUMA node; none where the firmware names none (sysfs says -1).
     pub numa_node: Reading<Option<u32>>,
-    /// Root of the PCIe hierarchy the NIC hangs off, such as `pci0000:20`.
-    pub pcie_root: Reading<String>,
+    /// Where the PCI function really is below sysfs, such as `devices/pci0000:20/0000:20:01.1/0000:21:00.0`.
+    pub pci_directory: Reading<PathBuf>,
     /// Inode of the driver's directory `properties`: another one for each probe of the driver, as the kernel counts up.
     pub life: Reading<u64>,
     /// The admin's order to keep the NIC from new pods.
@@ -125,7 +127,7 @@ impl Nic {
             node: none(&sysfs),
             netdev: none(&sysfs),
             numa_node: none(&sysfs),
-            pcie_root: none(&sysfs),
+            pci_directory: none(&sysfs),
             life: none(&sysfs),
             cordon: none(&sysfs),
             enable_count: none(&sysfs),
@@ -145,6 +147,17 @@ impl Nic {
             sysfs,
         }
     }
+
+    /// Root of the PCIe hierarchy the NIC hangs off, such as `pci0000:20`.
+    pub fn pcie_root(&self) -> Option<&str> {
+        pcie_root(self.pci_directory.as_ref().ok()?)
+    }
+}
+
+/// Root of the PCIe hierarchy that a directory of sysfs is below.
+pub fn pcie_root(directory: &Path) -> Option<&str> {
+    let mut names = directory.iter().filter_map(|name| name.to_str());
+    names.find(|name| name.starts_with("pci") && name.contains(':'))
 }
 
 /// Generation of the NIC's chip.

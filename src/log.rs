@@ -104,7 +104,7 @@ where
 fn field(line: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
     match field.name() {
         "message" => write!(line, "{value:?}"),
-        "message_id" | "nic" | "reason" => Ok(()),
+        "message_id" | "nic" | "reason" | "condition" | "file" | "version" | "now" | "late" => Ok(()),
         name => write!(line, " {name}={value:?}"),
     }
 }

@@ -49,13 +49,13 @@ pub struct ListedDevice {
 }
 
 impl Device {
-    fn of(nic: &Nic, health: Health) -> Self {
+    fn of(nic: &Nic, health: Health, inventory: &Inventory, policy: &Policy) -> Self {
         Self {
             conditions: health.conditions,
             held: health.held,
             numa_node: nic.numa_node.clone().ok().flatten(),
-            pcie_root: nic.pcie_root.clone().ok(),
-            edits: render::device_edits(nic),
+            pcie_root: nic.pcie_root().map(str::to_owned),
+            edits: render::device_edits(nic, inventory, policy),
         }
     }
 
@@ -77,7 +77,12 @@ impl Device {
 impl Snapshot {
     /// The state that follows from a scan and the health of its NICs.
     pub fn of(inventory: &Inventory, policy: &Policy, mut health: BTreeMap<PciAddress, Health>) -> Self {
-        let device = |nic: &Nic| Some((nic.address, Device::of(nic, health.remove(&nic.address)?)));
+        let device = |nic: &Nic| {
+            Some((
+                nic.address,
+                Device::of(nic, health.remove(&nic.address)?, inventory, policy),
+            ))
+        };
         let on_offer = inventory
             .nics
             .iter()

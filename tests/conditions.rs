@@ -301,12 +301,9 @@ async fn an_error_before_a_restart_is_shown_after_it_and_none_is_invented() {
         assert_eq!(rig.said("warning: "), 1, "{:?}", rig.lines());
         assert_eq!(rig.said("pcie_uncorr_err = 1, at first 0"), 1, "{:?}", rig.lines());
     }
-    assert_eq!(
-        rig.daemon.log().matches("warning: ").count(),
-        1,
-        "of the other NIC: {}",
-        rig.daemon.log()
-    );
+    let log = rig.daemon.log();
+    let mut of_the_other = log.lines().filter(|line| line.contains(&format!("pci={B}")));
+    assert!(of_the_other.all(|line| !line.contains("warning: ")), "{log}");
 }
 
 #[tokio::test]
@@ -385,12 +382,12 @@ async fn hostile_memories_are_forgotten_with_one_warning() {
     let other_address = good.replace(A, "0000:21:00.0/../..");
     let negative = good.replace("\"aer_fatal\": 0", "\"aer_fatal\": -1");
     let odd_state = good.replace("alive", "undead");
-    let half: String = good.chars().take(good.len() / 2).collect();
+    let (half, _) = good.split_at(good.len() / 2);
     for text in [
         "",
         "null",
         "{}",
-        &half,
+        half,
         &deep,
         &many,
         &other_address,

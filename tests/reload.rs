@@ -11,6 +11,7 @@ use common::cc;
 use common::daemon::{A, B, Daemon, Host, PATIENCE, RESOURCE, assert_no_violations, nics, wait_for};
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::kubelet::pb::ContainerAllocateResponse;
+use cxi_sim::node::{Kind, NicSpec};
 
 /// Writes a drop-in, which goes over the file.
 fn configure(host: &Host, text: &str) {
@@ -223,4 +224,31 @@ async fn devices_and_libraries_of_the_file_are_in_the_answer_and_missing_ones_ar
     assert!(log.contains("/opt/site/libgone.so"), "{log}");
     assert!(!log.contains("nowhere"), "{log}");
     assert_no_violations(&kubelet);
+}
+
+#[tokio::test]
+async fn virtual_functions_are_offered_where_the_resource_selects_them() {
+    let vf = "0000:21:00.1";
+    for (function, expected) in [
+        ("pf", &[(A, true)][..]),
+        ("vf", &[(vf, true)]),
+        ("all", &[(A, true), (vf, true)]),
+    ] {
+        let pf = NicSpec::new(Kind::Cassini1);
+        let host = Host::new(&[pf.pci(A), NicSpec::new(Kind::Cassini1Vf).pci(vf)]);
+        configure(
+            &host,
+            &format!("[[resource]]\nselect = {{ function = \"{function}\" }}\n"),
+        );
+        let (_daemon, kubelet) = (host.start(&[]), host.kubelet());
+        wait_for(&kubelet, expected).await;
+        host.wait_for_spec(|spec| {
+            [A, vf]
+                .iter()
+                .all(|id| spec.contains(id) == expected.contains(&(id, true)))
+        });
+        let (id, _) = expected[0];
+        assert_eq!(answer(&kubelet, id).await.envs["PCIDEVICE_BETA_HPE_COM_CXI"], id);
+        assert_no_violations(&kubelet);
+    }
 }

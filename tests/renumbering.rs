@@ -93,6 +93,7 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
         snapshots: snapshots.clone(),
         streams,
         beat: watch::Sender::default().subscribe(),
+        kubelet: watch::Sender::default(),
     };
     let session = tokio::spawn(session.run(stopping));
     kubelet

@@ -4,6 +4,7 @@
 
 pub mod fragment;
 pub mod inputs;
+mod keys;
 pub mod problem;
 pub mod reload;
 pub mod settings;

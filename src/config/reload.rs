@@ -69,3 +69,47 @@ fn same(one: &Effective, other: &Effective) -> bool {
 fn is_fixed(key: &str) -> bool {
     FIXED.iter().any(|fixed| key.starts_with(fixed))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Fragment;
+
+    /// Every table, each with a key that takes a restart and one that counts at once, where it has both.
+    fn checked(fixed: &str, free: &str, format: &str) -> Checked {
+        let target = if fixed == "1" { "target = \"stderr\"\n" } else { "" };
+        let text = format!(
+            "exclude = [\"{free}\"]\n[daemon]\nrun_dir = \"/{fixed}\"\n[roots]\nsysfs = \"/{fixed}\"\n\
+             [kubelet]\ndir = \"/{fixed}\"\n[cdi]\ndir = \"/{fixed}\"\nnames = [\"pci\"]\n[container.env]\nA = \"{free}\"\n\
+             [[resource]]\nname = \"{fixed}.x/y\"\n[health]\npoll = \"{free}s\"\n[log]\nformat = \"{format}\"\n{target}"
+        );
+        Settings::of(vec![Fragment::parse(Path::new("test.toml"), &text)]).unwrap()
+    }
+
+    #[test]
+    fn what_is_fixed_stays_and_the_rest_is_new() {
+        let (running, next) = (checked("1", "1", "text"), checked("2", "2", "json"));
+        let both = next.clone().beside(&running);
+        assert_eq!(both.settings, checked("1", "2", "text").settings);
+        let changes = running.changes(&next);
+        assert_eq!(changes.now, ["container.env.A", "exclude", "health.poll"]);
+        let late = [
+            "cdi.dir",
+            "daemon.run_dir",
+            "kubelet.dir",
+            "log.format",
+            "log.target",
+            "resource[0].name",
+            "roots.sysfs",
+        ];
+        assert_eq!(changes.late, late);
+        // What waits for the restart still differs the next time, and nothing else does.
+        let changes = both.changes(&next);
+        assert_eq!(
+            (changes.now.as_slice(), changes.late.as_slice()),
+            (&[][..], &late.map(str::to_owned)[..])
+        );
+    }
+}

@@ -6,20 +6,20 @@ use std::time::Duration;
 use tracing::Level;
 
 use super::fragment::{Fragment, Table};
-use super::inputs::{self, Effective, Findings, Reader};
+use super::inputs::{self, Effective};
+use super::keys;
 use super::problem::{ConfigError, Origin, Problem};
-use super::unknown;
 use crate::allocate::Strategy;
 use crate::cdi::format::Format;
 use crate::cdi::naming::{NameKind, Naming};
+use crate::cdi::netdev_view::NetdevView;
 use crate::cdi::render::{Expose, Policy};
 use crate::environment::EnvironmentVariable;
-use crate::health::{Check, HealthPolicy};
+use crate::health::HealthPolicy;
 use crate::inventory::Companion;
 use crate::libraries::Libraries;
 use crate::log;
 use crate::offer::{Exclusion, Functions};
-use crate::readiness::START_GRACE;
 use crate::resource::ResourceName;
 use crate::selection::Selection;
 
@@ -126,6 +126,8 @@ pub struct Container {
     pub environment: Vec<EnvironmentVariable>,
     /// Device nodes beside the NICs' own.
     pub devices: Vec<Companion>,
+    /// What they see of their NICs' network interfaces.
+    pub netdev_view: NetdevView,
 }
 
 /// One extended resource.
@@ -133,6 +135,8 @@ pub struct Container {
 pub struct Resource {
     /// Its name.
     pub name: ResourceName,
+    /// Which kind of functions it has.
+    pub functions: Functions,
 }
 
 /// How the NICs are judged.
@@ -166,7 +170,7 @@ pub struct Checked {
 
 impl Default for Settings {
     fn default() -> Self {
-        read(&Table::new()).0
+        keys::read(&Table::new()).0
     }
 }
 
@@ -179,11 +183,11 @@ impl Settings {
         let mut problems = Vec::new();
         for fragment in &fragments {
             problems.extend(fragment.faults.iter().cloned());
-            let wrong = read(&fragment.table).1.all_problems().into_iter();
+            let wrong = keys::read(&fragment.table).1.all_problems().into_iter();
             // What comes after a fault may have been taken for something else.
             problems.extend(wrong.filter(|problem| fragment.faults.iter().all(|fault| problem.origin < fault.origin)));
         }
-        let (settings, findings) = read(&inputs::merged(fragments));
+        let (settings, findings) = keys::read(&inputs::merged(fragments));
         if problems.is_empty() {
             problems.extend(settings.contradictions(&findings.effective));
         }
@@ -202,8 +206,9 @@ impl Settings {
     pub fn policy(&self) -> Policy {
         Policy {
             expose: self.libraries.expose,
+            netdev_view: self.container.netdev_view,
             environment: self.container.environment.clone(),
-            selection: Selection::without(Functions::default(), self.exclude.clone()),
+            selection: Selection::without(self.resource.functions, self.exclude.clone()),
             naming: self.cdi.naming.clone(),
             strategy: self.strategy,
         }
@@ -245,127 +250,5 @@ impl Settings {
             );
         }
         problems
-    }
-}
-
-/// Reads a table as far as it is right.
-fn read(table: &Table) -> (Settings, Findings) {
-    let mut findings = Findings::default();
-    let mut top = Reader::new(table, &mut findings);
-    let settings = Settings {
-        exclude: top.get("exclude", Vec::new()),
-        daemon: top.table("daemon", daemon),
-        roots: top.table("roots", roots),
-        kubelet: top.table("kubelet", kubelet),
-        cdi: top.table("cdi", cdi),
-        libraries: top.table("libraries", libraries),
-        container: top.table("container", container),
-        strategy: top.table("allocation", |allocation| allocation.get("strategy", Strategy::Direct)),
-        resource: top.only_table("resource", resource),
-        health: top.table("health", health),
-        log: top.table("log", logging),
-    };
-    top.note_unknown();
-    (settings, findings)
-}
-
-/// Every key with its default.
-pub fn defaults() -> Vec<Effective> {
-    read(&Table::new()).1.effective
-}
-
-impl Findings {
-    /// What is wrong, with the unknown keys explained.
-    fn all_problems(&mut self) -> Vec<Problem> {
-        let mut problems = std::mem::take(&mut self.problems);
-        let unknown = std::mem::take(&mut self.unknown);
-        problems.extend(unknown.into_iter().map(|(key, origin)| unknown::problem(key, origin)));
-        problems
-    }
-}
-
-fn daemon(table: &mut Reader<'_>) -> Daemon {
-    Daemon {
-        run_dir: table.get("run_dir", RUN_DIR.into()),
-        start_grace: table.get("start_grace", START_GRACE),
-    }
-}
-
-fn roots(table: &mut Reader<'_>) -> Roots {
-    Roots {
-        sysfs: table.get("sysfs", "/sys".into()),
-        dev: table.get("dev", "/dev".into()),
-        ofi: table.get("ofi", None),
-        cxi: table.get("cxi", None),
-    }
-}
-
-fn kubelet(table: &mut Reader<'_>) -> Kubelet {
-    Kubelet {
-        enabled: table.get("enabled", Enabled::Auto),
-        dir: table.get("dir", "/var/lib/kubelet/device-plugins".into()),
-    }
-}
-
-fn cdi(table: &mut Reader<'_>) -> Cdi {
-    let usual = Naming::default();
-    Cdi {
-        dir: table.get("dir", "/var/run/cdi".into()),
-        format: table.get("format", Format::Yaml),
-        naming: Naming {
-            kinds: table.get("names", usual.kinds),
-            all: table.get("all", usual.all),
-        },
-    }
-}
-
-fn libraries(table: &mut Reader<'_>) -> LibrarySettings {
-    LibrarySettings {
-        mode: table.get("mode", Libraries::Listed),
-        closure_all: table.get("closure_all", false),
-        expose: table.get("expose", Expose::LoaderPaths),
-        extra: table.get("extra", Vec::new()),
-    }
-}
-
-fn container(table: &mut Reader<'_>) -> Container {
-    Container {
-        devices: table.get("devices", Companion::usual()),
-        environment: table.entries("env", environment),
-    }
-}
-
-/// One variable of `[container.env]`.
-fn environment(key: &str, text: &str) -> Result<EnvironmentVariable, String> {
-    EnvironmentVariable::new(key, text).map_err(|error| error.to_string())
-}
-
-fn resource(table: &mut Reader<'_>) -> Resource {
-    Resource {
-        name: table.get("name", ResourceName::default()),
-    }
-}
-
-fn health(table: &mut Reader<'_>) -> Health {
-    let poll = table.get("poll", Duration::from_secs(30));
-    let mut policy = HealthPolicy::default();
-    policy.hold_down = table.get("hold_down", policy.hold_down);
-    policy.hold_up = table.get("hold_up", policy.hold_up);
-    for check in Check::OF_NIC {
-        let action = table.get(check.name(), policy.action(check));
-        // Its own name is known to it.
-        let _ = policy.set(check.name(), action);
-    }
-    Health {
-        poll: Some(poll).filter(|poll| !poll.is_zero()),
-        policy,
-    }
-}
-
-fn logging(table: &mut Reader<'_>) -> Log {
-    Log {
-        level: table.get("level", Level::INFO),
-        target: table.get("target", log::Target::Auto),
-        format: table.get("format", log::Format::Text),
     }
 }

@@ -50,9 +50,11 @@ pub fn as_file(effective: &[Effective]) -> String {
     for effective in effective {
         let table = effective.table();
         if table != current {
-            text += &match table.strip_suffix(']').and_then(|name| name.split_once('[')) {
-                Some((list, _)) => format!("\n[[{list}]]\n"),
-                None => format!("\n[{table}]\n"),
+            let plain = table.replace("[0]", "");
+            text += &if table.ends_with(']') {
+                format!("\n[[{plain}]]\n")
+            } else {
+                format!("\n[{plain}]\n")
             };
             current = table.to_owned();
         }

@@ -1,16 +1,22 @@
 //! What to say of a key that nobody knows: what was probably meant.
 
+use super::keys;
 use super::problem::{Origin, Problem};
-use super::settings;
 
 /// Tables and keys of the design that this version does nothing with. Accepted in silence, they would promise something.
-const NOT_YET: [&str; 6] = [
+const NOT_YET: [&str; 12] = [
     "runtime",
     "cxi_service",
     "export",
     "kubelet.pod_resources",
     "cdi.kind",
     "container.mounts",
+    "resource.replicas",
+    "resource.select.generation",
+    "resource.select.pci",
+    "resource.select.netdev",
+    "resource.select.numa",
+    "resource.select.min_speed_gbps",
 ];
 
 /// How many letters may be wrong in a key that is still taken for another one.
@@ -48,7 +54,7 @@ fn reason(key: &str) -> String {
 /// All names of keys and of tables.
 fn names() -> Vec<String> {
     let mut names = vec!["container.env".to_owned()];
-    for effective in settings::defaults() {
+    for effective in keys::defaults() {
         let key = without_numbers(&effective.key);
         if let Some((table, _)) = key.rsplit_once('.') {
             names.push(table.to_owned());

@@ -197,10 +197,12 @@ macro_rules! words {
 words!(
     crate::cdi::format::Format,
     crate::cdi::naming::NameKind,
+    crate::cdi::netdev_view::NetdevView,
     crate::cdi::render::Expose,
     crate::libraries::Libraries,
     crate::log::Format,
-    crate::log::Target
+    crate::log::Target,
+    crate::offer::Functions
 );
 
 /// Several values of a kind.

@@ -10,17 +10,22 @@ use crate::cdi::render::Expose;
 const CDI_DIRECTORIES: [&str; 3] = ["/etc/cdi", "/var/run/cdi", "/run/cdi"];
 
 impl Checked {
-    /// What an admin should think about once more.
+    /// What an admin should think about once more in the files. Who gives a flag has just thought about it.
     pub fn warnings(&self) -> Vec<Problem> {
         let settings = &self.settings;
         let mut warnings = Vec::new();
         let mut warn = |key: &str, reason: String| {
             let effective = self.effective.iter().find(|effective| effective.key == key);
-            warnings.push(Problem {
-                origin: effective.map_or(Origin::Default, |effective| effective.origin.clone()),
-                key: Some(key.to_owned()),
-                reason,
-            });
+            let origin = effective.map(|effective| effective.origin.clone());
+            warnings.extend(
+                origin
+                    .filter(|origin| matches!(origin, Origin::File { .. }))
+                    .map(|origin| Problem {
+                        origin,
+                        key: Some(key.to_owned()),
+                        reason,
+                    }),
+            );
         };
         let dir = &settings.cdi.dir;
         if !CDI_DIRECTORIES.iter().any(|usual| dir == Path::new(usual)) {

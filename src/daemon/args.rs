@@ -83,11 +83,11 @@ impl RunArgs {
     /// What the command line and the environment say.
     fn fragment(&self) -> Result<Fragment, EnvVarsError> {
         let mut fragment = Fragment::default();
-        let mut set = |id: &str, variable: &str, key: &str, content: Content| {
-            if let Some(origin) = self.given.origin(id, variable) {
+        for (id, key, content) in self.flags() {
+            if let Some(origin) = self.given.origin(id, "") {
                 fragment.set(key, content, &origin);
             }
-        };
+        }
         let roots = &self.host.roots;
         for (id, variable, key, root) in [
             ("sysfs_root", "SYSFS_ROOT", "roots.sysfs", &roots.sysfs_root),
@@ -96,26 +96,10 @@ impl RunArgs {
             ("cxi_root", "CXI_ROOT", "roots.cxi", &roots.cxi_root),
         ] {
             // Empty counts as not set.
-            if root.as_ref().is_some_and(|root| !root.as_os_str().is_empty()) {
-                set(id, variable, key, root.show());
+            let is_set = root.as_ref().is_some_and(|root| !root.as_os_str().is_empty());
+            if let Some(origin) = self.given.origin(id, variable).filter(|_| is_set) {
+                fragment.set(key, root.show(), &origin);
             }
-        }
-        set("run_dir", "", "daemon.run_dir", self.run_dir.show());
-        set("kubelet_dir", "", "kubelet.dir", self.kubelet_dir.show());
-        set("cdi_dir", "", "cdi.dir", self.cdi_dir.show());
-        set("libraries", "", "libraries.mode", self.host.libraries.show());
-        set("closure_all", "", "libraries.closure_all", self.host.closure_all.show());
-        set("expose", "", "libraries.expose", self.host.expose.show());
-        set(
-            "pulse",
-            "",
-            "health.poll",
-            Duration::from_secs(self.pulse.into()).show(),
-        );
-        set("log_level", "", "log.level", self.log_level.show());
-        set("enable_cdi", "", "allocation.strategy", Strategy::Cdi.show());
-        if let Some(Some(path)) = &self.enable_cdi {
-            set("enable_cdi", "", "cdi.dir", directory_of_spec(path).show());
         }
         if let Some(origin) = self.given.origin("resource_name", "") {
             let mut resource = Fragment::default();
@@ -130,6 +114,28 @@ impl RunArgs {
             }
         }
         Ok(fragment)
+    }
+
+    /// Flags that each set one key: their names for clap, the keys, and the values if they were given. Of those that set the
+    /// same key the last one counts.
+    fn flags(&self) -> Vec<(&'static str, &'static str, Content)> {
+        let pulse = Duration::from_secs(self.pulse.into());
+        let mut flags = vec![
+            ("run_dir", "daemon.run_dir", self.run_dir.show()),
+            ("kubelet_dir", "kubelet.dir", self.kubelet_dir.show()),
+            ("cdi_dir", "cdi.dir", self.cdi_dir.show()),
+            ("libraries", "libraries.mode", self.host.libraries.show()),
+            ("closure_all", "libraries.closure_all", self.host.closure_all.show()),
+            ("expose", "libraries.expose", self.host.expose.show()),
+            ("netdev_view", "container.netdev_view", self.host.netdev_view.show()),
+            ("pulse", "health.poll", pulse.show()),
+            ("log_level", "log.level", self.log_level.show()),
+            ("enable_cdi", "allocation.strategy", Strategy::Cdi.show()),
+        ];
+        if let Some(Some(path)) = &self.enable_cdi {
+            flags.push(("enable_cdi", "cdi.dir", directory_of_spec(path).show()));
+        }
+        flags
     }
 }
 

@@ -3,6 +3,7 @@
 use super::RunArgs;
 use crate::config::{Checked, Settings};
 use crate::log::LogLevel;
+use crate::message_id;
 
 /// What counts, and from where to read it anew.
 #[derive(Debug)]
@@ -30,7 +31,12 @@ impl Configuration {
         let next = match read.map_err(anyhow::Error::from).and_then(|read| read) {
             Ok(next) => next,
             Err(error) => {
-                tracing::error!("the configuration stays as it was: {error:#}");
+                let reason = format!("{error:#}");
+                tracing::error!(
+                    message_id = message_id::CONFIG_REFUSED,
+                    reason,
+                    "the configuration stays as it was: {reason}"
+                );
                 return false;
             }
         };
@@ -44,7 +50,13 @@ impl Configuration {
         }
         self.checked = next.beside(&self.checked);
         self.level.set(self.checked.settings.log.level);
-        tracing::info!("read the configuration: now in effect: {}", changes.now.join(", "));
+        let (now, late) = (changes.now.join(", "), changes.late.join(", "));
+        tracing::info!(
+            message_id = message_id::CONFIG_READ,
+            now,
+            late,
+            "read the configuration: now in effect: {now}"
+        );
         true
     }
 }

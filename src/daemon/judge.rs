@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use crate::health::memory::Memories;
 use crate::health::{Engine, Health, HealthPolicy, Moment};
+use crate::host::clock::unix_seconds;
 use crate::host::memory::MemoryFile;
 use crate::inventory::Nic;
 use crate::pci::PciAddress;
@@ -48,10 +48,9 @@ impl Judge {
 
     /// The health of these NICs, which are all there are now.
     pub fn judge(&mut self, nics: &[Nic]) -> BTreeMap<PciAddress, Health> {
-        let time_of_day = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let moment = Moment {
             since_start: self.began.elapsed(),
-            unix_seconds: time_of_day.map_or(0, |since| since.as_secs()),
+            unix_seconds: unix_seconds(),
         };
         self.engine.judge(nics, moment)
     }

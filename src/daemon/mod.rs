@@ -6,6 +6,7 @@ mod given;
 mod judge;
 mod notify;
 mod publisher;
+mod reporter;
 mod rounds;
 mod told;
 
@@ -20,6 +21,7 @@ use self::configuration::Configuration;
 pub use self::judge::Judge;
 use self::notify::Notifier;
 pub use self::publisher::Publisher;
+use self::reporter::Reporter;
 use self::rounds::{Asked, Rounds};
 use crate::config::Settings;
 use crate::config::settings::{Daemon, Enabled};
@@ -33,6 +35,7 @@ use crate::kubelet::service::Streams;
 use crate::kubelet::session::Session;
 use crate::log;
 use crate::message_id;
+use crate::status::Kubelet;
 
 /// Runs until a signal ends it.
 ///
@@ -83,6 +86,9 @@ async fn serve(configuration: Configuration, roots: Roots) -> anyhow::Result<()>
         () = signals.terminated() => return Ok(()),
     }
     let (stop, stopping) = watch::channel(false);
+    let (kubelet, of_kubelet) = watch::channel(Kubelet::default());
+    let reporter = Reporter::new(run_dir.clone(), rounds.node(), of_kubelet, rounds.beat());
+    let reporter = tokio::spawn(reporter.run());
     let session = Session {
         mount: Mount::new(&settings.kubelet.dir),
         kubelet_dir: settings.kubelet.dir,
@@ -91,6 +97,7 @@ async fn serve(configuration: Configuration, roots: Roots) -> anyhow::Result<()>
         snapshots,
         streams,
         beat: rounds.beat(),
+        kubelet,
     };
     let is_served = settings.kubelet.enabled != Enabled::No;
     let mut session = tokio::spawn(async move {
@@ -116,6 +123,7 @@ async fn serve(configuration: Configuration, roots: Roots) -> anyhow::Result<()>
     notify::stopping();
     stop.send_replace(true);
     session.await.context("the kubelet session failed")??;
+    reporter.await.context("the reporter failed")?;
     ended
 }
 

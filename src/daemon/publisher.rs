@@ -13,6 +13,7 @@ use super::judge::Judge;
 use super::told::Told;
 use crate::allocate::Strategy;
 use crate::cdi::model::Spec;
+use crate::cdi::netdev_view;
 use crate::cdi::render::{self, Policy};
 use crate::config::Settings;
 use crate::host::cdi_directory::CdiDirectory;
@@ -23,6 +24,7 @@ use crate::inventory::Inventory;
 use crate::kubelet::service::Streams;
 use crate::message_id;
 use crate::snapshot::Snapshot;
+use crate::status::{Cdi, Node};
 
 /// How long a removal waits for kubelet to take the news before the file changes all the same.
 const DELIVERY_DEADLINE: Duration = Duration::from_secs(1);
@@ -40,6 +42,7 @@ pub struct Publisher {
     write_error: Option<String>,
     blind: Option<String>,
     interfaces: BTreeSet<String>,
+    node: Node,
     told: Told,
 }
 
@@ -57,6 +60,7 @@ impl Publisher {
             write_error: None,
             blind: None,
             interfaces: BTreeSet::new(),
+            node: Node::default(),
             told: Told::default(),
         }
     }
@@ -89,11 +93,23 @@ impl Publisher {
         self.interfaces.clone()
     }
 
+    /// What is seen of the node, as of the last look.
+    pub fn node(&self) -> Node {
+        Node {
+            blind: self.blind.clone(),
+            cdi: Cdi {
+                file: self.cdi.file(),
+                error: self.write_error.clone(),
+            },
+            ..self.node.clone()
+        }
+    }
+
     /// Looks at the node and publishes what has changed; `prepare` comes before the look. Returns whether the CDI file was
     /// written, and its directory possibly made.
     pub async fn refresh(&mut self, prepare: &Preparation) -> bool {
         match self.lookout.look(prepare).await {
-            Ok(inventory) => {
+            Ok(mut inventory) => {
                 if self.blind.take().is_some() {
                     tracing::info!("the node can be looked at again");
                 }
@@ -102,6 +118,8 @@ impl Publisher {
                     .iter()
                     .filter_map(|nic| nic.netdev.as_ref().ok()?.as_ref());
                 self.interfaces = netdevs.map(|netdev| netdev.name.clone()).collect();
+                let problems = netdev_view::problems(&inventory, self.policy.netdev_view);
+                inventory.problems.extend(problems);
                 self.publish(&inventory).await
             }
             Err(unread) => {
@@ -134,6 +152,7 @@ impl Publisher {
             next.trust_only(self.on_disk.as_ref());
         }
         self.told.tell(inventory, &self.policy, &next);
+        self.node = Node::of(inventory, &next, |nic| self.policy.selection.withheld(nic));
         self.send(next);
         self.judge.keep().await;
         written

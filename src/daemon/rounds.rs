@@ -19,6 +19,7 @@ use crate::host::mounts::{Mount, StaleMounts};
 use crate::host::roots::Roots;
 use crate::rate_limit::RateLimit;
 use crate::settle::Settle;
+use crate::status::{Node, Resource, Source};
 use crate::trigger::Trigger;
 
 /// Triggers within this time fold into one look.
@@ -43,6 +44,7 @@ pub struct Rounds {
     cdi_mount: Mount,
     notifier: Notifier,
     beat: watch::Sender<()>,
+    node: watch::Sender<Arc<Node>>,
     overflows: RateLimit,
 }
 
@@ -75,6 +77,7 @@ impl Rounds {
             cdi_mount,
             notifier: asked.notifier,
             beat: watch::Sender::default(),
+            node: watch::Sender::default(),
             overflows: RateLimit::new(1, OVERFLOWS),
         }
     }
@@ -82,6 +85,11 @@ impl Rounds {
     /// Changes with every look: whoever wants to look at something now and then does it with this, and wakes nobody.
     pub fn beat(&self) -> watch::Receiver<()> {
         self.beat.subscribe()
+    }
+
+    /// What is seen of the node, now and later.
+    pub fn node(&self) -> watch::Receiver<Arc<Node>> {
+        self.node.subscribe()
     }
 
     /// Looks at the node once and publishes what has changed.
@@ -101,6 +109,27 @@ impl Rounds {
         }
         self.notifier.tell();
         self.beat.send_replace(());
+        self.show();
+    }
+
+    fn show(&self) {
+        let sources = self.events.sources().map(|(name, lost)| Source {
+            name: name.to_owned(),
+            lost: lost.map(str::to_owned),
+        });
+        let settings = self.configuration.settings();
+        let node = Node {
+            resources: vec![Resource::new(&settings.resource.name, settings.strategy)],
+            sources: sources.into(),
+            ..self.publisher.node()
+        };
+        self.node.send_if_modified(|shown| {
+            let is_news = **shown != node;
+            if is_news {
+                *shown = Arc::new(node);
+            }
+            is_news
+        });
     }
 
     /// Looks whenever something asks for it. Ends only when a write has failed that another start would let succeed.

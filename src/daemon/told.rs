@@ -71,18 +71,17 @@ impl Told {
 
     /// Of a NIC that is unhealthy, the line about that says enough.
     fn tell_warnings(&mut self, nic: &Nic, device: &Device) {
+        let pci = nic.address;
         for condition in &device.conditions {
-            let (pci, cxi, reason) = (nic.address, cxi(nic), condition.to_string());
-            let name = cxi.as_deref().unwrap_or("no cxi name");
-            let warning = (pci, condition.check);
+            let (warning, check) = ((pci, condition.check), condition.check.name());
             if condition.verdict == Verdict::Warn && device.is_healthy() {
                 if self.warnings.insert(warning) {
-                    let message_id = message_id::NIC_WARNING;
-                    tracing::warn!(message_id, nic = cxi, %pci, reason, "{name}: warning: {reason}");
+                    let (message_id, reason) = (message_id::NIC_WARNING, &condition.reason);
+                    tracing::warn!(message_id, %pci, condition = check, reason, "warning: {condition}");
                 }
             } else if !condition.verdict.is_bad() && self.warnings.remove(&warning) {
                 let message_id = message_id::NIC_WARNING_OVER;
-                tracing::info!(message_id, nic = cxi, %pci, reason, "{name}: no warning any more: {reason}");
+                tracing::info!(message_id, %pci, condition = check, "no warning any more: {condition}");
             }
         }
     }

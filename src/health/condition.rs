@@ -4,8 +4,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// The outcome of one check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// As it should be, or ignored by the policy.
     Ok,
@@ -36,7 +39,8 @@ impl fmt::Display for Verdict {
 }
 
 /// What is checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Check {
     /// The PCI function is bound, its classes are there and the device node belongs to it.
     Present,
@@ -116,12 +120,22 @@ impl fmt::Display for Check {
 }
 
 /// Something that was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Where, as seen on the host.
     pub path: PathBuf,
     /// What was there.
     pub value: String,
+}
+
+impl Evidence {
+    /// `value` at `path`.
+    pub fn new(path: impl Into<PathBuf>, value: impl fmt::Display) -> Self {
+        Self {
+            path: path.into(),
+            value: value.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Evidence {
@@ -131,7 +145,7 @@ impl fmt::Display for Evidence {
 }
 
 /// One check's outcome with its reason and evidence.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Condition {
     /// What was checked.
     pub check: Check,
@@ -143,14 +157,20 @@ pub struct Condition {
     pub evidence: Vec<Evidence>,
 }
 
+impl Condition {
+    /// The reason with what was read.
+    pub fn text(&self) -> String {
+        let evidence: Vec<String> = self.evidence.iter().map(ToString::to_string).collect();
+        match evidence.as_slice() {
+            [] => self.reason.clone(),
+            read => format!("{} ({})", self.reason, read.join(", ")),
+        }
+    }
+}
+
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.check, self.reason)?;
-        if self.evidence.is_empty() {
-            return Ok(());
-        }
-        let evidence: Vec<String> = self.evidence.iter().map(ToString::to_string).collect();
-        write!(f, " ({})", evidence.join(", "))
+        write!(f, "{}: {}", self.check, self.text())
     }
 }
 

@@ -1,12 +1,11 @@
 //! The attributes of one PCI function, as sysfs shows them. Only those that are answered from memory.
 
-use std::borrow::Cow;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::roots::Roots;
-use crate::inventory::{Function, Netdev, PcieLink, PcieRate, Reading, Unread};
+use crate::inventory::{Function, Netdev, PcieLink, PcieRate, Reading, Unread, pcie_root};
 
 /// BAR0 of a physical function (`MMIO_BAR_LEN_PF` in `cass_core.h`); that of a virtual function is smaller.
 const PF_BAR0_BYTES: u64 = 1 << 31;
@@ -74,13 +73,16 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// Root of the PCIe hierarchy.
-    pub fn pcie_root(&self) -> Reading<String> {
+    /// As the kernel's link says, which is `../../../devices/...`.
+    pub fn pci_directory(&self) -> Reading<PathBuf> {
         let target = self.roots.link_target(self.sysfs)?.unwrap_or_default();
-        let mut names = target.iter().map(|name| name.to_string_lossy());
-        let root = names.find(|name| name.starts_with("pci") && name.contains(':'));
-        root.map(Cow::into_owned)
-            .ok_or_else(|| Unread::new(self.sysfs, "not below a PCIe root"))
+        let directory: PathBuf = target.iter().skip_while(|name| *name == "..").collect();
+        let is_plain = !directory.is_absolute() && directory.iter().all(|name| name != "..");
+        if is_plain && directory.file_name() == self.sysfs.file_name() && pcie_root(&directory).is_some() {
+            Ok(directory)
+        } else {
+            Err(Unread::new(self.sysfs, "not below a PCIe root"))
+        }
     }
 
     /// Vendor id in configuration space.
@@ -128,14 +130,7 @@ impl<'a> Attributes<'a> {
         let Some(name) = self.roots.names_if_there(&self.sysfs.join("net"))?.into_iter().next() else {
             return Ok(None);
         };
-        let of_netdev = |attribute: &str| format!("net/{name}/{attribute}");
-        Ok(Some(Netdev {
-            mac: self.text(&of_netdev("address")),
-            addr_assign_type: self.number(&of_netdev("addr_assign_type")),
-            operstate: self.text(&of_netdev("operstate")),
-            carrier: self.number(&of_netdev("carrier")).map(|carrier| carrier == 1),
-            name,
-        }))
+        Ok(Some(netdev(self.roots, &self.sysfs.join("net"), name)))
     }
 
     /// The netdev knows the speed of every generation; `properties/speed` knows that of Cassini 1 only.
@@ -145,5 +140,17 @@ impl<'a> Attributes<'a> {
             _ => None,
         };
         of_netdev.map_or_else(|| self.number("properties/speed"), Ok)
+    }
+}
+
+/// The Ethernet interface of this name in a directory of interfaces.
+pub fn netdev(roots: &Roots, directory: &Path, name: String) -> Netdev {
+    let path = directory.join(&name);
+    Netdev {
+        mac: roots.text(&path.join("address")),
+        addr_assign_type: roots.number(&path.join("addr_assign_type")),
+        operstate: roots.text(&path.join("operstate")),
+        carrier: roots.number(&path.join("carrier")).map(|carrier| carrier == 1),
+        name,
     }
 }

@@ -95,6 +95,13 @@ impl Scanner {
     pub fn for_daemon(self, cordons: PathBuf, on_news: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
             fru: Some(FruTexts::new(on_news)),
+            ..self.with_cordons(cordons)
+        }
+    }
+
+    /// A scanner that reads the admin's orders in this directory.
+    pub fn with_cordons(self, cordons: PathBuf) -> Self {
+        Self {
             cordons: Some(cordons),
             ..self
         }
@@ -141,6 +148,7 @@ impl Scanner {
         let libraries = libraries::find(&self.roots, self.wanted.libraries, &self.wanted.extra, &mut problems);
         let companion_nodes = self.companion_nodes(&mut problems);
         let inventory = Inventory {
+            sysfs: self.roots.sysfs.clone(),
             nics,
             libraries,
             companion_nodes,
@@ -299,7 +307,7 @@ impl Scanner {
                 .map(|cxi| cxi.contains(&address))
                 .map_err(Clone::clone),
             numa_node: read.numa_node(),
-            pcie_root: read.pcie_root(),
+            pci_directory: read.pci_directory(),
             life: read.inode("properties"),
             cordon: self.cordon(address),
             enable_count: read.number("enable"),

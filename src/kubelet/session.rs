@@ -24,6 +24,7 @@ use crate::host::watch::DirectoryWatch;
 use crate::message_id;
 use crate::resource::ResourceName;
 use crate::snapshot::Snapshot;
+use crate::status::Kubelet;
 
 /// Kubelet opens ListAndWatch right after it has answered Register.
 const STREAM_DEADLINE: Duration = Duration::from_secs(5);
@@ -47,6 +48,8 @@ pub struct Session {
     pub streams: Arc<watch::Sender<Streams>>,
     /// Changes now and then: the time to look at what may have happened without an event.
     pub beat: watch::Receiver<()>,
+    /// Where the session says how it stands.
+    pub kubelet: watch::Sender<Kubelet>,
 }
 
 /// What a session watches.
@@ -134,6 +137,7 @@ impl Session {
 
     fn tell_of_end(&self, ended: &Ended, last_reason: &mut String) {
         let (resource, reason) = (&self.resource, ended.to_string());
+        self.is_now(Kubelet::NotRegistered { reason: reason.clone() });
         if reason == *last_reason {
             tracing::debug!(%resource, "not registered: {reason}");
         } else {
@@ -161,6 +165,7 @@ impl Session {
                 return epoch;
             }
             if !std::mem::replace(&mut waiting, true) {
+                self.is_now(Kubelet::Waiting);
                 let place = self.kubelet_dir.display();
                 let message_id = message_id::KUBELET_AWAITED;
                 if self.is_expected {
@@ -171,6 +176,14 @@ impl Session {
             }
             kubelet_dir.changed().await;
         }
+    }
+
+    fn is_now(&self, kubelet: Kubelet) {
+        self.kubelet.send_if_modified(|shown| {
+            let is_news = *shown != kubelet;
+            *shown = kubelet;
+            is_news
+        });
     }
 
     async fn kubelet_is_new(&self, epoch: Epoch, kubelet_dir: &mut DirectoryWatch) {
@@ -225,6 +238,7 @@ impl Session {
             socket = socket.file_name(),
             "registered with kubelet"
         );
+        self.is_now(Kubelet::Registered);
         loop {
             // Looked at first: kubelet may have removed the socket while it answered.
             if Epoch::current(&self.kubelet_dir).is_some_and(|current| current != epoch) {

@@ -200,6 +200,13 @@ impl Daemon {
         self.signal(Signal::SIGCONT);
     }
 
+    /// Warnings of the log, but for those of the flags that every test has to give.
+    pub fn warnings(&self) -> Vec<String> {
+        let of_flags = [" cdi.dir: ", " health.poll: "];
+        let is_one = |line: &&str| line.contains("WARN") && !of_flags.iter().any(|flag| line.contains(flag));
+        self.log().lines().filter(is_one).map(str::to_owned).collect()
+    }
+
     pub fn wait_for_log(&self, text: &str) {
         until(
             || self.log().contains(text),

@@ -65,6 +65,11 @@ const KEYS: &[Key] = &[
     ),
     key("libraries.extra", &["[]", "[\"/lib/x.so\"]"], Else::Nothing),
     key("container.devices", &["[]", "[\"/dev/x?\", \"/dev/y\"]"], Else::Nothing),
+    key(
+        "container.netdev_view",
+        &["\"off\"", "\"sysfs\""],
+        Else::Flag("--netdev-view"),
+    ),
     key("container.env.A", &["\"1\"", "\"2\"", "\"\""], Else::Nothing),
     key("container.env.B", &["\"x=y\"", "\"'\""], Else::Nothing),
     key("allocation.strategy", &["\"direct\"", "\"cdi\""], Else::Nothing),
@@ -221,9 +226,9 @@ fn every_key_is_in_the_random_runs_or_has_a_reason_not_to_be() {
             || [
                 "libraries.closure_all",
                 "resource[0].name",
+                "resource[0].select.function",
                 "health.hold_up",
                 "log.target",
-                "container.netdev_view",
             ]
             .contains(&key)
     };

@@ -66,6 +66,13 @@ const ROWS: &[Row] = &[
         &["2:1: kubelet.pod_resources: this version"],
     ),
     ("[cdi]\nkind = \"a/b\"\n", &["2:1: cdi.kind: this version"]),
+    (
+        "[[resource]]\nreplicas = 2\nselect = { function = \"vf\", numa = 1 }\n",
+        &[
+            "2:1: resource[0].replicas: this version",
+            "3:29: resource[0].select.numa: this version",
+        ],
+    ),
     // Values of another kind.
     (
         "cdi = \"/x\"\n",
