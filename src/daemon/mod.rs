@@ -8,6 +8,7 @@ mod notify;
 mod publisher;
 mod reporter;
 mod rounds;
+mod told;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};

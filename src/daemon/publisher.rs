@@ -1,7 +1,7 @@
 //! From a scan to the CDI file and to kubelet, in the order that never promises what is not there: what is lost leaves
 //! kubelet first and the file after; what is new enters the file first and kubelet after.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,21 +10,20 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::judge::Judge;
+use super::told::Told;
 use crate::allocate::Strategy;
 use crate::cdi::model::Spec;
 use crate::cdi::netdev_view;
 use crate::cdi::render::{self, Policy};
 use crate::config::Settings;
-use crate::health::{Check, Condition, Verdict};
 use crate::host::cdi_directory::CdiDirectory;
 use crate::host::lookout::{Lookout, Preparation};
 use crate::host::scan::Wanted;
 use crate::host::store::Outcome;
-use crate::inventory::{Fru, Inventory, Nic, Unread};
+use crate::inventory::Inventory;
 use crate::kubelet::service::Streams;
 use crate::message_id;
 use crate::metrics::{CdiWrite, Meter};
-use crate::pci::PciAddress;
 use crate::snapshot::Snapshot;
 use crate::status::{Cdi, Node};
 
@@ -47,15 +46,6 @@ pub struct Publisher {
     node: Node,
     told: Told,
     meter: Meter,
-}
-
-/// What the log has been told already, so that nothing is said twice.
-#[derive(Debug, Default)]
-struct Told {
-    nics: BTreeMap<PciAddress, String>,
-    cards: BTreeMap<PciAddress, Fru>,
-    problems: Vec<Unread>,
-    warnings: BTreeSet<(PciAddress, Check)>,
 }
 
 impl Publisher {
@@ -256,81 +246,4 @@ fn tell_of_file(meter: &Meter, file: &Path, outcome: Outcome, was_tampered_with:
         }
         Outcome::Unchanged | Outcome::Absent => {}
     }
-}
-
-impl Told {
-    fn tell(&mut self, inventory: &Inventory, policy: &Policy, next: &Snapshot) {
-        for problem in inventory
-            .problems
-            .iter()
-            .filter(|problem| !self.problems.contains(problem))
-        {
-            tracing::warn!("{problem}");
-        }
-        self.problems.clone_from(&inventory.problems);
-        let mut nics = BTreeMap::new();
-        for nic in &inventory.nics {
-            let (pci, cxi) = (nic.address, nic.cxi.as_ref().ok().map(ToString::to_string));
-            let (message_id, state, reason) = state(nic, policy, next);
-            let separator = if reason.is_empty() { "" } else { ": " };
-            let line = format!(
-                "{}: {state}{separator}{reason}",
-                cxi.as_deref().unwrap_or("no cxi name")
-            );
-            if self.nics.get(&pci) != Some(&line) {
-                match message_id {
-                    message_id::NIC_UNHEALTHY => tracing::warn!(message_id, nic = cxi, %pci, reason, "{line}"),
-                    _ => tracing::info!(message_id, nic = cxi, %pci, reason, "{line}"),
-                }
-            }
-            nics.insert(pci, line);
-            if let Ok(fru) = &nic.fru
-                && self.cards.insert(nic.address, fru.clone()).as_ref() != Some(fru)
-            {
-                tracing::info!(message_id = message_id::NIC_CARD, pci = %nic.address, "{fru}");
-            }
-        }
-        for gone in self.nics.keys().filter(|address| !nics.contains_key(address)) {
-            tracing::warn!(message_id = message_id::NIC_GONE, pci = %gone, "gone");
-        }
-        self.nics = nics;
-        self.tell_warnings(next);
-    }
-
-    /// Of a NIC that is unhealthy, the line about that says enough.
-    fn tell_warnings(&mut self, next: &Snapshot) {
-        self.warnings.retain(|(address, _)| next.devices.contains_key(address));
-        for (nic, device) in &next.devices {
-            for condition in &device.conditions {
-                let warning = (*nic, condition.check);
-                if condition.verdict == Verdict::Warn && device.is_healthy() {
-                    if self.warnings.insert(warning) {
-                        let (message_id, check) = (message_id::NIC_WARNING, condition.check.name());
-                        let reason = &condition.reason;
-                        tracing::warn!(message_id, pci = %nic, condition = check, reason, "warning: {condition}");
-                    }
-                } else if !condition.verdict.is_bad() && self.warnings.remove(&warning) {
-                    let (message_id, check) = (message_id::NIC_WARNING_OVER, condition.check.name());
-                    tracing::info!(message_id, pci = %nic, condition = check, "no warning any more: {condition}");
-                }
-            }
-        }
-    }
-}
-
-/// The kind of message, the state in a word, and why it is so.
-fn state(nic: &Nic, policy: &Policy, next: &Snapshot) -> (&'static str, &'static str, String) {
-    match (policy.selection.withheld(nic), next.devices.get(&nic.address)) {
-        (Some(reason), _) => (message_id::NIC_NOT_OFFERED, "not offered", reason),
-        (None, Some(device)) if device.is_healthy() => (message_id::NIC_HEALTHY, "healthy", String::new()),
-        (None, device) => {
-            let reason = reasons(device.map_or(&[], |device| &device.conditions));
-            (message_id::NIC_UNHEALTHY, "unhealthy", reason)
-        }
-    }
-}
-
-fn reasons(conditions: &[Condition]) -> String {
-    let failed = conditions.iter().filter(|condition| condition.verdict == Verdict::Fail);
-    failed.map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
