@@ -26,8 +26,9 @@ TYPOS_VERSION := 1.52.0
 
 PROGRAMS := cxi-device-plugin cxi-cdi-generator
 SIM := $(TARGET)/debug/cxi-sim
-SHELL_SCRIPTS := .ci/run tests/bench/run tests/e2e/run tests/e2e/lib.sh tests/e2e/podman tests/e2e/images tests/e2e/vm \
-	tests/e2e/rpm tests/e2e/systemd $(wildcard tests/e2e/inside/*.sh) rpm/build rpm/licenses \
+# Every rig is a script, but for what is in C or a folder.
+SHELL_SCRIPTS := .ci/run tests/bench/run $(filter-out %.c %/inside %/cdi-reader,$(wildcard tests/e2e/*)) $(wildcard tests/e2e/inside/*.sh) \
+	rpm/build rpm/licenses \
 	tests/vm/run tests/vm/image.sh $(wildcard tests/vm/guest/*.sh) tests/vm/guest/run tests/vm/guest/init
 
 export PATH := $(TOOLS)/bin:$(PATH)
@@ -139,6 +140,8 @@ install: ## Install programs, unit, manual pages, completions (DESTDIR, prefix);
 	sed 's,/usr/bin/cxi-,$(bindir)/cxi-,' systemd/cxi-device-plugin.service >$(DESTDIR)$(unitdir)/cxi-device-plugin.service
 	chmod 0644 $(DESTDIR)$(unitdir)/cxi-device-plugin.service
 	install -m 0644 packaging/tmpfiles.d/* $(DESTDIR)$(tmpfilesdir)
+	install -d $(DESTDIR)$(sysconfdir)/cxi-device-plugin
+	install -m 0644 packaging/config/config.toml $(DESTDIR)$(sysconfdir)/cxi-device-plugin
 	install -m 0644 packaging/journald/* $(DESTDIR)$(catalogdir)
 
 .PHONY: clean

@@ -45,14 +45,9 @@ pub enum Refusal {
 }
 
 /// The answer to one container's request for exactly these devices.
-pub fn allocate(
-    snapshot: &Snapshot,
-    strategy: Strategy,
-    resource: &ResourceName,
-    ids: &[String],
-) -> Result<Allocation, Refusal> {
+pub fn allocate(snapshot: &Snapshot, resource: &ResourceName, ids: &[String]) -> Result<Allocation, Refusal> {
     let mut addresses = BTreeSet::new();
-    let mut nodes = Vec::new();
+    let mut of_nics = ContainerEdits::default();
     for id in ids {
         let unknown = || Refusal::Unknown(id.clone());
         let address: PciAddress = id.parse().map_err(|_| unknown())?;
@@ -61,12 +56,12 @@ pub fn allocate(
         if !addresses.insert(address) {
             return Err(Refusal::Repeated(id.clone()));
         }
-        nodes.extend(edits.device_nodes.iter().cloned());
+        of_nics.extend(edits);
     }
     // By address, since kubelet's order means nothing and the answer should not depend on it.
     let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     let variable = format!("{}={}", resource.environment_variable(), addresses.join(","));
-    Ok(match strategy {
+    Ok(match snapshot.strategy {
         Strategy::Cdi => Allocation {
             cdi_devices: addresses.iter().map(|address| format!("{KIND}={address}")).collect(),
             edits: ContainerEdits {
@@ -75,10 +70,13 @@ pub fn allocate(
             },
         },
         Strategy::Direct => {
-            nodes.sort_by(|one, other| one.path.cmp(&other.path));
+            of_nics.device_nodes.sort_by(|one, other| one.path.cmp(&other.path));
+            of_nics
+                .mounts
+                .sort_by(|one, other| one.container_path.cmp(&other.container_path));
             let mut edits = snapshot.common.clone();
             edits.env.push(variable);
-            edits.device_nodes.extend(nodes);
+            edits.extend(&of_nics);
             Allocation {
                 cdi_devices: Vec::new(),
                 edits,

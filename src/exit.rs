@@ -1,11 +1,13 @@
 //! How a program begins and ends: its command line is understood or explained; an error is one line with what, where and
 //! what to do, the chain of causes under it; and an exit code tells systemd whether another start could help.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
 
+use crate::config::ConfigError;
 use crate::host::lock::LockError;
 use crate::host::mounts::StaleMounts;
 use crate::host::roots::RootError;
@@ -37,7 +39,7 @@ pub fn arguments<Args: clap::Parser>(program: &str) -> Result<Args, ExitCode> {
             // Nobody is left to tell if stderr is closed.
             return ExitCode::from(USAGE);
         }
-        let said = said.context("cannot write to standard output");
+        let said = unless_closed(said).context("cannot write to standard output");
         report(program, said.map(|()| Ended::Done))
     })
 }
@@ -47,7 +49,6 @@ pub fn report(program: &str, result: anyhow::Result<Ended>) -> ExitCode {
     let error = match result {
         Ok(Ended::Done) => return ExitCode::SUCCESS,
         Ok(Ended::Findings) => return ExitCode::from(FINDINGS),
-        Err(error) if is_closed_pipe(&error) => return ExitCode::SUCCESS,
         Err(error) => error,
     };
     let mut text = format!("{program}: {error}\n");
@@ -59,22 +60,28 @@ pub fn report(program: &str, result: anyhow::Result<Ended>) -> ExitCode {
     code(&error)
 }
 
+/// Says on stderr what a user should know beside what was asked for.
+pub fn warn(text: &impl Display) {
+    // A warning that nobody reads is no reason to fail.
+    let _ = writeln!(io::stderr(), "warning: {text}");
+}
+
 fn code(error: &anyhow::Error) -> ExitCode {
     if error.is::<StaleMounts>() || matches!(error.downcast_ref(), Some(LockError::Held { .. })) {
         ExitCode::from(TRY_AGAIN)
-    } else if error.is::<ClosureAllError>() {
+    } else if error.is::<ClosureAllError>() || error.downcast_ref().is_some_and(ConfigError::is_wrong_usage) {
         ExitCode::from(USAGE)
-    } else if error.is::<RootError>() || error.is::<EnvVarsError>() {
+    } else if error.is::<ConfigError>() || error.is::<RootError>() || error.is::<EnvVarsError>() {
         ExitCode::from(BAD_CONFIGURATION)
     } else {
         ExitCode::FAILURE
     }
 }
 
-/// Whoever reads our output has seen enough.
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    let io_errors = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
-    io_errors
-        .map(io::Error::kind)
-        .any(|kind| kind == io::ErrorKind::BrokenPipe)
+/// What was written to a reader, who may have seen enough and be gone: no error, and no other end of the program either.
+pub fn unless_closed(said: io::Result<()>) -> io::Result<()> {
+    said.or_else(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error),
+    })
 }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::cdi::netdev_view::NetdevView;
 use crate::cdi::render::{Expose, Policy};
-use crate::environment::{self, EnvironmentError};
+use crate::environment::{self, EnvironmentError, EnvironmentVariable};
 use crate::host::libraries::Libraries;
 use crate::host::roots::RootArgs;
 
@@ -19,13 +20,16 @@ const ENV_VARS_LIMIT: u64 = 1 << 20;
 pub struct HostArgs {
     /// Libraries that containers get from the host
     #[arg(long, value_enum, value_name = "MODE", default_value_t)]
-    libraries: Libraries,
+    pub libraries: Libraries,
     /// With --libraries closure: also libraries that images are likely to have, such as libssl, libcurl and libstdc++
     #[arg(long)]
-    closure_all: bool,
+    pub closure_all: bool,
     /// How containers find these libraries
     #[arg(long, value_enum, value_name = "WAY", default_value_t)]
-    expose: Expose,
+    pub expose: Expose,
+    /// What containers see of their NICs' network interfaces
+    #[arg(long, value_enum, value_name = "VIEW", default_value_t)]
+    pub netdev_view: NetdevView,
     /// YAML file whose key 'env:' lists KEY=VALUE for every container with a NIC
     #[arg(long, value_name = "FILE")]
     env_vars: Option<PathBuf>,
@@ -63,30 +67,27 @@ pub struct ClosureAllError;
 impl HostArgs {
     /// Which libraries containers get.
     pub fn libraries(&self) -> Result<Libraries, ClosureAllError> {
-        match (self.libraries, self.closure_all) {
-            (mode, false) => Ok(mode),
-            (Libraries::Closure | Libraries::ClosureAll, true) => Ok(Libraries::ClosureAll),
-            (Libraries::Listed | Libraries::None, true) => Err(ClosureAllError),
-        }
+        self.libraries.with_all(self.closure_all).ok_or(ClosureAllError)
     }
 
     /// What the site has decided about containers.
     pub fn policy(&self) -> Result<Policy, EnvVarsError> {
-        let environment = self
-            .env_vars
-            .as_deref()
-            .map(read_environment)
-            .transpose()?
-            .unwrap_or_default();
         Ok(Policy {
             expose: self.expose,
-            environment,
+            netdev_view: self.netdev_view,
+            environment: self.environment()?,
             ..Policy::default()
         })
     }
+
+    /// What the file of `--env-vars` says.
+    pub fn environment(&self) -> Result<Vec<EnvironmentVariable>, EnvVarsError> {
+        let read = self.env_vars.as_deref().map(read_environment).transpose()?;
+        Ok(read.unwrap_or_default())
+    }
 }
 
-fn read_environment(path: &Path) -> Result<Vec<environment::EnvironmentVariable>, EnvVarsError> {
+fn read_environment(path: &Path) -> Result<Vec<EnvironmentVariable>, EnvVarsError> {
     let text = read_bounded(path).map_err(|source| EnvVarsError::Read {
         path: path.to_owned(),
         source,

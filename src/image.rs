@@ -9,7 +9,7 @@ use crate::loader::Loading;
 /// What programs ask the loader for.
 pub const LIBFABRIC: &str = "libfabric.so.1";
 /// Without the host's own of these, libfabric does not know the host's NICs.
-const CORE: [&str; 2] = [LIBFABRIC, "libcxi.so.1"];
+pub const CORE: [&str; 2] = [LIBFABRIC, "libcxi.so.1"];
 
 /// The C library of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,10 @@
 //! What one scan found: the NICs of the node and the host's libraries, as an immutable value.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
+
+use thiserror::Error;
 
 use crate::pci::PciAddress;
 
@@ -37,6 +39,8 @@ impl fmt::Display for Unread {
 /// Everything one scan found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inventory {
+    /// Root of sysfs on the host.
+    pub sysfs: PathBuf,
     /// Sorted by PCI address.
     pub nics: Vec<Nic>,
     /// Libraries of libfabric's CXI provider, in the order in which they are mounted.
@@ -70,8 +74,12 @@ pub struct Nic {
     pub netdev: Reading<Option<Netdev>>,
     /// NUMA node; none where the firmware names none (sysfs says -1).
     pub numa_node: Reading<Option<u32>>,
-    /// Root of the PCIe hierarchy the NIC hangs off, such as `pci0000:20`.
-    pub pcie_root: Reading<String>,
+    /// Where the PCI function really is below sysfs, such as `devices/pci0000:20/0000:20:01.1/0000:21:00.0`.
+    pub pci_directory: Reading<PathBuf>,
+    /// Inode of the driver's directory `properties`: another one for each probe of the driver, as the kernel counts up.
+    pub life: Reading<u64>,
+    /// The admin's order to keep the NIC from new pods.
+    pub cordon: Reading<Option<Cordon>>,
     /// How often the PCI function was enabled; 0 after a fatal error (`cass_core.c`, `cass_disable_device`).
     pub enable_count: Reading<u64>,
     /// Vendor id in PCI configuration space; 0xffff when the function no longer answers.
@@ -84,6 +92,16 @@ pub struct Nic {
     pub retry_handler_eq: Reading<u64>,
     /// `properties/platform`: 0 is hardware (ASIC).
     pub platform: Reading<u64>,
+    /// `properties/rgids_avail`: resource groups that are free.
+    pub rgids_available: Reading<u64>,
+    /// `properties/pcie_uncorr_err`: uncorrectable PCIe errors as the driver counts them, without AER, too.
+    pub pcie_uncorrectable_errors: Reading<u64>,
+    /// Total of `aer_dev_fatal`: fatal PCIe errors as the kernel counts them.
+    pub aer_fatal_errors: Reading<u64>,
+    /// `link_restarts/`: Unix seconds of the last ten automatic restarts of the link; 0 for an unused entry. PF only.
+    pub link_restarts: Reading<Vec<u64>>,
+    /// The PCIe link.
+    pub pcie_link: Reading<PcieLink>,
     /// Link speed in Mb/s.
     pub speed_mbps: Reading<u64>,
     /// `properties/driver_rev`: git hash of the driver.
@@ -109,19 +127,37 @@ impl Nic {
             node: none(&sysfs),
             netdev: none(&sysfs),
             numa_node: none(&sysfs),
-            pcie_root: none(&sysfs),
+            pci_directory: none(&sysfs),
+            life: none(&sysfs),
+            cordon: none(&sysfs),
             enable_count: none(&sysfs),
             config_vendor: none(&sysfs),
             link: none(&sysfs),
             nid: none(&sysfs),
             retry_handler_eq: none(&sysfs),
             platform: none(&sysfs),
+            rgids_available: none(&sysfs),
+            pcie_uncorrectable_errors: none(&sysfs),
+            aer_fatal_errors: none(&sysfs),
+            link_restarts: none(&sysfs),
+            pcie_link: none(&sysfs),
             speed_mbps: none(&sysfs),
             driver_revision: none(&sysfs),
             fru: none(&sysfs),
             sysfs,
         }
     }
+
+    /// Root of the PCIe hierarchy the NIC hangs off, such as `pci0000:20`.
+    pub fn pcie_root(&self) -> Option<&str> {
+        pcie_root(self.pci_directory.as_ref().ok()?)
+    }
+}
+
+/// Root of the PCIe hierarchy that a directory of sysfs is below.
+pub fn pcie_root(directory: &Path) -> Option<&str> {
+    let mut names = directory.iter().filter_map(|name| name.to_str());
+    names.find(|name| name.starts_with("pci") && name.contains(':'))
 }
 
 /// Generation of the NIC's chip.
@@ -214,6 +250,45 @@ pub struct Netdev {
     pub carrier: Reading<bool>,
 }
 
+/// An admin's order to keep a NIC from new pods.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cordon {
+    /// The file that stands for it.
+    pub file: PathBuf,
+    /// The admin's words; may be empty.
+    pub reason: String,
+}
+
+/// Speed and width of a PCIe link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PcieLink {
+    /// As it runs.
+    pub current: PcieRate,
+    /// As the function could run.
+    pub max: PcieRate,
+}
+
+/// How much a PCIe link carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PcieRate {
+    /// MT/s of each lane.
+    pub mega_transfers: u64,
+    /// Width.
+    pub lanes: u64,
+}
+
+impl PcieRate {
+    /// From the kernel's words for them, such as `16.0 GT/s PCIe` and `16`; none for any other words.
+    pub fn parse(speed: &str, width: &str) -> Option<Self> {
+        let (whole, tenth) = speed.split_once(" GT/s")?.0.split_once('.')?;
+        let (whole, tenth): (u64, u64) = (whole.parse().ok()?, tenth.parse().ok().filter(|tenth| *tenth < 10)?);
+        Some(Self {
+            mega_transfers: whole.checked_mul(1_000)?.checked_add(tenth * 100)?,
+            lanes: width.parse().ok().filter(|lanes| *lanes > 0)?,
+        })
+    }
+}
+
 /// Texts of the field-replaceable unit. Empty where the card has none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fru {
@@ -271,6 +346,68 @@ pub struct CompanionNode {
     pub host_path: PathBuf,
 }
 
+/// A device node that containers get beside the NICs' own; written `/dev/xpmem?` where it may be missing on the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Companion {
+    /// Its path below the directory of device nodes.
+    pub name: PathBuf,
+    /// Whether its absence is nothing to speak of.
+    pub is_optional: bool,
+}
+
+impl Companion {
+    /// What programs of libfabric use where the host has it.
+    pub fn usual() -> Vec<Self> {
+        let usual = ["xpmem", "gdrdrv"].map(|name| Self {
+            name: name.into(),
+            is_optional: true,
+        });
+        usual.into()
+    }
+
+    /// Its path in a container.
+    pub fn container_path(&self) -> PathBuf {
+        Path::new("/dev").join(&self.name)
+    }
+}
+
+impl fmt::Display for Companion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = if self.is_optional { "?" } else { "" };
+        write!(f, "{}{mark}", self.container_path().display())
+    }
+}
+
+/// A text that names no device node.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "'{0}' is not the path of a device node: write it as /dev/xpmem, with a question mark behind if it may be missing"
+)]
+pub struct InvalidCompanion(String);
+
+impl FromStr for Companion {
+    type Err = InvalidCompanion;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (path, is_optional) = match text.strip_suffix('?') {
+            Some(path) => (path, true),
+            None => (text, false),
+        };
+        let name = path.strip_prefix("/dev/").map(Path::new);
+        let is_plain = |name: &&Path| {
+            let mut components = name.components().peekable();
+            components.peek().is_some() && components.all(|component| matches!(component, Component::Normal(_)))
+        };
+        match name.filter(is_plain).filter(|_| !path.contains('\0')) {
+            Some(name) => Ok(Self {
+                name: name.to_owned(),
+                is_optional,
+            }),
+            None => Err(InvalidCompanion(text.to_owned())),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,6 +427,24 @@ mod tests {
             "cxi99999999999",
         ] {
             assert_eq!(text.parse::<CxiName>(), Err(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_kernels_words_for_a_pcie_link_are_understood() {
+        let rate = |mega_transfers, lanes| Some(PcieRate { mega_transfers, lanes });
+        assert_eq!(PcieRate::parse("16.0 GT/s PCIe", "16"), rate(16_000, 16));
+        assert_eq!(PcieRate::parse("2.5 GT/s PCIe", "1"), rate(2_500, 1));
+        for (speed, width) in [
+            ("Unknown", "16"),
+            ("16 GT/s", "16"),
+            ("16.0 GT/s PCIe", "0"),
+            ("16.0 GT/s PCIe", ""),
+            ("16.00 GT/s", "x16"),
+            ("99999999999999999999.0 GT/s", "16"),
+            ("18446744073709551615.0 GT/s", "16"),
+        ] {
+            assert_eq!(PcieRate::parse(speed, width), None, "{speed} {width}");
         }
     }
 

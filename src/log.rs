@@ -12,8 +12,11 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::reload::Handle;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Layer, fmt, registry};
+use tracing_subscriber::{Layer, Registry, fmt, registry, reload};
+
+use crate::config::settings::Log;
 
 /// Where messages go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -37,13 +40,24 @@ pub enum Format {
     Json,
 }
 
-/// Begins to log. The level is that of our own messages: the libraries below have nothing to say to an admin.
-pub fn start(level: Level, target: Target, format: Format) {
-    let targets = Targets::new()
-        .with_target(env!("CARGO_CRATE_NAME"), level)
-        .with_default(LevelFilter::OFF);
+/// Changes the level of the running log.
+#[derive(Debug)]
+pub struct LogLevel(Handle<Targets, Registry>);
+
+impl LogLevel {
+    /// From now on, this is the least severe level.
+    pub fn set(&self, level: Level) {
+        if let Err(error) = self.0.reload(targets(level)) {
+            tracing::error!("the log level stays as it was: {error}");
+        }
+    }
+}
+
+/// Begins to log.
+pub fn start(log: &Log) -> LogLevel {
+    let (filter, handle) = reload::Layer::new(targets(log.level));
     let leads_to_journal = leads_to_journal();
-    let journal = match target {
+    let journal = match log.target {
         Target::Stderr => None,
         Target::Auto if !leads_to_journal => None,
         // A journal that cannot be reached is no reason not to run.
@@ -52,12 +66,20 @@ pub fn start(level: Level, target: Target, format: Format) {
     match journal {
         Some(journal) => {
             let journal = journal.with_field_prefix(None).with_priority_mappings(priorities());
-            registry().with(journal.with_filter(targets)).init();
+            registry().with(journal.with_filter(filter)).init();
         }
         None => registry()
-            .with(lines(format, leads_to_journal).with_filter(targets))
+            .with(lines(log.format, leads_to_journal).with_filter(filter))
             .init(),
     }
+    LogLevel(handle)
+}
+
+/// The level is that of our own messages: the libraries below have nothing to say to an admin.
+fn targets(level: Level) -> Targets {
+    Targets::new()
+        .with_target(env!("CARGO_CRATE_NAME"), level)
+        .with_default(LevelFilter::OFF)
 }
 
 /// The journal's words for our levels.
@@ -93,7 +115,7 @@ where
 fn field(line: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
     match field.name() {
         "message" => write!(line, "{value:?}"),
-        "message_id" | "nic" | "reason" => Ok(()),
+        "message_id" | "nic" | "reason" | "condition" | "file" | "version" | "now" | "late" => Ok(()),
         name => write!(line, " {name}={value:?}"),
     }
 }

@@ -17,6 +17,10 @@ pub const NIC_NOT_OFFERED: &str = "a5e8cf5fd8bd48a0a180a7c16e2e11cc";
 pub const NIC_CARD: &str = "cac82c1fa37148b4831db32a5079a47c";
 /// The PCI function is no longer there.
 pub const NIC_GONE: &str = "6081c62d16e04e5fb4142425cd1bfd69";
+/// A condition of a NIC warns; the NIC stays healthy.
+pub const NIC_WARNING: &str = "f7057ff16ffe40a381ad0fd058282321";
+/// A condition of a NIC does not warn any more.
+pub const NIC_WARNING_OVER: &str = "15afcdf1a2394400a78f41984220b766";
 /// Reading a NIC hangs; it stays as it was.
 pub const NIC_HANGS: &str = "e902d7dd8cb943788d9d257515a5eeed";
 /// The driver has reported an error of a NIC.
@@ -29,6 +33,10 @@ pub const CDI_WRITTEN: &str = "b317cf28196545b18668f5931a37e1a2";
 pub const CDI_RESTORED: &str = "b8975fddc13744f1a7cc65c2649c0031";
 /// The CDI file could not be written.
 pub const CDI_FAILED: &str = "cf3d1f521e834adfbe7eb3f2106f3b12";
+/// The configuration was read anew.
+pub const CONFIG_READ: &str = "05be7dcffc2446f993a8c60b7c1c8f97";
+/// A configuration that cannot be used; the old one goes on.
+pub const CONFIG_REFUSED: &str = "f014566c3e8a42529acf5548c658d5b1";
 /// There is no kubelet yet.
 pub const KUBELET_AWAITED: &str = "678da6a19a354daea7174dc9380d6c96";
 /// Kubelet takes our list.

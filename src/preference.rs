@@ -59,6 +59,7 @@ mod tests {
         for (bus, numa, root) in nics {
             let device = Device {
                 conditions: Vec::new(),
+                held: Vec::new(),
                 numa_node: Some(*numa),
                 pcie_root: Some((*root).to_owned()),
                 edits: None,

@@ -43,6 +43,12 @@ impl ResourceName {
     }
 }
 
+impl Default for ResourceName {
+    fn default() -> Self {
+        Self("beta.hpe.com/cxi".to_owned())
+    }
+}
+
 impl fmt::Display for ResourceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

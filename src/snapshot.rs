@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::allocate::Strategy;
 use crate::cdi::model::{ContainerEdits, Spec};
 use crate::cdi::render::{self, Policy};
-use crate::health::{self, Check, Condition, Verdict};
+use crate::health::{self, Check, Condition, Health, Held, Verdict};
 use crate::inventory::{Inventory, Nic};
-use crate::offer;
 use crate::pci::PciAddress;
 
 /// One published state. Never changed, only replaced.
@@ -18,13 +18,17 @@ pub struct Snapshot {
     pub devices: BTreeMap<PciAddress, Device>,
     /// What every container with a NIC gets.
     pub common: ContainerEdits,
+    /// How containers get it.
+    pub strategy: Strategy,
 }
 
 /// A NIC on offer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
-    /// Every condition, with its reason.
+    /// Every condition as published, with its reason.
     pub conditions: Vec<Condition>,
+    /// Conditions that have changed and wait for their hold time.
+    pub held: Vec<Held>,
     /// NUMA node, where the firmware names one.
     pub numa_node: Option<u32>,
     /// Root of the PCIe hierarchy, where it is known.
@@ -45,12 +49,13 @@ pub struct ListedDevice {
 }
 
 impl Device {
-    fn of(nic: &Nic) -> Self {
+    fn of(nic: &Nic, health: Health, inventory: &Inventory, policy: &Policy) -> Self {
         Self {
-            conditions: health::assess(nic),
+            conditions: health.conditions,
+            held: health.held,
             numa_node: nic.numa_node.clone().ok().flatten(),
-            pcie_root: nic.pcie_root.clone().ok(),
-            edits: render::device_edits(nic),
+            pcie_root: nic.pcie_root().map(str::to_owned),
+            edits: render::device_edits(nic, inventory, policy),
         }
     }
 
@@ -64,18 +69,29 @@ impl Device {
             check,
             verdict: Verdict::Fail,
             reason: reason.to_owned(),
+            evidence: Vec::new(),
         });
     }
 }
 
 impl Snapshot {
-    /// The state that follows from a scan.
-    pub fn of(inventory: &Inventory, policy: &Policy) -> Self {
-        let on_offer = inventory.nics.iter().filter(|nic| offer::withheld(nic).is_none());
+    /// The state that follows from a scan and the health of its NICs.
+    pub fn of(inventory: &Inventory, policy: &Policy, mut health: BTreeMap<PciAddress, Health>) -> Self {
+        let device = |nic: &Nic| {
+            Some((
+                nic.address,
+                Device::of(nic, health.remove(&nic.address)?, inventory, policy),
+            ))
+        };
+        let on_offer = inventory
+            .nics
+            .iter()
+            .filter(|nic| policy.selection.withheld(nic).is_none());
         Self {
             generation: 0,
-            devices: on_offer.map(|nic| (nic.address, Device::of(nic))).collect(),
+            devices: on_offer.filter_map(device).collect(),
             common: render::common_edits(inventory, policy),
+            strategy: policy.strategy,
         }
     }
 
@@ -95,6 +111,7 @@ impl Snapshot {
     /// hears of it before the CDI file changes, and of `next` afterwards.
     pub fn on_the_way_to(&self, next: &Self) -> Self {
         let mut between = next.clone();
+        between.strategy = self.strategy;
         between.devices.retain(|address, _| self.devices.contains_key(address));
         for (address, device) in &mut between.devices {
             if device.is_healthy() && !self.devices.get(address).is_some_and(Device::is_healthy) {

@@ -26,6 +26,8 @@ pub enum Trigger {
     News,
     /// The slow poll.
     Pulse,
+    /// News of a NIC's health has been held back for long enough.
+    Held,
     /// We have written the CDI file: is it still so?
     Written,
     /// What went wrong before is tried again.
@@ -43,6 +45,7 @@ impl fmt::Display for Trigger {
             Self::Hangup => f.write_str("SIGHUP"),
             Self::News => f.write_str("news of an earlier look"),
             Self::Pulse => f.write_str("slow poll"),
+            Self::Held => f.write_str("held news is due"),
             Self::Written => f.write_str("our own write"),
             Self::Retry => f.write_str("another try"),
         }

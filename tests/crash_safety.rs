@@ -1,19 +1,17 @@
-//! The generator killed before and after each system call of its write path, run twice at once, or refused by the system:
-//! a CDI directory holds a whole spec, the old or the new one, and nothing else in it has changed.
+//! The generator killed before and after each system call of its write path, or run twice at once: a CDI directory holds a
+//! whole spec, the old or the new one, and nothing else in it has changed.
 #![cfg(test)]
 
 mod common;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use common::tracer::{End, kill_at};
 use common::{Generator, Said, listing, say, scratch};
 use cxi_sim::node::{Kind, NicSpec, Node};
-use nix::unistd::{Uid, User};
 use tempfile::TempDir;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_cxi-cdi-generator");
@@ -325,57 +323,5 @@ mod at_once {
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
         assert_eq!(stage.write(&stage.node, "yaml").code, 0);
         assert!(link.is_symlink() && pipe.exists() && stage.cdi().join("notes").is_file());
-    }
-}
-
-mod refused {
-    use super::*;
-
-    /// Root may write everywhere, so as root the generator runs as nobody.
-    fn as_nobody(stage: &Stage, node: &Node) -> Said {
-        let program = stage.folder.path().join("generator");
-        fs::copy(PROGRAM, &program).unwrap();
-        let mut command = Command::new(program);
-        command.arg("--root").arg(node.root()).arg("--cdi-dir").arg(stage.cdi());
-        if Uid::effective().is_root() {
-            let nobody = User::from_name("nobody").unwrap().unwrap();
-            fs::set_permissions(stage.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-            command.uid(nobody.uid.as_raw()).gid(nobody.gid.as_raw());
-        } else {
-            fs::set_permissions(stage.cdi(), fs::Permissions::from_mode(0o555)).unwrap();
-        }
-        let said = command.output().unwrap().into();
-        fs::set_permissions(stage.cdi(), fs::Permissions::from_mode(0o755)).unwrap();
-        said
-    }
-
-    #[test]
-    fn without_the_right_to_write_all_stays_and_the_line_says_so() {
-        let stage = Stage::new();
-        let old = text_of(&stage.other, "yaml");
-        let denied = [
-            (&stage.node, "cannot create a file in "),
-            (&stage.bare, "cannot remove "),
-        ];
-        for (node, what) in denied {
-            stage.fill(&[(YAML, &old)]);
-            let before = listing(&stage.cdi());
-            let said = as_nobody(&stage, node);
-            let file = stage.cdi().join(YAML);
-            assert_eq!(said.code, 1, "{said:?}");
-            assert_eq!(said.stdout, "");
-            let lines: Vec<&str> = said.stderr.lines().collect();
-            assert_eq!(
-                lines[0],
-                format!("cxi-cdi-generator: {} stays as it was", file.display())
-            );
-            assert!(lines[1].starts_with(&format!("  because: {what}")), "{lines:?}");
-            assert!(
-                lines[2].starts_with("  because: Permission denied (os error 13)"),
-                "{lines:?}"
-            );
-            assert_eq!(lines.len(), 3);
-            assert_eq!(listing(&stage.cdi()), before);
-        }
     }
 }

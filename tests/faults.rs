@@ -10,11 +10,10 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use common::daemon::{Daemon, Host, PATIENCE, RESOURCE, assert_no_violations, until, wait_for};
-use common::{network, say};
+use common::{mounts, network, say};
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::node::{Kind, NicSpec};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sched::{CloneFlags, unshare};
 
 const A: &str = "0000:21:00.0";
 const B: &str = "0000:61:00.0";
@@ -142,16 +141,7 @@ struct Hang {
 impl Hang {
     /// In a mount namespace of this thread and what it starts; none where that is not allowed.
     fn possible() -> bool {
-        let private = || {
-            mount(
-                None::<&str>,
-                "/",
-                None::<&str>,
-                MsFlags::MS_REC | MsFlags::MS_PRIVATE,
-                None::<&str>,
-            )
-        };
-        unshare(CloneFlags::CLONE_NEWNS).and_then(|()| private()).is_ok() && Self::device().is_ok()
+        mounts::enter().is_ok() && Self::device().is_ok()
     }
 
     fn device() -> std::io::Result<File> {

@@ -21,7 +21,7 @@ fn scanner(node: &Node) -> (Scanner, Receiver<()>) {
     .unwrap();
     let (news, arrivals) = channel();
     (
-        Scanner::with_fru_texts(roots, Libraries::None, move || {
+        Scanner::new(roots, Libraries::None).for_daemon("no cordons".into(), move || {
             let _ = news.send(());
         }),
         arrivals,

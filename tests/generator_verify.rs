@@ -70,6 +70,15 @@ mod verifying {
     }
 
     #[test]
+    fn what_cannot_be_looked_at_is_not_said_to_be_there() {
+        let stage = two();
+        fs::write(stage.cdi(), "a file in place of the directory").unwrap();
+        let both = ["yaml", "json"].map(|suffix| found("unreadable", &format!("hpe.com-cxi.{suffix}")));
+        assert_eq!(findings(&stage), both);
+        assert_has(&verify(&stage, []).stdout, "cannot be looked at: Not a directory");
+    }
+
+    #[test]
     fn the_diff_is_exactly_what_changed() {
         let stage = two();
         stage.write(["--libraries=none"]);

@@ -4,33 +4,26 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 
-use cxi_device_plugin::health::{self, Check, Condition, Verdict};
+use common::changes::Change;
+use cxi_device_plugin::health::memory::Memory;
+use cxi_device_plugin::health::{self, Action, Check, Condition, HealthPolicy, Verdict};
+use cxi_device_plugin::host::cordons;
 use cxi_device_plugin::host::libraries::Libraries;
 use cxi_device_plugin::host::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::scan::Scanner;
 use cxi_device_plugin::inventory::{Inventory, Nic};
 use cxi_sim::node::Node;
 
-/// What is done to the only NIC of a node.
-#[derive(Debug)]
-enum Change {
-    /// An attribute gets another value.
-    Set(&'static str, &'static [u8]),
-    /// An attribute, or a link, is gone.
-    Unset(&'static str),
-    /// The link `driver` names another one.
-    Driver(&'static str),
-    /// A file of the node outside the NIC's directory is gone.
-    Remove(&'static str),
-    /// The fabric link goes down.
-    LinkDown,
-}
+/// The time of day of every look.
+const NOW: u64 = 1_800_000_000;
 
-use Change::{Driver, LinkDown, Remove, Set, Unset};
-use Check::{FabricAddress, Link, NetdevUp, PciEnabled, Present, RetryHandler};
+use Change::{Cordon, CordonDirectory, Driver, LinkDown, Look, Rebind, Remove, Restarts, Set, Unset};
+use Check::{
+    Cordoned, CxiService, FabricAddress, Link, LinkFlaps, NetdevUp, PciEnabled, PcieErrors, PcieLink, Present,
+    Resources, RetryHandler,
+};
 use Verdict::{Fail, Ok as Good, Unknown, Warn};
 
 /// The NIC as in `NicSpec`'s text form, what is done to it, and what follows for one condition.
@@ -132,41 +125,154 @@ const ROWS: &[Row] = &[
     ("c1", &[Unset("net/hsn0/carrier")], NetdevUp, Good),
     ("c1", &[Unset("net/hsn0/operstate")], NetdevUp, Unknown),
     ("c1,variant=V10", &[], NetdevUp, Unknown),
+    //
+    ("c1", &[], Cordoned, Good),
+    ("c1", &[Cordon("")], Cordoned, Fail),
+    ("c1", &[Cordon("cable \x1b[31m\nsecond line")], Cordoned, Fail),
+    ("c1", &[CordonDirectory], Cordoned, Unknown),
+    //
+    ("c1", &[], CxiService, Unknown),
+    //
+    ("c1", &[], Resources, Good),
+    ("c1", &[Set("properties/rgids_avail", b"0\n")], Resources, Warn),
+    ("c1", &[Unset("properties/rgids_avail")], Resources, Unknown),
+    ("c1vf", &[Set("properties/rgids_avail", b"0\n")], Resources, Unknown),
+    //
+    ("c1", &[], PcieErrors, Good),
+    // What was there before the first look is nobody's news.
+    ("c1", &[UNCORRECTABLE_3], PcieErrors, Good),
+    ("c1", &[Look, UNCORRECTABLE_3], PcieErrors, Warn),
+    (
+        "c1",
+        &[UNCORRECTABLE_3, Look, Set("properties/pcie_uncorr_err", b"4\n")],
+        PcieErrors,
+        Warn,
+    ),
+    ("c1", &[UNCORRECTABLE_3, Look, Look], PcieErrors, Good),
+    // The counter has begun anew, without errors and with one.
+    (
+        "c1",
+        &[UNCORRECTABLE_3, Look, Set("properties/pcie_uncorr_err", b"0\n")],
+        PcieErrors,
+        Good,
+    ),
+    (
+        "c1",
+        &[UNCORRECTABLE_3, Look, Set("properties/pcie_uncorr_err", b"1\n")],
+        PcieErrors,
+        Warn,
+    ),
+    (
+        "c1",
+        &[Look, Set("aer_dev_fatal", b"DLP 1\nTOTAL_ERR_FATAL 1\n")],
+        PcieErrors,
+        Warn,
+    ),
+    // Without AER, the driver's count says enough, and the other way round.
+    ("c1", &[Unset("aer_dev_fatal")], PcieErrors, Good),
+    ("c1", &[Set("aer_dev_fatal", b"TOTAL_ERR_FATAL\n")], PcieErrors, Good),
+    ("c1", &[Unset("properties/pcie_uncorr_err")], PcieErrors, Good),
+    (
+        "c1",
+        &[Unset("aer_dev_fatal"), Unset("properties/pcie_uncorr_err")],
+        PcieErrors,
+        Unknown,
+    ),
+    //
+    ("c1", &[], LinkFlaps, Good),
+    ("c1", &[Restarts(&[10, 20, 30, 40])], LinkFlaps, Good),
+    ("c1", &[Restarts(&[10, 20, 30, 40, 3_600])], LinkFlaps, Warn),
+    ("c1", &[Restarts(&[10, 20, 30, 40, 3_601])], LinkFlaps, Good),
+    (
+        "c1",
+        &[Restarts(&[10, 20, 30, 40, 4_000, 5_000, 6_000, 7_000, 8_000, 36_000])],
+        LinkFlaps,
+        Warn,
+    ),
+    (
+        "c1",
+        &[Restarts(&[10, 20, 30, 40, 4_000, 5_000, 6_000, 7_000, 8_000, 36_001])],
+        LinkFlaps,
+        Good,
+    ),
+    // Of a clock that was set back since, nothing can be said.
+    (
+        "c1",
+        &[Set("link_restarts/time_0", b"9999999999999\n")],
+        LinkFlaps,
+        Good,
+    ),
+    ("c1", &[Unset("link_restarts/time_9")], LinkFlaps, Unknown),
+    ("c1", &[Set("link_restarts/time_0", b"-1\n")], LinkFlaps, Unknown),
+    ("c1vf", &[], LinkFlaps, Unknown),
+    //
+    ("c1", &[], PcieLink, Good),
+    ("c1", &[Set("current_link_speed", b"8.0 GT/s PCIe\n")], PcieLink, Warn),
+    ("c1", &[Set("current_link_width", b"8\n")], PcieLink, Warn),
+    ("c1", &[Set("current_link_speed", b"Unknown\n")], PcieLink, Unknown),
+    ("c1", &[Set("current_link_width", b"0\n")], PcieLink, Unknown),
+    ("c1", &[Unset("max_link_speed")], PcieLink, Unknown),
+    ("c1vf", &[Set("current_link_width", b"8\n")], PcieLink, Unknown),
+    //
+    // It comes some time after the driver, and goes with it.
+    ("c1", &[NO_HANDLER, Look, HANDLER], RetryHandler, Good),
+    ("c1", &[Look, Rebind, NO_HANDLER, Look, HANDLER], RetryHandler, Good),
+    ("c1", &[Look, NO_HANDLER, Look, Rebind], RetryHandler, Good),
+    // It died, and came back: that is for good, whatever is bound.
+    ("c1", &[Look, NO_HANDLER, Look, HANDLER], RetryHandler, Warn),
+    (
+        "c1",
+        &[Look, NO_HANDLER, Look, HANDLER, Look, Rebind],
+        RetryHandler,
+        Warn,
+    ),
+    (
+        "c1",
+        &[Look, NO_HANDLER, Look, HANDLER, Look, NO_HANDLER],
+        RetryHandler,
+        Fail,
+    ),
+    // Nobody has seen that.
+    ("c1", &[Look, NO_HANDLER, HANDLER], RetryHandler, Good),
 ];
+
+const UNCORRECTABLE_3: Change = Set("properties/pcie_uncorr_err", b"3\n");
+const NO_HANDLER: Change = Set("properties/pct_eq", b"0\n");
+const HANDLER: Change = Set("properties/pct_eq", b"7\n");
+
+fn run_dir(node: &Node) -> PathBuf {
+    node.root().join("run/cxi-device-plugin")
+}
 
 fn scan(node: &Node) -> Inventory {
     let roots = Roots::new(&RootArgs {
         prefix: Some(node.root().to_owned()),
         ..RootArgs::default()
     });
-    Scanner::new(roots.unwrap(), Libraries::None).scan().unwrap()
+    let scanner = Scanner::new(roots.unwrap(), Libraries::None).for_daemon(cordons::directory(&run_dir(node)), || {});
+    scanner.scan().unwrap()
 }
 
-fn make(change: &Change, node: &Node, pci: &str) {
-    let sys = node.root().join("sys");
-    match change {
-        Set(attribute, value) => node.set(pci, attribute, value).unwrap(),
-        Unset(attribute) => node.unset(pci, attribute).unwrap(),
-        Driver(name) => {
-            node.unset(pci, "driver").unwrap();
-            let link = sys.join("bus/pci/devices").join(pci).join("driver");
-            symlink(format!("../../../../bus/pci/drivers/{name}"), link).unwrap();
-        }
-        Remove(path) => fs::remove_file(node.root().join(path)).unwrap(),
-        LinkDown => node.link(pci, false).unwrap(),
-    }
+fn only(inventory: Inventory) -> Nic {
+    let [nic] = inventory.nics.try_into().unwrap();
+    nic
 }
 
-/// The NIC of a row after its changes.
-fn changed((spec, changes, ..): &Row) -> Nic {
+/// The conditions of a row's NIC after its changes, by this policy.
+fn conditions((spec, changes, ..): &Row, policy: &HealthPolicy) -> Vec<Condition> {
     let (_folder, node) = common::node(&[spec.parse().unwrap()]);
     let pci = node.nics().unwrap().remove(0).pci;
+    let mut memory = Memory::default();
     for change in *changes {
-        make(change, &node, &pci);
+        change.make(&node, &run_dir(&node), &pci, NOW);
+        if matches!(change, Look) {
+            memory.note(&only(scan(&node)));
+        }
     }
-    let mut nics = scan(&node).nics;
-    assert_eq!(nics.len(), 1, "{spec} {changes:?}");
-    nics.remove(0)
+    let nic = only(scan(&node));
+    memory.note(&nic);
+    let conditions = health::assess(&nic, &memory, NOW).into_iter();
+    conditions.map(|condition| policy.apply(condition)).collect()
 }
 
 fn condition(conditions: &[Condition], check: Check) -> &Condition {
@@ -180,7 +286,7 @@ fn condition(conditions: &[Condition], check: Check) -> &Condition {
 fn each_change_of_a_node_has_its_verdict_and_only_failures_make_a_nic_unhealthy() {
     for row in ROWS {
         let (spec, changes, check, verdict) = row;
-        let conditions = health::assess(&changed(row));
+        let conditions = conditions(row, &HealthPolicy::default());
         let found = condition(&conditions, *check);
         assert_eq!(found.verdict, *verdict, "{spec} {changes:?}: {found}");
         assert!(!found.reason.is_empty(), "{spec} {changes:?}: {check}");
@@ -189,6 +295,20 @@ fn each_change_of_a_node_has_its_verdict_and_only_failures_make_a_nic_unhealthy(
             *verdict != Fail,
             "{spec} {changes:?}: {conditions:?}"
         );
+    }
+}
+
+#[test]
+fn what_a_policy_ignores_is_good_and_still_says_what_is_wrong() {
+    for row in ROWS.iter().filter(|row| row.3.is_bad()) {
+        let (spec, changes, check, _) = row;
+        let mut policy = HealthPolicy::default();
+        policy.set(check.name(), Action::Ignore).unwrap();
+        let conditions = conditions(row, &policy);
+        let found = condition(&conditions, *check);
+        assert_eq!(found.verdict, Good, "{spec} {changes:?}");
+        assert!(found.reason.ends_with("; ignored by the configuration"), "{found}");
+        assert!(health::is_healthy(&conditions), "{spec} {changes:?}: {conditions:?}");
     }
 }
 
@@ -212,34 +332,45 @@ fn each_failure_names_what_was_read() {
         (
             &[Set("net/hsn0/addr_assign_type", b"0\n")],
             FabricAddress,
-            "addr_assign_type 0 of netdev hsn0",
+            "net/hsn0/addr_assign_type = 0",
         ),
-        (&[Unset("driver")], Present, "0000:21:00.0/driver"),
+        (&[Unset("driver")], Present, "0000:21:00.0/driver = missing"),
+        (&[Cordon("bad cable\n")], Cordoned, "cordoned by an admin: bad cable (/"),
+        (
+            &[Set("properties/rgids_avail", b"0\n")],
+            Resources,
+            "properties/rgids_avail = 0",
+        ),
+        (&[Look, UNCORRECTABLE_3], PcieErrors, "pcie_uncorr_err = 3, at first 0"),
+        (
+            &[Restarts(&[1, 2, 3, 4, 5])],
+            LinkFlaps,
+            "restarted 5 times in 1 h (/sys/bus/pci/devices/0000:21:00.0/link_restarts = last at 1799999999 s",
+        ),
+        (&[Set("current_link_width", b"8\n")], PcieLink, "current_link_width = 8"),
         (&[Driver("vfio-pci")], Present, "vfio-pci"),
         (&[Remove("dev/cxi0")], Present, "/dev/cxi0"),
     ] {
-        let (_folder, node) = common::node(&["c1".parse().unwrap()]);
-        for change in changes {
-            make(change, &node, "0000:21:00.0");
-        }
-        let conditions = health::assess(&scan(&node).nics[0]);
+        let conditions = conditions(&("c1", changes, check, Fail), &HealthPolicy::default());
         let found = condition(&conditions, check);
-        assert!(found.reason.contains(named), "{changes:?}: {found}");
+        assert!(found.to_string().contains(named), "{changes:?}: {found}");
+        assert!(!found.evidence.is_empty(), "{changes:?}: {found:?}");
     }
 }
 
 /// The rows have at least one good, one unreadable and one bad case of each condition.
 #[test]
 fn the_rows_cover_every_condition() {
-    let all = [Present, PciEnabled, Link, RetryHandler, FabricAddress, NetdevUp];
-    for check in all {
+    for check in Check::OF_NIC.into_iter().filter(|check| *check != CxiService) {
         let verdicts: BTreeSet<Verdict> = ROWS.iter().filter(|row| row.2 == check).map(|row| row.3).collect();
-        let bad = if check == NetdevUp { Warn } else { Fail };
-        assert_eq!(verdicts, BTreeSet::from([Good, Unknown, bad]), "{check}");
+        let bad = match HealthPolicy::default().action(check) {
+            Action::Fail => Fail,
+            Action::Warn => Warn,
+            Action::Ignore => Good,
+        };
+        assert!(verdicts.is_superset(&BTreeSet::from([Good, Unknown, bad])), "{check}");
     }
-    let assessed: Vec<Check> = health::assess(&changed(&("c1", &[], Present, Good)))
-        .iter()
-        .map(|condition| condition.check)
-        .collect();
-    assert_eq!(assessed, all);
+    let assessed = conditions(&("c1", &[], Present, Good), &HealthPolicy::default());
+    let assessed: Vec<Check> = assessed.iter().map(|condition| condition.check).collect();
+    assert_eq!(assessed, Check::OF_NIC);
 }

@@ -9,11 +9,9 @@ use std::time::Instant;
 
 use common::daemon::{Daemon, Host, PATIENCE, RESOURCE, assert_no_violations, wait_for};
 use common::{Generator, network, say};
-use cxi_device_plugin::cdi::render::Policy;
 use cxi_device_plugin::host::libraries::Libraries;
 use cxi_device_plugin::host::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::scan::Scanner;
-use cxi_device_plugin::snapshot::Snapshot;
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::node::{Kind, NicSpec, Node};
 use netlink_sys::protocols::NETLINK_ROUTE;
@@ -58,7 +56,7 @@ impl Rig {
             ..RootArgs::default()
         });
         let inventory = Scanner::new(roots.unwrap(), Libraries::Listed).scan().unwrap();
-        let listing = Snapshot::of(&inventory, &Policy::default()).listing();
+        let listing = common::snapshot(&inventory).listing();
         listing.into_iter().map(|device| (device.id, device.healthy)).collect()
     }
 
@@ -249,7 +247,7 @@ async fn link_messages_of_our_interfaces_count_and_those_of_others_do_not() {
     // The one interface of the new namespace is taken for the NIC's.
     let ours = NicSpec::new(Kind::Cassini1).netdev("lo");
     let (ours, other) = (Rig::new(&[ours]).await, Rig::new(&nics(1)).await);
-    assert!(!ours.daemon.log().contains("WARN"), "{}", ours.daemon.log());
+    assert_eq!(ours.daemon.warnings(), [""; 0]);
     other
         .daemon
         .wait_for_log("in a private network namespace: hsn0 is not in it");

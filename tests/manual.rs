@@ -17,11 +17,12 @@ const PROGRAMS: [fn() -> Command; 2] = [
 ];
 
 /// Headings of the help below the flags, and those of manual pages for the same.
-const HEADINGS: [(&str, &str); 5] = [
+const HEADINGS: [(&str, &str); 6] = [
     ("Examples", "EXAMPLES"),
     ("Files", "FILES"),
     ("Environment", "ENVIRONMENT"),
     ("States", "STATES"),
+    ("Not looked at", "NOT LOOKED AT"),
     ("Exit codes", "EXIT STATUS"),
 ];
 

@@ -14,6 +14,7 @@ use container_device_interface::spec_dirs::with_spec_dirs;
 use container_device_interface::version::minimum_required_version;
 use cxi_device_plugin::cdi::format::{self, Format};
 use cxi_device_plugin::cdi::model::{CDI_VERSION, Spec};
+use cxi_device_plugin::cdi::netdev_view::NetdevView;
 use cxi_device_plugin::cdi::render::{self, Expose, Policy};
 use cxi_device_plugin::environment::EnvironmentVariable;
 use cxi_device_plugin::host::libraries::Libraries;
@@ -21,11 +22,13 @@ use cxi_device_plugin::host::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::scan::Scanner;
 use cxi_sim::node::{Kind, NicSpec, Node, Variant};
 
-const WAYS: [(Libraries, Expose); 4] = [
-    (Libraries::Listed, Expose::LoaderPaths),
-    (Libraries::Listed, Expose::Env),
-    (Libraries::None, Expose::LoaderPaths),
-    (Libraries::None, Expose::Env),
+const WAYS: [(Libraries, Expose, NetdevView); 6] = [
+    (Libraries::Listed, Expose::LoaderPaths, NetdevView::Off),
+    (Libraries::Listed, Expose::Env, NetdevView::Off),
+    (Libraries::None, Expose::LoaderPaths, NetdevView::Off),
+    (Libraries::None, Expose::Env, NetdevView::Off),
+    (Libraries::Listed, Expose::LoaderPaths, NetdevView::Sysfs),
+    (Libraries::None, Expose::LoaderPaths, NetdevView::Sysfs),
 ];
 
 /// The spec of an emulated node with these NICs for each way; none when no NIC is usable.
@@ -33,13 +36,14 @@ fn specs(nics: &[NicSpec], environment: &[EnvironmentVariable]) -> Vec<Option<Sp
     let folder = scratch();
     let node = Node::create(folder.path(), nics).unwrap();
     std::os::unix::fs::symlink("/dev/full", node.root().join("dev/xpmem")).unwrap();
-    let spec = |(libraries, expose)| {
+    let spec = |(libraries, expose, netdev_view)| {
         let roots = Roots::new(&RootArgs {
             prefix: Some(node.root().to_owned()),
             ..RootArgs::default()
         });
         let policy = Policy {
             expose,
+            netdev_view,
             environment: environment.to_vec(),
             ..Policy::default()
         };

@@ -25,7 +25,7 @@ use cxi_device_plugin::host::libraries::Libraries;
 use cxi_device_plugin::host::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::scan::Scanner;
 use cxi_device_plugin::inventory::{Inventory, Nic};
-use cxi_device_plugin::snapshot::{ListedDevice, Snapshot};
+use cxi_device_plugin::snapshot::ListedDevice;
 use cxi_sim::node::{Kind, NicSpec, Node};
 use fastrand::Rng;
 use nix::sys::stat::Mode;
@@ -342,7 +342,7 @@ impl Bench {
         if let Some(spec) = &spec {
             check_spec(spec);
         }
-        let listing = Snapshot::of(inventory, &Policy::default()).listing();
+        let listing = common::snapshot(inventory).listing();
         check_listing(&listing);
         if strict {
             self.check_neighbours(inventory, spec.as_ref(), &listing);

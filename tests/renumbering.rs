@@ -11,11 +11,8 @@ use std::thread;
 use std::time::Instant;
 
 use common::daemon::PATIENCE;
-use cxi_device_plugin::allocate::Strategy;
-use cxi_device_plugin::cdi::format::Format;
-use cxi_device_plugin::cdi::render::Policy;
+use cxi_device_plugin::config::Settings;
 use cxi_device_plugin::daemon::Publisher;
-use cxi_device_plugin::host::cdi_directory::CdiDirectory;
 use cxi_device_plugin::host::libraries::Libraries;
 use cxi_device_plugin::host::lookout::{Lookout, Preparation};
 use cxi_device_plugin::host::mounts::Mount;
@@ -68,15 +65,12 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
         ..RootArgs::default()
     })
     .unwrap();
+    let mut configured = Settings::default();
+    configured.cdi.dir = folder.path().join("cdi");
     let streams = Arc::default();
     let mut publisher = Publisher::new(
         Lookout::new(Scanner::new(roots, Libraries::None), || {}),
-        Policy::default(),
-        CdiDirectory {
-            path: folder.path().join("cdi"),
-            format: Format::Yaml,
-        },
-        Strategy::Direct,
+        &configured,
         Arc::clone(&streams),
     );
     let snapshots = publisher.subscribe();
@@ -95,10 +89,11 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
         mount: Mount::new(&folder.path().join("kubelet")),
         kubelet_dir: folder.path().join("kubelet"),
         resource: RESOURCE.parse().unwrap(),
-        strategy: Strategy::Direct,
+        is_expected: false,
         snapshots: snapshots.clone(),
         streams,
         beat: watch::Sender::default().subscribe(),
+        kubelet: watch::Sender::default(),
     };
     let session = tokio::spawn(session.run(stopping));
     kubelet

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use common::apart;
 use common::daemon::{Host, PATIENCE, RESOURCE, assert_no_violations};
 use cxi_device_plugin::cdi::model::{ContainerEdits, Spec};
 use cxi_sim::kubelet::Device;
@@ -94,28 +95,6 @@ async fn each_variant_shows_its_golden_list_and_spec() {
             variant.summary()
         );
     }
-}
-
-/// The NICs of a variant, moved to a PCI domain and to numbers of their own.
-fn apart(variant: Variant, domain: u32) -> Vec<NicSpec> {
-    let place = |(index, nic): (usize, NicSpec)| {
-        let index = u32::try_from(index).unwrap();
-        // A VF stays on the slot of the PF before it.
-        let address = if nic.kind.is_vf() {
-            format!("{domain:04x}:{:02x}:00.1", 0x21 + index - 1)
-        } else {
-            format!("{domain:04x}:{:02x}:00.0", 0x21 + index)
-        };
-        let number = domain * 10 + nic.cxi.unwrap_or(index);
-        let netdev = nic.netdev.clone().unwrap_or_else(|| format!("hsn{index}"));
-        let named = nic.clone().pci(address).cxi(number);
-        if nic.has(Variant::V10) {
-            named
-        } else {
-            named.netdev(format!("{netdev}d{domain}"))
-        }
-    };
-    variant.nics().into_iter().enumerate().map(place).collect()
 }
 
 #[tokio::test]

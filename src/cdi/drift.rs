@@ -71,7 +71,11 @@ pub fn of_file(file: &Path, seen: &Seen, expected: Option<&str>) -> Vec<Finding>
 /// What is wrong with our file of the other format, which readers would read, too.
 pub fn of_other_format(file: &Path, seen: &Seen) -> Option<Finding> {
     let text = "should not be there: readers drop every name that it shares with our file of the other format";
-    (*seen != Seen::Absent).then(|| Finding::new("unexpected", file, text))
+    match seen {
+        Seen::Absent => None,
+        Seen::File { .. } => Some(Finding::new("unexpected", file, text)),
+        Seen::Other(what) => Some(Finding::new("unreadable", file, what)),
+    }
 }
 
 fn differs(file: &Path, text: &str, expected: &str) -> Option<Finding> {

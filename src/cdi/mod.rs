@@ -4,6 +4,7 @@ pub mod drift;
 pub mod format;
 pub mod model;
 pub mod naming;
+pub mod netdev_view;
 pub mod read;
 pub mod render;
 pub mod survey;

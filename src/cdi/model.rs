@@ -1,5 +1,7 @@
 //! The parts of a CDI spec that we write, in the order of the CDI specification.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 /// Lowest version that carries what we write: host paths of device nodes and names that begin with a digit need 0.5.0.
@@ -50,6 +52,13 @@ impl ContainerEdits {
     pub fn is_empty(&self) -> bool {
         self.env.is_empty() && self.device_nodes.is_empty() && self.mounts.is_empty()
     }
+
+    /// Makes the changes of another, too.
+    pub fn extend(&mut self, other: &Self) {
+        self.env.extend_from_slice(&other.env);
+        self.device_nodes.extend_from_slice(&other.device_nodes);
+        self.mounts.extend_from_slice(&other.mounts);
+    }
 }
 
 /// A device node. Without numbers: they are dynamic, and the runtime reads them when it creates the container.
@@ -72,4 +81,15 @@ pub struct Mount {
     pub container_path: String,
     /// Mount options.
     pub options: Vec<String>,
+}
+
+impl Mount {
+    /// A bind that a container can only read; none where a path is not UTF-8, for CDI is text.
+    pub fn read_only(host_path: &Path, container_path: &Path) -> Option<Self> {
+        Some(Self {
+            host_path: host_path.to_str()?.to_owned(),
+            container_path: container_path.to_str()?.to_owned(),
+            options: ["ro", "nosuid", "nodev", "rbind", "rprivate"].map(str::to_owned).into(),
+        })
+    }
 }

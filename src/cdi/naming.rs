@@ -19,7 +19,7 @@ pub enum NameKind {
 }
 
 /// Which names a spec has.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Naming {
     /// For each NIC, in this order.
     pub kinds: Vec<NameKind>,

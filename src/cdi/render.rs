@@ -6,9 +6,10 @@ use std::path::Path;
 use super::KIND;
 use super::model::{CDI_VERSION, ContainerEdits, Device, DeviceNode, Mount, Spec};
 use super::naming::{self, Naming};
+use super::netdev_view::{self, NetdevView};
+use crate::allocate::Strategy;
 use crate::environment::EnvironmentVariable;
 use crate::inventory::{Inventory, Library, Nic};
-use crate::offer;
 use crate::selection::Selection;
 
 /// How containers find the host's libraries.
@@ -28,17 +29,21 @@ pub enum Expose {
 /// Where containers have the libraries with [`Expose::Private`].
 const PRIVATE: &str = "/opt/cxi/lib64";
 
-/// What a site decides about the content of the spec.
+/// What a site decides about containers, and so about the content of the spec.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     /// How libraries are made known.
     pub expose: Expose,
+    /// What containers see of the NICs' netdevs.
+    pub netdev_view: NetdevView,
     /// Added to every container; wins over our own variables.
     pub environment: Vec<EnvironmentVariable>,
     /// Which NICs are in it.
     pub selection: Selection,
     /// Which names they have.
     pub naming: Naming,
+    /// How kubelet's containers get them.
+    pub strategy: Strategy,
 }
 
 /// The spec of a node; none when no NIC has a usable device node, since readers refuse a spec without devices.
@@ -47,17 +52,18 @@ pub fn spec(inventory: &Inventory, policy: &Policy) -> Option<Spec> {
         .nics
         .iter()
         .filter(|nic| policy.selection.withheld(nic).is_none())
-        .filter_map(|nic| Some((nic, node_edits(nic)?)))
+        .filter_map(|nic| Some((nic, device_edits(nic, inventory, policy)?)))
         .collect();
     if nics.is_empty() {
         return None;
     }
-    let all = policy.naming.all.then(|| Device {
-        name: naming::ALL.to_owned(),
-        container_edits: ContainerEdits {
-            device_nodes: nics.iter().flat_map(|(_, edits)| edits.device_nodes.clone()).collect(),
-            ..ContainerEdits::default()
-        },
+    let all = policy.naming.all.then(|| {
+        let mut all = ContainerEdits::default();
+        nics.iter().for_each(|(_, edits)| all.extend(edits));
+        Device {
+            name: naming::ALL.to_owned(),
+            container_edits: all,
+        }
     });
     let devices = nics
         .into_iter()
@@ -78,15 +84,8 @@ pub fn spec(inventory: &Inventory, policy: &Policy) -> Option<Spec> {
     })
 }
 
-/// What a container gets for this NIC alone; none when the NIC is withheld or has no usable node.
-pub fn device_edits(nic: &Nic) -> Option<ContainerEdits> {
-    match offer::withheld(nic) {
-        None => node_edits(nic),
-        Some(_) => None,
-    }
-}
-
-fn node_edits(nic: &Nic) -> Option<ContainerEdits> {
+/// What a container gets for this NIC alone; none when it has no usable node.
+pub fn device_edits(nic: &Nic, inventory: &Inventory, policy: &Policy) -> Option<ContainerEdits> {
     let (Ok(cxi), Ok(node)) = (&nic.cxi, &nic.node) else {
         return None;
     };
@@ -97,6 +96,9 @@ fn node_edits(nic: &Nic) -> Option<ContainerEdits> {
     };
     Some(ContainerEdits {
         device_nodes: vec![node],
+        mounts: netdev_view::of_nic(nic, inventory, policy.netdev_view)
+            .into_iter()
+            .collect(),
         ..ContainerEdits::default()
     })
 }
@@ -115,10 +117,12 @@ pub fn common_edits(inventory: &Inventory, policy: &Policy) -> ContainerEdits {
             host_path: text(&node.host_path)?,
         })
     });
+    let mut mounts = library_mounts(&inventory.libraries, policy.expose);
+    mounts.extend(netdev_view::of_class(inventory, policy.netdev_view));
     ContainerEdits {
         env: environment.iter().map(ToString::to_string).collect(),
         device_nodes: companions.collect(),
-        mounts: library_mounts(&inventory.libraries, policy.expose),
+        mounts,
     }
 }
 
@@ -133,14 +137,7 @@ fn library_mounts(libraries: &[Library], expose: Expose) -> Vec<Mount> {
                 .map(move |path| (library, path))
         })
         .filter(|(_, path)| taken.insert(path.clone()))
-        .filter_map(|(library, container_path)| {
-            let options = ["ro", "nosuid", "nodev", "rbind", "rprivate"].map(str::to_owned).into();
-            Some(Mount {
-                host_path: text(&library.file)?,
-                container_path,
-                options,
-            })
-        })
+        .filter_map(|(library, path)| Mount::read_only(&library.file, path.as_ref()))
         .collect()
 }
 

@@ -1,24 +1,34 @@
 //! The flags of the daemon.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::given::Given;
 use crate::allocate::Strategy;
 use crate::cdi::format::Format;
-use crate::host::cdi_directory::CdiDirectory;
-use crate::host::lock::RUN_DIR;
-use crate::host_args::HostArgs;
+use crate::config::fragment::Content;
+use crate::config::value::Value;
+use crate::config::{Checked, ConfigError, Fragment, Origin, Problem, Settings};
+use crate::host::config_files::{self, CONFIG_FILE};
+use crate::host::roots::{RootArgs, RootError, Roots};
+use crate::host_args::{EnvVarsError, HostArgs};
 use crate::resource::ResourceName;
 
 /// Arguments of `run`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RunArgs {
+    #[command(flatten)]
+    given: Given,
+    /// Configuration, with drop-ins in config.d beside it [default: /etc/cxi-device-plugin/config.toml, if there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Name of the extended resource
     #[arg(long, value_name = "NAME", default_value = "beta.hpe.com/cxi")]
-    pub resource_name: ResourceName,
+    resource_name: ResourceName,
     /// Kubelet's directory for device plugins
     #[arg(long, value_name = "DIR", default_value = "/var/lib/kubelet/device-plugins")]
-    pub kubelet_dir: PathBuf,
+    kubelet_dir: PathBuf,
     /// Directory for the CDI spec
     #[arg(long, value_name = "DIR", default_value = "/var/run/cdi")]
     cdi_dir: PathBuf,
@@ -33,55 +43,144 @@ pub struct RunArgs {
     pulse: u32,
     /// Least severe messages to log
     #[arg(long, value_name = "LEVEL", default_value = "info")]
-    pub log_level: tracing::Level,
+    log_level: tracing::Level,
     /// The host
     #[command(flatten)]
     pub host: HostArgs,
 }
 
 impl RunArgs {
-    /// Directory for the daemon's own state. systemd separates several directories by colons.
-    pub fn run_dir(&self) -> PathBuf {
-        let of_systemd = || {
-            let directories = std::env::var("RUNTIME_DIRECTORY").ok()?;
-            let first = directories.split(':').next().filter(|first| !first.is_empty())?;
-            Some(PathBuf::from(first))
-        };
-        let given = self.run_dir.clone().or_else(of_systemd);
-        given.unwrap_or_else(|| RUN_DIR.into())
+    /// Where the host's tree is mounted for us.
+    pub fn prefix(&self) -> Option<PathBuf> {
+        self.host.roots.prefix.clone()
     }
 
-    /// Time between two looks without an event; none for no such looks.
-    pub fn pulse(&self) -> Option<Duration> {
-        (self.pulse > 0).then(|| Duration::from_secs(self.pulse.into()))
+    /// The configuration: files, environment and flags.
+    ///
+    /// # Errors
+    /// All that is wrong with it, or an `--env-vars` file that cannot be used.
+    pub fn configuration(&self) -> anyhow::Result<Checked> {
+        let file = self.config.as_deref();
+        let files = config_files::read(file.unwrap_or(CONFIG_FILE.as_ref()), file.is_some());
+        let fragments = [self.of_systemd()].into_iter().chain(files).chain([self.fragment()?]);
+        Ok(Settings::of(fragments.collect())?)
     }
 
-    /// How containers get their NICs.
-    pub fn strategy(&self) -> Strategy {
-        if self.enable_cdi.is_some() {
-            Strategy::Cdi
-        } else {
-            Strategy::Direct
+    /// systemd's own idea of where a service keeps its state. What the files say goes over it, since it is there always. It
+    /// separates several directories by colons.
+    fn of_systemd(&self) -> Fragment {
+        let mut fragment = Fragment::default();
+        let directories = std::env::var("RUNTIME_DIRECTORY").unwrap_or_default();
+        if let Some(first) = directories.split(':').next().filter(|first| !first.is_empty()) {
+            let origin = Origin::Environment {
+                name: "RUNTIME_DIRECTORY".to_owned(),
+            };
+            fragment.set("daemon.run_dir", Content::Text(first.to_owned()), &origin);
         }
+        fragment
     }
 
-    /// Where the spec goes. The Go plugin took the path of a spec file: its directory is meant.
-    pub fn cdi_directory(&self) -> CdiDirectory {
-        let path = match &self.enable_cdi {
-            Some(Some(path))
-                if path
-                    .file_name()
-                    .and_then(|name| Format::of_file_name(name.to_str()?))
-                    .is_some() =>
-            {
-                path.parent().map(PathBuf::from).unwrap_or_default()
+    /// What the command line and the environment say.
+    fn fragment(&self) -> Result<Fragment, EnvVarsError> {
+        let mut fragment = Fragment::default();
+        for (id, key, content) in self.flags() {
+            if let Some(origin) = self.given.origin(id, "") {
+                fragment.set(key, content, &origin);
             }
-            Some(Some(path)) => path.clone(),
-            _ => self.cdi_dir.clone(),
-        };
-        CdiDirectory {
-            path,
-            format: Format::default(),
         }
+        let roots = &self.host.roots;
+        for (id, variable, key, root) in [
+            ("sysfs_root", "SYSFS_ROOT", "roots.sysfs", &roots.sysfs_root),
+            ("devfs_root", "DEVFS_ROOT", "roots.dev", &roots.devfs_root),
+            ("ofi_root", "OFI_ROOT", "roots.ofi", &roots.ofi_root),
+            ("cxi_root", "CXI_ROOT", "roots.cxi", &roots.cxi_root),
+        ] {
+            // Empty counts as not set.
+            let is_set = root.as_ref().is_some_and(|root| !root.as_os_str().is_empty());
+            if let Some(origin) = self.given.origin(id, variable).filter(|_| is_set) {
+                fragment.set(key, root.show(), &origin);
+            }
+        }
+        if let Some(origin) = self.given.origin("resource_name", "") {
+            let mut resource = Fragment::default();
+            resource.set("name", self.resource_name.show(), &origin);
+            let resources = Content::list(&origin, [Content::Table(resource.table)]);
+            fragment.set("resource", resources, &origin);
+        }
+        if let Some(origin) = self.given.origin("env_vars", "") {
+            for variable in self.host.environment()? {
+                let value = Content::Text(variable.value().to_owned());
+                fragment.set_variable(variable.key(), value, &origin);
+            }
+        }
+        Ok(fragment)
+    }
+
+    /// Flags that each set one key: their names for clap, the keys, and the values if they were given. Of those that set the
+    /// same key the last one counts.
+    fn flags(&self) -> Vec<(&'static str, &'static str, Content)> {
+        let pulse = Duration::from_secs(self.pulse.into());
+        let mut flags = vec![
+            ("run_dir", "daemon.run_dir", self.run_dir.show()),
+            ("kubelet_dir", "kubelet.dir", self.kubelet_dir.show()),
+            ("cdi_dir", "cdi.dir", self.cdi_dir.show()),
+            ("libraries", "libraries.mode", self.host.libraries.show()),
+            ("closure_all", "libraries.closure_all", self.host.closure_all.show()),
+            ("expose", "libraries.expose", self.host.expose.show()),
+            ("netdev_view", "container.netdev_view", self.host.netdev_view.show()),
+            ("pulse", "health.poll", pulse.show()),
+            ("log_level", "log.level", self.log_level.show()),
+            ("enable_cdi", "allocation.strategy", Strategy::Cdi.show()),
+        ];
+        if let Some(Some(path)) = &self.enable_cdi {
+            flags.push(("enable_cdi", "cdi.dir", directory_of_spec(path).show()));
+        }
+        flags
+    }
+}
+
+/// Where the host keeps things: the settings, and where its tree is mounted for us, if elsewhere.
+///
+/// # Errors
+/// A root that was set is not there.
+pub fn roots(checked: &Checked, prefix: Option<PathBuf>) -> anyhow::Result<Roots> {
+    let set = &checked.settings.roots;
+    let unless_usual = |path: &Path, usual: &str| (path != Path::new(usual)).then(|| path.to_owned());
+    let args = RootArgs {
+        prefix,
+        sysfs_root: unless_usual(&set.sysfs, "/sys"),
+        devfs_root: unless_usual(&set.dev, "/dev"),
+        ofi_root: set.ofi.clone(),
+        cxi_root: set.cxi.clone(),
+    };
+    Roots::new(&args).map_err(|error| match in_file(&error, checked) {
+        Some(problem) => ConfigError(vec![problem]).into(),
+        None => error.into(),
+    })
+}
+
+/// What is wrong with a root that a file has set.
+fn in_file(error: &RootError, checked: &Checked) -> Option<Problem> {
+    let key = match error.variable() {
+        "SYSFS_ROOT" => "roots.sysfs",
+        "DEVFS_ROOT" => "roots.dev",
+        "OFI_ROOT" => "roots.ofi",
+        "CXI_ROOT" => "roots.cxi",
+        _ => return None,
+    };
+    let root = checked.effective.iter().find(|effective| effective.key == key)?;
+    matches!(root.origin, Origin::File { .. }).then(|| Problem {
+        origin: root.origin.clone(),
+        key: Some(key.to_owned()),
+        reason: error.reason(),
+    })
+}
+
+/// The Go plugin took the path of a spec file: its directory is meant.
+fn directory_of_spec(path: &Path) -> PathBuf {
+    let name = path.file_name().and_then(OsStr::to_str);
+    match (name.and_then(Format::of_file_name), path.parent()) {
+        (Some(_), Some(directory)) => directory.to_owned(),
+        _ => path.to_owned(),
     }
 }

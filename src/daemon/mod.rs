@@ -1,8 +1,12 @@
 //! The daemon: one task owns the state, everybody else holds a read-only snapshot.
 
 mod args;
+mod configuration;
+mod given;
+mod judge;
 mod notify;
 mod publisher;
+mod reporter;
 mod rounds;
 
 use std::sync::Arc;
@@ -11,83 +15,98 @@ use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 
-pub use self::args::RunArgs;
+pub use self::args::{RunArgs, roots};
+use self::configuration::Configuration;
+pub use self::judge::Judge;
 use self::notify::Notifier;
 pub use self::publisher::Publisher;
+use self::reporter::Reporter;
 use self::rounds::{Asked, Rounds};
-use crate::host::libraries::Libraries;
+use crate::config::Settings;
+use crate::config::settings::{Daemon, Enabled};
+use crate::host::cordons;
 use crate::host::lock::InstanceLock;
 use crate::host::lookout::Lookout;
 use crate::host::mounts::Mount;
 use crate::host::roots::Roots;
-use crate::host::scan::Scanner;
+use crate::host::scan::{Scanner, Wanted};
 use crate::kubelet::service::Streams;
 use crate::kubelet::session::Session;
-use crate::log::{self, Format, Target};
+use crate::log;
 use crate::message_id;
-use crate::readiness::START_GRACE;
+use crate::status::Kubelet;
 
 /// Runs until a signal ends it.
 ///
 /// # Errors
 /// What keeps it from starting, or ended it.
 pub fn run(args: RunArgs) -> anyhow::Result<()> {
-    log::start(args.log_level, Target::Auto, Format::Text);
+    let checked = args.configuration()?;
+    let level = log::start(&checked.settings.log);
     let version = env!("CARGO_PKG_VERSION");
     tracing::info!(
         message_id = message_id::STARTED,
         version,
         "cxi-device-plugin {version} starts"
     );
-    let roots = Roots::new(&args.host.roots)?;
-    let policy = args.host.policy()?;
-    let _lock = InstanceLock::take(&args.run_dir())?;
+    let roots = roots(&checked, args.prefix())?;
+    for warning in checked.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let _lock = InstanceLock::take(&checked.settings.daemon.run_dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start")?;
-    let ended = runtime.block_on(serve(args, roots, policy));
+    let ended = runtime.block_on(serve(Configuration::new(args, checked, level), roots));
     // A scan that hangs must not hold up the end.
     runtime.shutdown_background();
     ended
 }
 
-async fn serve(args: RunArgs, roots: Roots, policy: crate::cdi::render::Policy) -> anyhow::Result<()> {
-    let libraries = args.host.libraries()?;
+async fn serve(configuration: Configuration, roots: Roots) -> anyhow::Result<()> {
     let mut signals = Signals::new().context("cannot handle signals")?;
     let hangup = signal(SignalKind::hangup()).context("cannot handle signals")?;
     let news = Arc::new(Notify::new());
+    let settings = configuration.settings().clone();
     let streams = Arc::new(watch::Sender::new(Streams::default()));
-    let publisher = Publisher::new(
-        lookout(&roots, libraries, &news),
-        policy,
-        args.cdi_directory(),
-        args.strategy(),
-        Arc::clone(&streams),
-    );
+    let lookout = lookout(&roots, &settings, &news);
+    let publisher = Publisher::new(lookout, &settings, Arc::clone(&streams));
     let snapshots = publisher.subscribe();
+    let Daemon { run_dir, start_grace } = &settings.daemon;
     let asked = Asked {
         hangup,
         news,
-        pulse: args.pulse(),
-        notifier: Notifier::new(&args.run_dir(), START_GRACE, snapshots.clone(), streams.subscribe()),
+        notifier: Notifier::new(run_dir, *start_grace, snapshots.clone(), streams.subscribe()),
     };
-    let mut rounds = Rounds::new(publisher, roots, args.cdi_directory().path, asked);
+    let mut rounds = Rounds::new(publisher, roots, configuration, asked);
     tokio::select! {
         () = rounds.look() => {}
         () = signals.terminated() => return Ok(()),
     }
     let (stop, stopping) = watch::channel(false);
+    let (kubelet, of_kubelet) = watch::channel(Kubelet::default());
+    let reporter = Reporter::new(run_dir.clone(), rounds.node(), of_kubelet, rounds.beat());
+    let reporter = tokio::spawn(reporter.run());
     let session = Session {
-        mount: Mount::new(&args.kubelet_dir),
-        kubelet_dir: args.kubelet_dir.clone(),
-        resource: args.resource_name.clone(),
-        strategy: args.strategy(),
+        mount: Mount::new(&settings.kubelet.dir),
+        kubelet_dir: settings.kubelet.dir,
+        is_expected: settings.kubelet.enabled == Enabled::Yes,
+        resource: settings.resource.name,
         snapshots,
         streams,
         beat: rounds.beat(),
+        kubelet,
     };
-    let mut session = tokio::spawn(session.run(stopping));
+    let is_served = settings.kubelet.enabled != Enabled::No;
+    let mut session = tokio::spawn(async move {
+        if is_served {
+            return session.run(stopping).await;
+        }
+        tracing::info!("kubelet is not served: kubelet.enabled is false");
+        let _ = stopping.clone().wait_for(|stopping| *stopping).await;
+        Ok(())
+    });
     let ended = tokio::select! {
         stale = rounds.run() => Err(stale.into()),
         () = signals.terminated() => Ok(()),
@@ -103,15 +122,17 @@ async fn serve(args: RunArgs, roots: Roots, policy: crate::cdi::render::Policy) 
     notify::stopping();
     stop.send_replace(true);
     session.await.context("the kubelet session failed")??;
+    reporter.await.context("the reporter failed")?;
     ended
 }
 
-fn lookout(roots: &Roots, libraries: Libraries, news: &Arc<Notify>) -> Lookout {
+fn lookout(roots: &Roots, settings: &Settings, news: &Arc<Notify>) -> Lookout {
     let notify = |news: &Arc<Notify>| {
         let news = Arc::clone(news);
         move || news.notify_one()
     };
-    let scanner = Scanner::with_fru_texts(roots.clone(), libraries, notify(news));
+    let cordons = cordons::directory(&settings.daemon.run_dir);
+    let scanner = Scanner::new(roots.clone(), Wanted::by(settings)).for_daemon(cordons, notify(news));
     Lookout::new(scanner, notify(news))
 }
 

@@ -7,21 +7,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use super::judge::Judge;
 use crate::allocate::Strategy;
 use crate::cdi::model::Spec;
+use crate::cdi::netdev_view;
 use crate::cdi::render::{self, Policy};
-use crate::health::{Condition, Verdict};
+use crate::config::Settings;
+use crate::health::{Check, Condition, Verdict};
 use crate::host::cdi_directory::CdiDirectory;
 use crate::host::lookout::{Lookout, Preparation};
+use crate::host::scan::Wanted;
 use crate::host::store::Outcome;
 use crate::inventory::{Fru, Inventory, Nic, Unread};
 use crate::kubelet::service::Streams;
 use crate::message_id;
-use crate::offer;
 use crate::pci::PciAddress;
 use crate::snapshot::Snapshot;
+use crate::status::{Cdi, Node};
 
 /// How long a removal waits for kubelet to take the news before the file changes all the same.
 const DELIVERY_DEADLINE: Duration = Duration::from_secs(1);
@@ -30,15 +34,16 @@ const DELIVERY_DEADLINE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Publisher {
     lookout: Lookout,
+    judge: Judge,
     policy: Policy,
     cdi: CdiDirectory,
-    strategy: Strategy,
     streams: Arc<watch::Sender<Streams>>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     on_disk: Option<Spec>,
     write_error: Option<String>,
     blind: Option<String>,
     interfaces: BTreeSet<String>,
+    node: Node,
     told: Told,
 }
 
@@ -48,30 +53,34 @@ struct Told {
     nics: BTreeMap<PciAddress, String>,
     cards: BTreeMap<PciAddress, Fru>,
     problems: Vec<Unread>,
+    warnings: BTreeSet<(PciAddress, Check)>,
 }
 
 impl Publisher {
     /// Nothing is published before the first [`refresh`](Self::refresh).
-    pub fn new(
-        lookout: Lookout,
-        policy: Policy,
-        cdi: CdiDirectory,
-        strategy: Strategy,
-        streams: Arc<watch::Sender<Streams>>,
-    ) -> Self {
+    pub fn new(lookout: Lookout, settings: &Settings, streams: Arc<watch::Sender<Streams>>) -> Self {
         Self {
             lookout,
-            policy,
-            cdi,
-            strategy,
+            judge: Judge::new(settings.health.policy.clone(), &settings.daemon.run_dir),
+            policy: settings.policy(),
+            cdi: cdi_directory(settings),
             streams,
             snapshots: watch::Sender::default(),
             on_disk: None,
             write_error: None,
             blind: None,
             interfaces: BTreeSet::new(),
+            node: Node::default(),
             told: Told::default(),
         }
+    }
+
+    /// From the next look on, these settings count.
+    pub fn adopt(&mut self, settings: &Settings) {
+        self.lookout.adopt(Wanted::by(settings));
+        self.judge.set_policy(settings.health.policy.clone());
+        self.policy = settings.policy();
+        self.cdi = cdi_directory(settings);
     }
 
     /// What is published, now and later.
@@ -84,16 +93,33 @@ impl Publisher {
         self.write_error.is_none() && self.blind.is_none()
     }
 
+    /// When something is to be published without a trigger; then the node is to be looked at. None while that is in vain.
+    pub fn due(&self) -> Option<Instant> {
+        self.judge.due().filter(|_| self.blind.is_none())
+    }
+
     /// The network interfaces of the NICs, as of the last look.
     pub fn interfaces(&self) -> BTreeSet<String> {
         self.interfaces.clone()
+    }
+
+    /// What is seen of the node, as of the last look.
+    pub fn node(&self) -> Node {
+        Node {
+            blind: self.blind.clone(),
+            cdi: Cdi {
+                file: self.cdi.file(),
+                error: self.write_error.clone(),
+            },
+            ..self.node.clone()
+        }
     }
 
     /// Looks at the node and publishes what has changed; `prepare` comes before the look. Returns whether the CDI file was
     /// written, and its directory possibly made.
     pub async fn refresh(&mut self, prepare: &Preparation) -> bool {
         match self.lookout.look(prepare).await {
-            Ok(inventory) => {
+            Ok(mut inventory) => {
                 if self.blind.take().is_some() {
                     tracing::info!("the node can be looked at again");
                 }
@@ -102,6 +128,8 @@ impl Publisher {
                     .iter()
                     .filter_map(|nic| nic.netdev.as_ref().ok()?.as_ref());
                 self.interfaces = netdevs.map(|netdev| netdev.name.clone()).collect();
+                let problems = netdev_view::problems(&inventory, self.policy.netdev_view);
+                inventory.problems.extend(problems);
                 self.publish(&inventory).await
             }
             Err(unread) => {
@@ -124,17 +152,19 @@ impl Publisher {
     }
 
     async fn publish(&mut self, inventory: &Inventory) -> bool {
-        let mut next = Snapshot::of(inventory, &self.policy);
+        let mut next = Snapshot::of(inventory, &self.policy, self.judge.judge(&inventory.nics));
         let between = self.snapshots.borrow().on_the_way_to(&next);
         if self.send(between) {
             self.delivered().await;
         }
         let written = self.write(render::spec(inventory, &self.policy)).await;
-        if self.strategy == Strategy::Cdi {
+        if self.policy.strategy == Strategy::Cdi {
             next.trust_only(self.on_disk.as_ref());
         }
-        self.told.tell(inventory, &next);
+        self.told.tell(inventory, &self.policy, &next);
+        self.node = Node::of(inventory, &next, |nic| self.policy.selection.withheld(nic));
         self.send(next);
+        self.judge.keep().await;
         written
     }
 
@@ -194,6 +224,13 @@ impl Publisher {
     }
 }
 
+fn cdi_directory(settings: &Settings) -> CdiDirectory {
+    CdiDirectory {
+        path: settings.cdi.dir.clone(),
+        format: settings.cdi.format,
+    }
+}
+
 fn tell_of_file(file: &Path, outcome: Outcome, was_tampered_with: bool) {
     let (message_id, file) = (message_id::CDI_WRITTEN, file.display());
     match outcome {
@@ -208,7 +245,7 @@ fn tell_of_file(file: &Path, outcome: Outcome, was_tampered_with: bool) {
 }
 
 impl Told {
-    fn tell(&mut self, inventory: &Inventory, next: &Snapshot) {
+    fn tell(&mut self, inventory: &Inventory, policy: &Policy, next: &Snapshot) {
         for problem in inventory
             .problems
             .iter()
@@ -220,7 +257,7 @@ impl Told {
         let mut nics = BTreeMap::new();
         for nic in &inventory.nics {
             let (pci, cxi) = (nic.address, nic.cxi.as_ref().ok().map(ToString::to_string));
-            let (message_id, state, reason) = state(nic, next);
+            let (message_id, state, reason) = state(nic, policy, next);
             let separator = if reason.is_empty() { "" } else { ": " };
             let line = format!(
                 "{}: {state}{separator}{reason}",
@@ -243,12 +280,33 @@ impl Told {
             tracing::warn!(message_id = message_id::NIC_GONE, pci = %gone, "gone");
         }
         self.nics = nics;
+        self.tell_warnings(next);
+    }
+
+    /// Of a NIC that is unhealthy, the line about that says enough.
+    fn tell_warnings(&mut self, next: &Snapshot) {
+        self.warnings.retain(|(address, _)| next.devices.contains_key(address));
+        for (nic, device) in &next.devices {
+            for condition in &device.conditions {
+                let warning = (*nic, condition.check);
+                if condition.verdict == Verdict::Warn && device.is_healthy() {
+                    if self.warnings.insert(warning) {
+                        let (message_id, check) = (message_id::NIC_WARNING, condition.check.name());
+                        let reason = &condition.reason;
+                        tracing::warn!(message_id, pci = %nic, condition = check, reason, "warning: {condition}");
+                    }
+                } else if !condition.verdict.is_bad() && self.warnings.remove(&warning) {
+                    let (message_id, check) = (message_id::NIC_WARNING_OVER, condition.check.name());
+                    tracing::info!(message_id, pci = %nic, condition = check, "no warning any more: {condition}");
+                }
+            }
+        }
     }
 }
 
 /// The kind of message, the state in a word, and why it is so.
-fn state(nic: &Nic, next: &Snapshot) -> (&'static str, &'static str, String) {
-    match (offer::withheld(nic), next.devices.get(&nic.address)) {
+fn state(nic: &Nic, policy: &Policy, next: &Snapshot) -> (&'static str, &'static str, String) {
+    match (policy.selection.withheld(nic), next.devices.get(&nic.address)) {
         (Some(reason), _) => (message_id::NIC_NOT_OFFERED, "not offered", reason),
         (None, Some(device)) if device.is_healthy() => (message_id::NIC_HEALTHY, "healthy", String::new()),
         (None, device) => {

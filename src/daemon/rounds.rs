@@ -1,6 +1,6 @@
 //! The daemon's loop: wait for a trigger, let the others settle, look, publish; again.
 
-use std::path::PathBuf;
+use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,9 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::Publisher;
+use super::configuration::Configuration;
 use super::notify::Notifier;
+use crate::host::cordons;
 use crate::host::events::{Content, Events};
 use crate::host::libraries;
 use crate::host::lookout::Preparation;
@@ -17,6 +19,7 @@ use crate::host::mounts::{Mount, StaleMounts};
 use crate::host::roots::Roots;
 use crate::rate_limit::RateLimit;
 use crate::settle::Settle;
+use crate::status::{Node, Resource, Source};
 use crate::trigger::Trigger;
 
 /// Triggers within this time fold into one look.
@@ -34,15 +37,14 @@ pub struct Rounds {
     settle: Settle,
     began: Instant,
     looked: Instant,
-    /// Time between two looks without a trigger; none for no slow poll.
-    pulse: Option<Duration>,
+    configuration: Configuration,
     hangup: Signal,
     news: Arc<Notify>,
     roots: Roots,
-    cdi_dir: PathBuf,
     cdi_mount: Mount,
     notifier: Notifier,
     beat: watch::Sender<()>,
+    node: watch::Sender<Arc<Node>>,
     overflows: RateLimit,
 }
 
@@ -53,30 +55,29 @@ pub struct Asked {
     pub hangup: Signal,
     /// An earlier look has more to say.
     pub news: Arc<Notify>,
-    /// Time between two looks without a trigger; none for no slow poll.
-    pub pulse: Option<Duration>,
     /// Tells systemd.
     pub notifier: Notifier,
 }
 
 impl Rounds {
     /// Looks at nothing yet.
-    pub fn new(publisher: Publisher, roots: Roots, cdi_dir: PathBuf, asked: Asked) -> Self {
+    pub fn new(publisher: Publisher, roots: Roots, configuration: Configuration, asked: Asked) -> Self {
         let now = Instant::now();
+        let cdi_mount = Mount::new(&configuration.settings().cdi.dir);
         Self {
             publisher,
             events: Events::new(&roots),
             settle: Settle::new(SETTLE),
             began: now,
             looked: now,
-            pulse: asked.pulse,
+            configuration,
             hangup: asked.hangup,
             news: asked.news,
             roots,
-            cdi_mount: Mount::new(&cdi_dir),
-            cdi_dir,
+            cdi_mount,
             notifier: asked.notifier,
             beat: watch::Sender::default(),
+            node: watch::Sender::default(),
             overflows: RateLimit::new(1, OVERFLOWS),
         }
     }
@@ -84,6 +85,11 @@ impl Rounds {
     /// Changes with every look: whoever wants to look at something now and then does it with this, and wakes nobody.
     pub fn beat(&self) -> watch::Receiver<()> {
         self.beat.subscribe()
+    }
+
+    /// What is seen of the node, now and later.
+    pub fn node(&self) -> watch::Receiver<Arc<Node>> {
+        self.node.subscribe()
     }
 
     /// Looks at the node once and publishes what has changed.
@@ -103,6 +109,27 @@ impl Rounds {
         }
         self.notifier.tell();
         self.beat.send_replace(());
+        self.show();
+    }
+
+    fn show(&self) {
+        let sources = self.events.sources().map(|(name, lost)| Source {
+            name: name.to_owned(),
+            lost: lost.map(str::to_owned),
+        });
+        let settings = self.configuration.settings();
+        let node = Node {
+            resources: vec![Resource::new(&settings.resource.name, settings.strategy)],
+            sources: sources.into(),
+            ..self.publisher.node()
+        };
+        self.node.send_if_modified(|shown| {
+            let is_news = **shown != node;
+            if is_news {
+                *shown = Arc::new(node);
+            }
+            is_news
+        });
     }
 
     /// Looks whenever something asks for it. Ends only when a write has failed that another start would let succeed.
@@ -114,8 +141,10 @@ impl Rounds {
                 return stale;
             }
             let due = self.settle.due().map(|due| self.began + due);
-            let pulse = self.pulse.map(|pulse| self.looked + pulse);
+            let poll = self.configuration.settings().health.poll;
+            let pulse = poll.map(|poll| self.looked + poll);
             let retry = (!self.publisher.is_current()).then(|| self.looked + RETRY);
+            let held = self.publisher.due();
             let trigger = tokio::select! {
                 () = at(due) => {
                     self.look().await;
@@ -128,14 +157,22 @@ impl Rounds {
                 }
                 _ = self.hangup.recv() => {
                     self.notifier.reloading();
+                    self.reload().await;
                     Trigger::Hangup
                 }
                 () = self.news.notified() => Trigger::News,
                 () = at(pulse), if due.is_none() => Trigger::Pulse,
+                () = at(held), if due.is_none() => Trigger::Held,
                 () = at(retry), if due.is_none() => Trigger::Retry,
             };
             self.note(&trigger);
             self.settle.trigger();
+        }
+    }
+
+    async fn reload(&mut self) {
+        if self.configuration.reload().await {
+            self.publisher.adopt(self.configuration.settings());
         }
     }
 
@@ -151,12 +188,17 @@ impl Rounds {
         let Some(watcher) = self.events.prepare() else {
             return Arc::new(|| {});
         };
-        let (roots, cdi_dir) = (self.roots.clone(), self.cdi_dir.clone());
+        let settings = self.configuration.settings();
+        let (roots, cdi_dir) = (self.roots.clone(), settings.cdi.dir.clone());
+        let cordons = cordons::directory(&settings.daemon.run_dir);
         Arc::new(move || {
             let libraries = libraries::places(&roots).into_iter();
             let mut places: Vec<_> = libraries.map(|place| (place, Content::Libraries)).collect();
             places.push((roots.here(&roots.dev), Content::Nodes));
             places.push((cdi_dir.clone(), Content::Specs));
+            // So that it can be watched before an admin needs it.
+            let _ = fs::create_dir(&cordons);
+            places.push((cordons.clone(), Content::Cordons));
             watcher.clone().watch(&places);
         })
     }

@@ -7,8 +7,8 @@ use clap::{ArgAction, Parser, Subcommand};
 use super::help;
 use crate::cdi::format::Format;
 use crate::cdi::naming::{NameKind, Naming};
+use crate::config::settings::RUN_DIR;
 use crate::host::cdi_directory::CdiDirectory;
-use crate::host::lock::RUN_DIR;
 use crate::host::roots::RootArgs;
 use crate::host_args::HostArgs;
 use crate::offer::Functions;
@@ -245,6 +245,7 @@ fn destination(text: &str) -> Result<PathBuf, String> {
             "this is the file for the spec; its format is --format; a file of that name is ./{text}"
         )),
         "" => Err("give a file, or - for standard output".to_owned()),
+        _ if text.ends_with('/') => Err("this is a directory: give a file in it".to_owned()),
         _ => Ok(text.into()),
     }
 }

@@ -5,7 +5,7 @@ use anyhow::anyhow;
 use super::args::SpecArgs;
 use super::report;
 use crate::cdi::model::Spec;
-use crate::cdi::render;
+use crate::cdi::{netdev_view, render};
 use crate::host::roots::Roots;
 use crate::host::scan::Scanner;
 use crate::selection::Selection;
@@ -15,7 +15,9 @@ pub fn spec(args: &SpecArgs) -> anyhow::Result<Option<Spec>> {
     let roots = Roots::new(&args.host.roots)?;
     let mut policy = args.host.policy()?;
     let scanned = Scanner::new(roots, args.host.libraries()?).scan();
-    let inventory = scanned.map_err(|unread| anyhow!("cannot look for NICs, so all stays as it was: {unread}"))?;
+    let mut inventory = scanned.map_err(|unread| anyhow!("cannot look for NICs, so all stays as it was: {unread}"))?;
+    let problems = netdev_view::problems(&inventory, policy.netdev_view);
+    inventory.problems.extend(problems);
     policy.naming = args.naming();
     policy.selection = Selection::new(args.functions, &args.device, &inventory)?;
     // Notes that nobody reads (`2>&1 | head`) are no reason to leave the spec unwritten.

@@ -1,12 +1,11 @@
 //! What was found, for people.
 
-use std::fmt::Display;
 use std::io::{self, Write};
 
-use crate::health::{self, Verdict};
-use crate::inventory::{Function, Inventory, Nic, Reading, Unread};
+use crate::inventory::{Inventory, Nic, Reading, Unread};
+use crate::nic_table;
 use crate::selection::Selection;
-use crate::terminal::table::{self, Cell, plain};
+use crate::status::NicStatus;
 
 /// Writes the problems, from verbosity 1 on the NICs, and from 2 on every value that could not be read.
 pub fn inventory(out: &mut impl Write, inventory: &Inventory, selection: &Selection, verbosity: u8) -> io::Result<()> {
@@ -41,53 +40,12 @@ fn unusable(nic: &Nic, selection: &Selection) -> Option<String> {
 }
 
 fn nics(inventory: &Inventory, selection: &Selection) -> String {
-    let rows = inventory.nics.iter().map(|nic| row(nic, selection));
-    let headings = ["ADDRESS", "CXI", "NETDEV", "TYPE", "NUMA", "SPEED", "NID", "STATE"];
-    table::table(headings, rows.collect())
-}
-
-fn row(nic: &Nic, selection: &Selection) -> [Cell; 8] {
-    let kind = match nic.function {
-        Function::Physical => "PF",
-        Function::Virtual => "VF",
-    };
-    let netdev = nic
-        .netdev
-        .as_ref()
-        .map(|netdev| netdev.as_ref().map_or("none", |netdev| netdev.name.as_str()));
-    let numa = nic
-        .numa_node
-        .as_ref()
-        .map(|node| node.map_or_else(|| "none".to_owned(), |node| node.to_string()));
-    let speed = nic.speed_mbps.as_ref().map(|speed| format!("{} Gb/s", speed / 1000));
-    let nid = nic.nid.as_ref().map(|nid| format!("{nid:#x}"));
-    [
-        nic.address.to_string(),
-        or_unknown(nic.cxi.as_ref()),
-        or_unknown(netdev),
-        format!("{} {kind}", or_unknown(nic.generation.as_ref())),
-        or_unknown(numa),
-        or_unknown(speed),
-        or_unknown(nid),
-        state(nic, selection),
-    ]
-    .map(plain)
-}
-
-fn or_unknown<T: Display, E>(value: Result<T, E>) -> String {
-    value.map_or_else(|_| "?".to_owned(), |value| value.to_string())
-}
-
-fn state(nic: &Nic, selection: &Selection) -> String {
-    if let Some(reason) = selection.withheld(nic) {
-        return format!("not offered: {reason}");
-    }
-    let conditions = health::assess(nic);
-    let worst = conditions
+    // Nobody remembers anything here, nor asks what time it is.
+    let statuses = inventory
+        .nics
         .iter()
-        .filter(|condition| condition.verdict >= Verdict::Warn)
-        .max_by_key(|c| c.verdict);
-    worst.map_or_else(|| "healthy".to_owned(), ToString::to_string)
+        .map(|nic| NicStatus::fresh(nic, selection.withheld(nic), 0));
+    nic_table::nics(&statuses.collect::<Vec<_>>())
 }
 
 fn unread(nic: &Nic) -> Vec<&Unread> {
@@ -102,7 +60,7 @@ fn unread(nic: &Nic) -> Vec<&Unread> {
         why(&nic.node),
         why(&nic.netdev),
         why(&nic.numa_node),
-        why(&nic.pcie_root),
+        why(&nic.pci_directory),
         why(&nic.enable_count),
         why(&nic.config_vendor),
         why(&nic.link),

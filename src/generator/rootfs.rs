@@ -1,6 +1,5 @@
 //! `verify --rootfs`: what an unpacked image makes of the host's libraries, foretold.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -8,17 +7,13 @@ use anyhow::{Context, bail};
 use serde::Serialize;
 
 use super::args::VerifyArgs;
-use crate::cdi::model::ContainerEdits;
 use crate::cdi::render;
 use crate::exit::Ended;
-use crate::glibc::Version;
-use crate::host::closure::{self, Libraries};
-use crate::host::image_loader;
+use crate::host::forecast;
 use crate::host::libraries;
 use crate::host::roots::{RootArgs, Roots};
-use crate::image::{self, Exposed, Facts, Finding, Forecast, Found, LIBFABRIC, Libc};
-use crate::inventory::{Inventory, Library};
-use crate::loader::{self, Candidate, Disk, Loaded, Search, Start};
+use crate::image::{self, Facts, Finding, Forecast, LIBFABRIC, Libc};
+use crate::inventory::Inventory;
 use crate::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 use crate::terminal::table::{Cell, plain, table};
 
@@ -63,7 +58,7 @@ pub fn run(args: &VerifyArgs, rootfs: &Path) -> anyhow::Result<Ended> {
     })?;
     let mut problems = Vec::new();
     let inventory = Inventory {
-        libraries: libraries::find(&host, args.spec.host.libraries()?, &mut problems),
+        libraries: libraries::find(&host, args.spec.host.libraries()?, &[], &mut problems),
         ..Inventory::default()
     };
     for problem in problems {
@@ -71,7 +66,7 @@ pub fn run(args: &VerifyArgs, rootfs: &Path) -> anyhow::Result<Ended> {
         let _ = writeln!(io::stderr(), "warning: {problem}");
     }
     let edits = render::common_edits(&inventory, &args.spec.host.policy()?);
-    let facts = facts(&host, &image, &inventory.libraries, &edits, &args.image_library_path);
+    let facts = forecast::of_image(&host, &image, &inventory.libraries, &edits, &args.image_library_path);
     let foretold = foretold(rootfs, &facts);
     let ended = if foretold.findings.is_empty() && foretold.libfabric.loads {
         Ended::Done
@@ -83,144 +78,6 @@ pub fn run(args: &VerifyArgs, rootfs: &Path) -> anyhow::Result<Ended> {
         Audience::Table => output::styled(&described(&foretold)).context("the forecast is not complete")?,
     }
     Ok(ended)
-}
-
-/// An image with the mounts of the spec.
-struct Container<'a> {
-    host: &'a Roots,
-    image: &'a Roots,
-    own: Libraries<'a>,
-    /// From where a mount lands in the image to the host's file.
-    mounts: BTreeMap<PathBuf, PathBuf>,
-}
-
-impl Container<'_> {
-    fn is_ours(&self, path: &Path) -> bool {
-        self.mounts.contains_key(&landing(self.image, path))
-    }
-}
-
-impl Disk for Container<'_> {
-    fn look(&mut self, path: &Path) -> Candidate {
-        match self.mounts.get(&landing(self.image, path)) {
-            Some(file) => closure::look(self.host, file),
-            None => self.own.look(path),
-        }
-    }
-
-    fn cached(&mut self, name: &str) -> Vec<PathBuf> {
-        self.own.cached(name)
-    }
-}
-
-/// Where a path leads to with the image's links followed, as far as there is anything; runtimes mount there.
-fn landing(image: &Roots, path: &Path) -> PathBuf {
-    let there = path
-        .ancestors()
-        .find_map(|ancestor| Some((ancestor, image.resolve(ancestor).ok()?)));
-    match there {
-        Some((ancestor, real)) => real.join(path.strip_prefix(ancestor).unwrap_or(Path::new(""))),
-        None => path.to_owned(),
-    }
-}
-
-fn facts(host: &Roots, image: &Roots, libraries: &[Library], edits: &ContainerEdits, image_path: &str) -> Facts {
-    let mounts = edits.mounts.iter();
-    let mut container = Container {
-        host,
-        image,
-        own: Libraries::new(image),
-        mounts: mounts
-            .map(|mount| {
-                (
-                    landing(image, Path::new(&mount.container_path)),
-                    PathBuf::from(&mount.host_path),
-                )
-            })
-            .collect(),
-    };
-    let (libc, alone) = image_loader::of(image, image_path);
-    // The last of one name wins, and the image's own value is gone.
-    let ours = edits
-        .env
-        .iter()
-        .rev()
-        .find_map(|variable| variable.strip_prefix("LD_LIBRARY_PATH="));
-    let search = Search {
-        library_path: ours.map_or_else(|| alone.library_path.clone(), image_loader::directories),
-        ..alone.clone()
-    };
-    let loading = loader::load(&mut container, &search, &[Start::Name(LIBFABRIC.to_owned())], &|_| true);
-    let mut seen = BTreeSet::new();
-    let exposed = libraries
-        .iter()
-        .filter(|library| seen.insert(&library.soname))
-        .map(|library| {
-            let name = &library.soname;
-            let in_container = loading
-                .get(name)
-                .cloned()
-                .or_else(|| find(&mut container, &search, name));
-            let own = find(&mut container.own, &alone, name);
-            Exposed {
-                name: name.clone(),
-                found: in_container.as_ref().map(|found| Found {
-                    path: found.path.clone(),
-                    ours: container.is_ours(&found.path),
-                }),
-                lost: lost(own.as_ref(), in_container.as_ref()),
-                own: own.map(|own| own.path),
-            }
-        });
-    Facts {
-        libc,
-        exposed: exposed.collect(),
-        needs: libraries
-            .iter()
-            .filter_map(|library| needs(host, library))
-            .max_by(|a, b| a.0.cmp(&b.0)),
-        ours: loading
-            .loaded
-            .iter()
-            .map(|loaded| loaded.path.clone())
-            .filter(|path| container.is_ours(path))
-            .collect(),
-        loading,
-    }
-}
-
-/// One library, without what it needs.
-fn find(disk: &mut dyn Disk, search: &Search, name: &str) -> Option<Loaded> {
-    let start = [Start::Name(name.to_owned())];
-    loader::load(disk, search, &start, &|wanted| wanted == name)
-        .loaded
-        .into_iter()
-        .next()
-}
-
-fn lost(own: Option<&Loaded>, found: Option<&Loaded>) -> Vec<String> {
-    let (Some(own), Some(found)) = (own, found) else {
-        return Vec::new();
-    };
-    let kept = &found.object.defines;
-    own.object
-        .defines
-        .iter()
-        .filter(|version| !kept.contains(version) && !is_name(version, own))
-        .cloned()
-        .collect()
-}
-
-/// The first version of a library is its own name.
-fn is_name(version: &str, library: &Loaded) -> bool {
-    library.is_called(version) || library.path.ends_with(version)
-}
-
-fn needs(host: &Roots, library: &Library) -> Option<(Version, String)> {
-    match closure::look(host, &library.file) {
-        Candidate::Library(object) => Some((Version::required(&object)?, library.soname.clone())),
-        _ => None,
-    }
 }
 
 fn foretold(rootfs: &Path, facts: &Facts) -> Foretold {

@@ -71,7 +71,7 @@ pub fn search() -> Search {
 pub fn with_needed(
     roots: &Roots,
     listed: Vec<Library>,
-    sonames: &[&str],
+    sonames: &[String],
     all: bool,
     problems: &mut Vec<Unread>,
 ) -> Vec<Library> {

@@ -5,22 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::roots::Roots;
 use super::{closure, elf, ld_cache};
-use crate::inventory::{Library, Unread};
-
-/// Which libraries go into containers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Libraries {
-    /// libfabric and libcxi of the host
-    #[default]
-    Listed,
-    /// These and what they need, but neither glibc's own libraries nor those that images are likely to have
-    Closure,
-    /// The same with those that images are likely to have.
-    #[value(skip)]
-    ClosureAll,
-    /// Nothing: for images that bring their own
-    None,
-}
+use crate::inventory::{Library, Reading, Unread};
+pub use crate::libraries::Libraries;
 
 /// A family of files that belong to one library.
 struct Family {
@@ -46,17 +32,44 @@ const LIBFABRIC_VERSIONS: &str = "/opt/cray/libfabric";
 /// More versions than a node has.
 const PLACES_LIMIT: usize = 32;
 
-/// The host's libraries for containers; what is missing or no library is noted.
-pub fn find(roots: &Roots, mode: Libraries, problems: &mut Vec<Unread>) -> Vec<Library> {
-    match mode {
+/// The host's libraries for containers, and those at the paths of `extra`; what is missing or no library is noted.
+pub fn find(roots: &Roots, mode: Libraries, extra: &[PathBuf], problems: &mut Vec<Unread>) -> Vec<Library> {
+    let mut libraries = match mode {
         Libraries::None => Vec::new(),
-        Libraries::Listed => listed(roots, problems),
-        Libraries::Closure | Libraries::ClosureAll => {
-            let listed = listed(roots, problems);
-            let sonames = [LIBFABRIC.soname, LIBCXI.soname];
-            closure::with_needed(roots, listed, &sonames, mode == Libraries::ClosureAll, problems)
+        Libraries::Listed | Libraries::Closure | Libraries::ClosureAll => listed(roots, problems),
+    };
+    let mut starts = vec![LIBFABRIC.soname.to_owned(), LIBCXI.soname.to_owned()];
+    for path in extra {
+        match roots
+            .resolve(path)
+            .and_then(|file| library(roots, file, vec![path.clone()], path))
+        {
+            Ok(library) => {
+                starts.push(library.soname.clone());
+                libraries.push(library);
+            }
+            Err(unread) => problems.push(unread),
         }
     }
+    match mode {
+        Libraries::None | Libraries::Listed => libraries,
+        Libraries::Closure | Libraries::ClosureAll => {
+            closure::with_needed(roots, libraries, &starts, mode == Libraries::ClosureAll, problems)
+        }
+    }
+}
+
+/// A library file under these paths; one without a name of its own has that of `named`.
+fn library(roots: &Roots, file: PathBuf, paths: Vec<PathBuf>, named: &Path) -> Reading<Library> {
+    let opened = roots.open(&file).map_err(|error| Unread::new(&file, error))?;
+    let shared_object = elf::read(opened).map_err(|error| Unread::new(&file, error))?;
+    let name = || named.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(Library {
+        soname: shared_object.soname.unwrap_or_else(name),
+        file,
+        paths,
+        triplet: shared_object.triplet,
+    })
 }
 
 /// libfabric and libcxi as they stand in the host's directories; what is missing or no library is noted.
@@ -157,17 +170,8 @@ fn in_directory(roots: &Roots, family: &Family, directory: &Path, problems: &mut
     }
     let mut libraries = Vec::new();
     for (file, paths) in paths_by_file {
-        let shared_object = match roots.open(&file) {
-            Ok(opened) => elf::read(opened).map_err(|error| Unread::new(&file, error)),
-            Err(error) => Err(Unread::new(&file, error)),
-        };
-        match shared_object {
-            Ok(shared_object) => libraries.push(Library {
-                soname: shared_object.soname.unwrap_or_else(|| family.soname.to_owned()),
-                file,
-                paths,
-                triplet: shared_object.triplet,
-            }),
+        match library(roots, file, paths, Path::new(family.soname)) {
+            Ok(library) => libraries.push(library),
             Err(unread) => problems.push(unread),
         }
     }

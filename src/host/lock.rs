@@ -11,9 +11,6 @@ use nix::sys::signal;
 use nix::unistd::Pid;
 use thiserror::Error;
 
-/// Where the daemon keeps its lock unless it is told otherwise.
-pub const RUN_DIR: &str = "/run/cxi-device-plugin";
-
 /// Held as long as it lives; the kernel frees it when the process ends in whatever way.
 #[derive(Debug)]
 pub struct InstanceLock {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
-use super::scan::Scanner;
+use super::scan::{Scanner, Wanted};
 use crate::inventory::{Inventory, Nic, Reading, Unread};
 use crate::message_id;
 use crate::pci::PciAddress;
@@ -80,6 +80,11 @@ impl Lookout {
             known: BTreeMap::new(),
             hanging: Vec::new(),
         }
+    }
+
+    /// From the next look on, something else is looked for beside NICs.
+    pub fn adopt(&mut self, wanted: Wanted) {
+        self.scanner = Arc::new(self.scanner.wanting(wanted));
     }
 
     /// Everything there is now; of a NIC that does not answer, what was known before.

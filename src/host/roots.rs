@@ -11,8 +11,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use nix::sys::stat::FileStat;
 use thiserror::Error;
 
+use super::foreign;
 use crate::inventory::{Reading, Unread};
 
 /// A sysfs attribute holds at most one page.
@@ -64,13 +66,15 @@ pub struct Roots {
     /// Directory of libcxi on the host, where the site set one.
     pub cxi: Option<PathBuf>,
     starved: Arc<AtomicBool>,
+    /// The prefix is somebody else's tree, see [`foreign`].
+    is_foreign: bool,
 }
 
 /// A root that was set and cannot be used.
 #[derive(Debug, Error)]
 pub enum RootError {
     /// Nothing there.
-    #[error("{name} is set to '{}', which is not a directory{seen}: correct it, or leave it out for the default", .path.display())]
+    #[error("{name} is set to {}", self.reason())]
     NotADirectory {
         /// The flag or variable.
         name: &'static str,
@@ -80,13 +84,35 @@ pub enum RootError {
         seen: String,
     },
     /// Paths in a spec are absolute.
-    #[error("{name} is set to '{}': give an absolute path, as it goes into the spec", .path.display())]
+    #[error("{name} is set to {}", self.reason())]
     Relative {
         /// The flag or variable.
         name: &'static str,
         /// Its value.
         path: PathBuf,
     },
+}
+
+impl RootError {
+    /// The flag or variable.
+    pub fn variable(&self) -> &'static str {
+        match self {
+            Self::NotADirectory { name, .. } | Self::Relative { name, .. } => name,
+        }
+    }
+
+    /// The value, what is wrong with it and what to do.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::NotADirectory { path, seen, .. } => format!(
+                "'{}', which is not a directory{seen}: correct it, or leave it out for the default",
+                path.display()
+            ),
+            Self::Relative { path, .. } => {
+                format!("'{}': give an absolute path, as it goes into the spec", path.display())
+            }
+        }
+    }
 }
 
 impl Roots {
@@ -100,6 +126,7 @@ impl Roots {
             ofi: set(&args.ofi_root),
             cxi: set(&args.cxi_root),
             starved: Arc::default(),
+            is_foreign: false,
         };
         if let Some(prefix) = &roots.prefix {
             check_directory("--root", prefix, prefix)?;
@@ -126,12 +153,29 @@ impl Roots {
         Ok(roots)
     }
 
+    /// The tree of a container, whose links lead nowhere but into itself, at the default places.
+    pub fn of_container(top: PathBuf) -> Self {
+        Self {
+            prefix: Some(top),
+            sysfs: "/sys".into(),
+            dev: "/dev".into(),
+            ofi: None,
+            cxi: None,
+            starved: Arc::default(),
+            is_foreign: true,
+        }
+    }
+
     /// Where we find what the host has at `host_path`.
     pub fn here(&self, host_path: &Path) -> PathBuf {
         match &self.prefix {
             None => host_path.to_owned(),
             Some(prefix) => prefix.join(host_path.strip_prefix("/").unwrap_or(host_path)),
         }
+    }
+
+    fn top(&self) -> &Path {
+        self.prefix.as_deref().unwrap_or(Path::new("/"))
     }
 
     /// Whether the host's sysfs is the kernel's, not an emulated one.
@@ -171,11 +215,29 @@ impl Roots {
 
     /// Opens for reading, without waiting should the file turn out to be a pipe.
     pub fn open(&self, host_path: &Path) -> io::Result<File> {
-        OpenOptions::new()
-            .read(true)
-            .custom_flags(nix::libc::O_NONBLOCK)
-            .open(self.here(host_path))
-            .inspect_err(|error| self.note(error))
+        let opened = if self.is_foreign {
+            let real = self.follow(host_path).map_err(|(_, error)| error)?;
+            foreign::open(self.top(), &real)
+        } else {
+            let options = OpenOptions::new()
+                .read(true)
+                .custom_flags(nix::libc::O_NONBLOCK)
+                .clone();
+            options.open(self.here(host_path))
+        };
+        opened.inspect_err(|error| self.note(error))
+    }
+
+    /// Type, mode, owner and numbers of what stands there, with all links followed; none when nothing is there.
+    pub fn look(&self, host_path: &Path) -> Reading<Option<FileStat>> {
+        let found = self
+            .follow(host_path)
+            .and_then(|real| foreign::look(self.top(), &real).map_err(|error| (real, error)));
+        match found {
+            Ok(status) => Ok(Some(status)),
+            Err((_, error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err((path, error)) => Err(Unread::new(path, error)),
+        }
     }
 
     /// Whether something could not be opened for want of file descriptors since this was asked last.
@@ -203,7 +265,13 @@ impl Roots {
     }
 
     fn entries(&self, host_path: &Path) -> io::Result<fs::ReadDir> {
-        fs::read_dir(self.here(host_path)).inspect_err(|error| self.note(error))
+        let entries = if self.is_foreign {
+            let real = self.follow(host_path).map_err(|(_, error)| error)?;
+            foreign::entries(self.top(), &real)
+        } else {
+            fs::read_dir(self.here(host_path))
+        };
+        entries.inspect_err(|error| self.note(error))
     }
 
     fn list(&self, host_path: &Path) -> io::Result<Vec<String>> {
@@ -229,6 +297,20 @@ impl Roots {
 
     /// The path on the host with all links followed as the host would follow them, whatever it is mounted below for us.
     pub fn resolve(&self, host_path: &Path) -> Reading<PathBuf> {
+        self.follow(host_path).map_err(|(path, error)| Unread::new(path, error))
+    }
+
+    /// The same; an error comes with the path at which it happened.
+    fn follow(&self, host_path: &Path) -> Result<PathBuf, (PathBuf, io::Error)> {
+        self.follow_telling(host_path, |_, _| {})
+    }
+
+    /// The same; tells of each link on the way, with its target.
+    pub fn follow_telling(
+        &self,
+        host_path: &Path,
+        mut on_link: impl FnMut(&Path, &Path),
+    ) -> Result<PathBuf, (PathBuf, io::Error)> {
         let mut pending: Vec<OsString> = reversed_components(host_path);
         let mut real = PathBuf::from("/");
         let mut links = 0;
@@ -239,18 +321,18 @@ impl Roots {
             }
             let next = real.join(&name);
             let here = self.here(&next);
-            let kind = fs::symlink_metadata(&here)
-                .map_err(|error| Unread::new(&next, error))?
-                .file_type();
-            if !kind.is_symlink() {
+            let kind = fs::symlink_metadata(&here).map(|metadata| metadata.file_type());
+            if !kind.map_err(|error| (next.clone(), error))?.is_symlink() {
                 real = next;
                 continue;
             }
             links += 1;
             if links > LINK_LIMIT {
-                return Err(Unread::new(host_path, "too many levels of symbolic links"));
+                let error = io::Error::other("too many levels of symbolic links");
+                return Err((host_path.to_owned(), error));
             }
-            let target = fs::read_link(&here).map_err(|error| Unread::new(&next, error))?;
+            let target = fs::read_link(&here).map_err(|error| (next.clone(), error))?;
+            on_link(&next, &target);
             if target.is_absolute() {
                 real = PathBuf::from("/");
             }

@@ -2,34 +2,66 @@
 //!
 //! Only attributes that the driver answers from its memory are read; the card's own texts come from [`super::fru`].
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use super::attributes::Attributes;
+use super::cordons;
 use super::fru::FruTexts;
 use super::libraries::{self, Libraries};
 use super::lookout::Course;
 use super::roots::Roots;
+use crate::config::Settings;
 use crate::inventory::{
-    CompanionNode, CxiName, DeviceNode, Function, Generation, Inventory, Netdev, Nic, Reading, Unread,
+    Companion, CompanionNode, Cordon, CxiName, DeviceNode, Function, Generation, Inventory, Nic, Reading, Unread,
 };
 use crate::pci::PciAddress;
 
 /// All PCI functions, below sysfs.
 const PCI_FUNCTIONS: &str = "bus/pci/devices";
-/// BAR0 of a physical function (`MMIO_BAR_LEN_PF` in `cass_core.h`); that of a virtual function is smaller.
-const PF_BAR0_BYTES: u64 = 1 << 31;
-/// Beside the NICs' own nodes, where the host has them.
-const COMPANIONS: [&str; 2] = ["xpmem", "gdrdrv"];
 
 /// Looks at the node. Remembers nothing but the cards' texts.
 #[derive(Debug)]
 pub struct Scanner {
     roots: Roots,
-    libraries: Libraries,
+    wanted: Wanted,
     fru: Option<FruTexts>,
+    cordons: Option<PathBuf>,
+}
+
+/// What is looked for beside NICs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Which libraries.
+    pub libraries: Libraries,
+    /// Further libraries by their paths.
+    pub extra: Vec<PathBuf>,
+    /// Which device nodes.
+    pub companions: Vec<Companion>,
+}
+
+impl Wanted {
+    /// What these settings ask for.
+    pub fn by(settings: &Settings) -> Self {
+        Self {
+            libraries: settings.libraries(),
+            extra: settings.libraries.extra.clone(),
+            companions: settings.container.devices.clone(),
+        }
+    }
+}
+
+impl From<Libraries> for Wanted {
+    /// With the usual device nodes.
+    fn from(libraries: Libraries) -> Self {
+        Self {
+            libraries,
+            extra: Vec::new(),
+            companions: Companion::usual(),
+        }
+    }
 }
 
 /// The names under which the two classes list NICs.
@@ -48,22 +80,40 @@ impl ClassEntries {
 }
 
 impl Scanner {
-    /// A scanner that leaves the cards' texts alone.
-    pub fn new(roots: Roots, libraries: Libraries) -> Self {
+    /// A scanner that leaves the cards' texts and the admin's orders alone.
+    pub fn new(roots: Roots, wanted: impl Into<Wanted>) -> Self {
         Self {
             roots,
-            libraries,
+            wanted: wanted.into(),
             fru: None,
+            cordons: None,
         }
     }
 
     /// A scanner for a long life: it has each card's texts read once in the background and calls `on_news` when some
-    /// have come.
-    pub fn with_fru_texts(roots: Roots, libraries: Libraries, on_news: impl Fn() + Send + Sync + 'static) -> Self {
+    /// have come; it reads the admin's orders in the directory `cordons`.
+    pub fn for_daemon(self, cordons: PathBuf, on_news: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
-            roots,
-            libraries,
             fru: Some(FruTexts::new(on_news)),
+            ..self.with_cordons(cordons)
+        }
+    }
+
+    /// A scanner that reads the admin's orders in this directory.
+    pub fn with_cordons(self, cordons: PathBuf) -> Self {
+        Self {
+            cordons: Some(cordons),
+            ..self
+        }
+    }
+
+    /// The same scanner, with its memory, for something else beside NICs.
+    pub fn wanting(&self, wanted: Wanted) -> Self {
+        Self {
+            roots: self.roots.clone(),
+            wanted,
+            fru: self.fru.clone(),
+            cordons: self.cordons.clone(),
         }
     }
 
@@ -95,11 +145,13 @@ impl Scanner {
         if let Some(fru) = &self.fru {
             fru.keep_only(&classes.cxi_user);
         }
-        let libraries = libraries::find(&self.roots, self.libraries, &mut problems);
+        let libraries = libraries::find(&self.roots, self.wanted.libraries, &self.wanted.extra, &mut problems);
+        let companion_nodes = self.companion_nodes(&mut problems);
         let inventory = Inventory {
+            sysfs: self.roots.sysfs.clone(),
             nics,
             libraries,
-            companion_nodes: self.companion_nodes(),
+            companion_nodes,
             problems,
         };
         // What went away under the scan, or was out of its reach, must not look like NICs that went away.
@@ -122,7 +174,10 @@ impl Scanner {
     ) -> Nic {
         let cxi = classes.cxi_user.get(&address);
         match known {
-            Some(nic) if nic.cxi.as_ref().ok() == cxi => nic.clone(),
+            Some(nic) if nic.cxi.as_ref().ok() == cxi => Nic {
+                cordon: self.cordon(address),
+                ..nic.clone()
+            },
             _ => Nic::unread(
                 address,
                 self.roots.sysfs.join(PCI_FUNCTIONS),
@@ -229,7 +284,7 @@ impl Scanner {
 
     fn nic(&self, address: PciAddress, id: Reading<(Generation, Option<Function>)>, classes: &ClassEntries) -> Nic {
         let sysfs = self.roots.sysfs.join(PCI_FUNCTIONS).join(address.to_string());
-        let number = |attribute: &str| self.roots.number(&sysfs.join(attribute));
+        let read = Attributes::new(&self.roots, &sysfs);
         let cxi = classes.cxi_user.get(&address).copied().ok_or_else(|| {
             Unread::new(
                 self.roots.sysfs.join("class/cxi_user"),
@@ -238,29 +293,36 @@ impl Scanner {
         });
         let function = match &id {
             Ok((_, Some(function))) => *function,
-            _ => self.function(&sysfs),
+            _ => read.function(),
         };
-        let netdev = self.netdev(&sysfs);
+        let netdev = read.netdev();
         Nic {
             address,
             function,
-            driver: self.link_name(&sysfs.join("driver")),
+            driver: read.link_name("driver"),
             node: cxi.clone().and_then(|name| self.device_node(name)),
             in_class_cxi: classes
                 .cxi
                 .as_ref()
                 .map(|cxi| cxi.contains(&address))
                 .map_err(Clone::clone),
-            numa_node: self.numa_node(&sysfs.join("numa_node")),
-            pcie_root: self.pcie_root(&sysfs),
-            enable_count: number("enable"),
-            config_vendor: self.config_vendor(&sysfs.join("config")),
-            link: number("properties/link").map(|link| link == 1),
-            nid: number("properties/nid"),
-            retry_handler_eq: number("properties/pct_eq"),
-            platform: number("properties/platform"),
-            speed_mbps: self.speed(&sysfs, &netdev),
-            driver_revision: self.roots.text(&sysfs.join("properties/driver_rev")),
+            numa_node: read.numa_node(),
+            pci_directory: read.pci_directory(),
+            life: read.inode("properties"),
+            cordon: self.cordon(address),
+            enable_count: read.number("enable"),
+            config_vendor: read.config_vendor(),
+            link: read.number("properties/link").map(|link| link == 1),
+            nid: read.number("properties/nid"),
+            retry_handler_eq: read.number("properties/pct_eq"),
+            platform: read.number("properties/platform"),
+            rgids_available: read.number("properties/rgids_avail"),
+            pcie_uncorrectable_errors: read.number("properties/pcie_uncorr_err"),
+            aer_fatal_errors: read.aer_total("aer_dev_fatal"),
+            link_restarts: read.link_restarts(),
+            pcie_link: read.pcie_link(),
+            speed_mbps: read.speed(&netdev),
+            driver_revision: read.text("properties/driver_rev"),
             fru: match (&self.fru, &cxi) {
                 (Some(fru), Ok(name)) => fru.of(address, *name, &self.roots, &sysfs.join("fru")),
                 _ => Err(Unread::new(sysfs.join("fru"), "not read")),
@@ -272,20 +334,11 @@ impl Scanner {
         }
     }
 
-    fn link_name(&self, link: &Path) -> Reading<Option<String>> {
-        let target = self.roots.link_target(link)?;
-        Ok(target.and_then(|target| Some(target.file_name()?.to_string_lossy().into_owned())))
-    }
-
-    /// As the kernel and libcxi tell them apart where the PCI id does not.
-    fn function(&self, sysfs: &Path) -> Function {
-        let has_physical_function = fs::symlink_metadata(self.roots.here(&sysfs.join("physfn"))).is_ok();
-        let bar0 = fs::metadata(self.roots.here(&sysfs.join("resource0"))).map(|bar| bar.len());
-        let is_virtual = has_physical_function || bar0.is_ok_and(|bytes| bytes < PF_BAR0_BYTES);
-        if is_virtual {
-            Function::Virtual
-        } else {
-            Function::Physical
+    /// The admin's order, if there is one.
+    fn cordon(&self, address: PciAddress) -> Reading<Option<Cordon>> {
+        match &self.cordons {
+            Some(directory) => cordons::read(directory, address),
+            None => Err(Unread::new("the cordons", "not read")),
         }
     }
 
@@ -318,67 +371,22 @@ impl Scanner {
         }
     }
 
-    fn numa_node(&self, path: &Path) -> Reading<Option<u32>> {
-        let text = self.roots.text(path)?;
-        match text.parse::<i64>() {
-            Ok(-1) => Ok(None),
-            Ok(node) => u32::try_from(node)
-                .map(Some)
-                .map_err(|_| Unread::new(path, format!("{node} is no NUMA node"))),
-            Err(_) => Err(Unread::new(path, "not a number")),
+    fn companion_nodes(&self, problems: &mut Vec<Unread>) -> Vec<CompanionNode> {
+        let mut nodes = Vec::new();
+        for companion in &self.wanted.companions {
+            let host_path = self.roots.dev.join(&companion.name);
+            let is_there =
+                fs::metadata(self.roots.here(&host_path)).is_ok_and(|metadata| metadata.file_type().is_char_device());
+            if is_there {
+                let container_path = companion.container_path();
+                nodes.push(CompanionNode {
+                    container_path,
+                    host_path,
+                });
+            } else if !companion.is_optional {
+                problems.push(Unread::new(host_path, "no such device node: containers go without it"));
+            }
         }
-    }
-
-    fn pcie_root(&self, sysfs: &Path) -> Reading<String> {
-        let target = self.roots.link_target(sysfs)?.unwrap_or_default();
-        let mut names = target.iter().map(|name| name.to_string_lossy());
-        let root = names.find(|name| name.starts_with("pci") && name.contains(':'));
-        root.map(Cow::into_owned)
-            .ok_or_else(|| Unread::new(sysfs, "not below a PCIe root"))
-    }
-
-    fn config_vendor(&self, path: &Path) -> Reading<u16> {
-        match self.roots.bytes(path, 1)?.as_slice() {
-            [low, high] => Ok(u16::from_le_bytes([*low, *high])),
-            _ => Err(Unread::new(path, "shorter than a vendor id")),
-        }
-    }
-
-    fn netdev(&self, sysfs: &Path) -> Reading<Option<Netdev>> {
-        let directory = sysfs.join("net");
-        let Some(name) = self.roots.names_if_there(&directory)?.into_iter().next() else {
-            return Ok(None);
-        };
-        let path: PathBuf = directory.join(&name);
-        Ok(Some(Netdev {
-            mac: self.roots.text(&path.join("address")),
-            addr_assign_type: self.roots.number(&path.join("addr_assign_type")),
-            operstate: self.roots.text(&path.join("operstate")),
-            carrier: self.roots.number(&path.join("carrier")).map(|carrier| carrier == 1),
-            name,
-        }))
-    }
-
-    /// The netdev knows the speed of every generation; `properties/speed` knows that of Cassini 1 only.
-    fn speed(&self, sysfs: &Path, netdev: &Reading<Option<Netdev>>) -> Reading<u64> {
-        let of_netdev = match netdev {
-            Ok(Some(netdev)) => self
-                .roots
-                .number(&sysfs.join("net").join(&netdev.name).join("speed"))
-                .ok(),
-            _ => None,
-        };
-        of_netdev.map_or_else(|| self.roots.number(&sysfs.join("properties/speed")), Ok)
-    }
-
-    fn companion_nodes(&self) -> Vec<CompanionNode> {
-        let nodes = COMPANIONS.map(|name| CompanionNode {
-            container_path: Path::new("/dev").join(name),
-            host_path: self.roots.dev.join(name),
-        });
-        let is_there = |node: &CompanionNode| {
-            fs::metadata(self.roots.here(&node.host_path)).is_ok_and(|metadata| metadata.file_type().is_char_device())
-        };
-        nodes.into_iter().filter(is_there).collect()
+        nodes
     }
 }

@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status};
 
 use super::pb;
 use super::pb::device_plugin_server::DevicePlugin;
-use crate::allocate::{Allocation, Strategy, allocate};
+use crate::allocate::{Allocation, allocate};
 use crate::message_id;
 use crate::preference::preferred;
 use crate::resource::ResourceName;
@@ -35,8 +35,6 @@ pub struct Streams {
 pub struct PluginService {
     /// The resource.
     pub resource: ResourceName,
-    /// How containers get their NICs.
-    pub strategy: Strategy,
     /// What is published.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// Kept up to date by the streams.
@@ -84,8 +82,7 @@ impl DevicePlugin for PluginService {
         let snapshot = Arc::clone(&self.snapshots.borrow());
         let requests = &request.get_ref().container_requests;
         let answer = |container: &pb::ContainerAllocateRequest| {
-            allocate(&snapshot, self.strategy, &self.resource, &container.devices_ids)
-                .map(pb::ContainerAllocateResponse::from)
+            allocate(&snapshot, &self.resource, &container.devices_ids).map(pb::ContainerAllocateResponse::from)
         };
         let answers: Result<Vec<_>, _> = requests.iter().map(answer).collect();
         let asked: Vec<&[String]> = requests

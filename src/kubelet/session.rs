@@ -19,12 +19,12 @@ use super::registration::{Epoch, register};
 use super::rival::Rivals;
 use super::service::{PluginService, Streams};
 use super::socket::OwnSocket;
-use crate::allocate::Strategy;
 use crate::host::mounts::{Mount, StaleMounts};
 use crate::host::watch::DirectoryWatch;
 use crate::message_id;
 use crate::resource::ResourceName;
 use crate::snapshot::Snapshot;
+use crate::status::Kubelet;
 
 /// Kubelet opens ListAndWatch right after it has answered Register.
 const STREAM_DEADLINE: Duration = Duration::from_secs(5);
@@ -38,16 +38,18 @@ pub struct Session {
     pub kubelet_dir: PathBuf,
     /// The same directory, as it was when we started.
     pub mount: Mount,
+    /// Whether its absence is worth a warning.
+    pub is_expected: bool,
     /// The resource to register.
     pub resource: ResourceName,
-    /// How containers get their NICs.
-    pub strategy: Strategy,
     /// What is published.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// Where the streams say how they stand.
     pub streams: Arc<watch::Sender<Streams>>,
     /// Changes now and then: the time to look at what may have happened without an event.
     pub beat: watch::Receiver<()>,
+    /// Where the session says how it stands.
+    pub kubelet: watch::Sender<Kubelet>,
 }
 
 /// What a session watches.
@@ -135,6 +137,7 @@ impl Session {
 
     fn tell_of_end(&self, ended: &Ended, last_reason: &mut String) {
         let (resource, reason) = (&self.resource, ended.to_string());
+        self.is_now(Kubelet::NotRegistered { reason: reason.clone() });
         if reason == *last_reason {
             tracing::debug!(%resource, "not registered: {reason}");
         } else {
@@ -162,14 +165,25 @@ impl Session {
                 return epoch;
             }
             if !std::mem::replace(&mut waiting, true) {
-                let directory = self.kubelet_dir.display();
-                tracing::info!(
-                    message_id = message_id::KUBELET_AWAITED,
-                    "waiting for kubelet.sock in {directory}"
-                );
+                self.is_now(Kubelet::Waiting);
+                let place = self.kubelet_dir.display();
+                let message_id = message_id::KUBELET_AWAITED;
+                if self.is_expected {
+                    tracing::warn!(message_id, "waiting for kubelet.sock in {place}");
+                } else {
+                    tracing::info!(message_id, "waiting for kubelet.sock in {place}");
+                }
             }
             kubelet_dir.changed().await;
         }
+    }
+
+    fn is_now(&self, kubelet: Kubelet) {
+        self.kubelet.send_if_modified(|shown| {
+            let is_news = *shown != kubelet;
+            *shown = kubelet;
+            is_news
+        });
     }
 
     async fn kubelet_is_new(&self, epoch: Epoch, kubelet_dir: &mut DirectoryWatch) {
@@ -224,6 +238,7 @@ impl Session {
             socket = socket.file_name(),
             "registered with kubelet"
         );
+        self.is_now(Kubelet::Registered);
         loop {
             // Looked at first: kubelet may have removed the socket while it answered.
             if Epoch::current(&self.kubelet_dir).is_some_and(|current| current != epoch) {
@@ -258,7 +273,6 @@ impl RunningServer {
         let (end, ended) = watch::channel(false);
         let service = PluginService {
             resource: session.resource.clone(),
-            strategy: session.strategy,
             snapshots: session.snapshots.clone(),
             streams: Arc::clone(&session.streams),
             closing: close.clone(),

@@ -1,9 +1,16 @@
 //! The command line of `cxi-device-plugin`.
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 
+use super::doctor::DoctorArgs;
 use super::help;
+use crate::config::settings::RUN_DIR;
 use crate::daemon::RunArgs;
+use crate::host::config_files::CONFIG_FILE;
+use crate::host::roots::RootArgs;
+use crate::terminal::output::Audience;
 
 /// Offers the HPE Slingshot (CXI) NICs of this node to Kubernetes and keeps their CDI spec true
 #[derive(Debug, Parser)]
@@ -27,6 +34,161 @@ pub enum Command {
     /// Run the daemon in the foreground (the default)
     #[command(after_help = help::RUN)]
     Run(RunArgs),
+    /// Show what the running daemon says of itself and of the NICs
+    #[command(after_help = help::STATUS)]
+    Status(StatusArgs),
+    /// List the NICs of this node as they look now
+    #[command(after_help = help::DEVICES)]
+    Devices(DevicesArgs),
+    /// Say why a NIC is as it is, or whether libfabric in a container would accept it, and what to do
+    #[command(after_help = help::EXPLAIN)]
+    Explain(ExplainArgs),
+    /// Keep a NIC from new pods
+    #[command(after_help = help::CORDON)]
+    Cordon(CordonArgs),
+    /// Let new pods have a NIC again
+    #[command(after_help = help::UNCORDON)]
+    Uncordon(UncordonArgs),
+    /// Say what is wrong with this node, and what to type
+    #[command(after_help = help::DOCTOR)]
+    Doctor(DoctorArgs),
+    /// Show what the daemon would run by, and where each value comes from
+    #[command(after_help = help::CONFIG)]
+    Config(ConfigArgs),
+    /// Check a configuration file with its drop-ins
+    #[command(after_help = help::CHECK_CONFIG)]
+    CheckConfig(CheckConfigArgs),
+}
+
+/// Arguments of `config`.
+#[derive(Debug, clap::Args)]
+pub struct ConfigArgs {
+    /// The daemon's own flags
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// For whom to write
+    #[arg(long, value_enum, value_name = "FORM", default_value_t)]
+    pub output: Form,
+}
+
+/// For whom to write a configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Form {
+    /// For people
+    #[default]
+    Table,
+    /// For programs
+    Json,
+    /// As a configuration file
+    Toml,
+}
+
+/// Arguments of `check-config`.
+#[derive(Debug, clap::Args)]
+pub struct CheckConfigArgs {
+    /// The file; drop-ins are in config.d beside it
+    #[arg(value_name = "FILE", default_value = CONFIG_FILE)]
+    pub file: PathBuf,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct StatusArgs {
+    /// The daemon's own directory
+    #[arg(long, value_name = "DIR", default_value = RUN_DIR)]
+    pub run_dir: PathBuf,
+    /// For whom to write
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub output: Audience,
+}
+
+/// Where to look.
+#[derive(Debug, Clone, clap::Args)]
+pub struct NodeArgs {
+    /// The daemon's own directory, where it is said which NICs are cordoned
+    #[arg(long, value_name = "DIR", default_value = RUN_DIR)]
+    pub run_dir: PathBuf,
+    /// The host.
+    #[command(flatten)]
+    pub roots: RootArgs,
+}
+
+/// Arguments of `devices`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DevicesArgs {
+    /// For whom to write
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub output: Audience,
+    /// The node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ExplainArgs {
+    /// PCI address, cxiN, N or network interface
+    #[arg(
+        value_name = "NIC",
+        required_unless_present = "pid",
+        conflicts_with = "pid",
+        default_value = "",
+        hide_default_value = true
+    )]
+    nic: String,
+    /// Instead of a NIC: a process in a container, as the host numbers it
+    #[arg(long, value_name = "PID")]
+    pid: Option<u32>,
+    /// For whom to write
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub output: Audience,
+    /// The node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+}
+
+/// What to explain.
+#[derive(Debug)]
+pub enum Subject<'a> {
+    /// A NIC, by one of its names.
+    Nic(&'a str),
+    /// A process in a container.
+    Process(u32),
+}
+
+impl ExplainArgs {
+    /// What to explain.
+    pub fn subject(&self) -> Subject<'_> {
+        match self.pid {
+            Some(pid) => Subject::Process(pid),
+            None => Subject::Nic(&self.nic),
+        }
+    }
+}
+
+/// Arguments of `cordon`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct CordonArgs {
+    /// PCI address, cxiN, N or network interface
+    #[arg(value_name = "NIC")]
+    pub nic: String,
+    /// Why, in one line; it shows wherever the NIC's state does
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub reason: String,
+    /// The node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+}
+
+/// Arguments of `uncordon`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct UncordonArgs {
+    /// PCI address, cxiN, N or network interface
+    #[arg(value_name = "NIC")]
+    pub nic: String,
+    /// The node.
+    #[command(flatten)]
+    pub node: NodeArgs,
 }
 
 impl Args {

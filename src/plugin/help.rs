@@ -9,9 +9,17 @@ Examples:
   cxi-device-plugin --enable-cdi
       Answer kubelet with CDI names; containerd 2.0 or newer, or CRI-O
   kill -HUP $(pidof cxi-device-plugin)
-      Have it look at the node again
+      Have it read its configuration anew and look at the node again
+  cxi-device-plugin status
+      Show how the running daemon, its events, kubelet and the NICs stand
+  cxi-device-plugin explain hsn0
+      Say why a NIC is as it is, and what to type
+  cxi-device-plugin explain --pid $(podman inspect -f '{{.State.Pid}}' NAME)
+      Say whether libfabric in that container would accept each NIC
 
 Files:
+  /etc/cxi-device-plugin/config.toml
+      The configuration; then config.d/*.toml beside it by name. Environment and flags win over files
   /var/run/cdi/hpe.com-cxi.yaml
       The CDI spec; files of other names are never touched
   /var/lib/kubelet/device-plugins/kubelet.sock
@@ -20,6 +28,10 @@ Files:
       Held while an instance runs
   /run/cxi-device-plugin/first-start
       When the first start of this boot was; no later one waits for NICs
+  /run/cxi-device-plugin/status.json
+      What status shows; gone when the daemon has ended in order
+  /run/cxi-device-plugin/cordoned/
+      A file for each NIC that is kept from new pods, named by PCI address; its line says why
 
 Environment:
   SYSFS_ROOT, DEVFS_ROOT, OFI_ROOT, CXI_ROOT
@@ -36,10 +48,12 @@ Exit codes:
       Failed
   2
       Wrong usage
+  3
+      Findings (explain --pid)
   75
       Another instance is running; or a directory was made after the start, out of reach of this sandbox: start again
   78
-      Bad configuration: a root or the --env-vars file";
+      Bad configuration: a file of it, a root, or the --env-vars file";
 
 /// Of `run`.
 pub const RUN: &str = "\
@@ -50,3 +64,148 @@ Examples:
 Exit codes:
   0, 1, 2, 75, 78
       As of cxi-device-plugin";
+
+/// Of `status`.
+pub const STATUS: &str = "\
+Examples:
+  cxi-device-plugin status
+      The daemon, what it hears, kubelet, the CDI file, and each NIC with its state
+  cxi-device-plugin status --output json | jq '.nics[] | select(.healthy | not)'
+      The NICs that kubelet gives to no new pod, each with every condition
+
+Exit codes:
+  0
+      A daemon runs
+  1
+      None runs, or its record cannot be read
+  2
+      Wrong usage";
+
+/// Of `devices`.
+pub const DEVICES: &str = "\
+Examples:
+  cxi-device-plugin devices
+      Needs no daemon; nothing is held back or remembered, as a daemon does
+
+Exit codes:
+  0
+      Listed, whatever their state
+  1
+      Failed
+  2
+      Wrong usage
+  78
+      Bad configuration: a root";
+
+/// Of `explain`.
+pub const EXPLAIN: &str = "\
+Examples:
+  cxi-device-plugin explain 0000:21:00.0
+      Every condition of the NIC with what was read, and what to type for each that is not ok; from the record of the
+      running daemon, else by a look at the node
+  cxi-device-plugin explain --pid $(podman inspect -f '{{.State.Pid}}' NAME)
+      Whether libfabric in that container would accept each NIC: device node, /sys, netdev, fabric address, retry
+      handler, locked memory, libraries; as root
+  cxi-device-plugin explain --pid $(crictl inspect --output go-template --template '{{.info.pid}}' CONTAINER)
+      The same for a container of a pod
+
+Not looked at:
+  SELinux and AppArmor, device rules of cgroup v2, CXI services, libraries by a program's own RPATH, variables that
+  a program has set after its start
+
+Exit codes:
+  0
+      Explained; with --pid: each NIC that the container has would be accepted
+  1
+      Failed
+  2
+      Wrong usage
+  3
+      With --pid: a NIC would be refused, or the container has none
+  78
+      Bad configuration: a root";
+
+/// Of `cordon`.
+pub const CORDON: &str = "\
+Examples:
+  cxi-device-plugin cordon hsn0 --reason 'cable to be changed, ticket 4711'
+      Kubelet gives the NIC to no new pod; running pods keep it. Lasts until uncordon or the next boot, with and
+      without a daemon
+
+Exit codes:
+  0
+      Done, also when it was cordoned before
+  1
+      Failed, or no NIC has this name
+  2
+      Wrong usage
+  78
+      Bad configuration: a root";
+
+/// Of `uncordon`.
+pub const UNCORDON: &str = "\
+Examples:
+  cxi-device-plugin uncordon hsn0
+      New pods may get the NIC again
+
+Exit codes:
+  0
+      Done, also when it was not cordoned
+  1
+      Failed, or no NIC has this name
+  2
+      Wrong usage
+  78
+      Bad configuration: a root";
+/// Of `doctor`.
+pub const DOCTOR: &str = "\
+Examples:
+  cxi-device-plugin doctor
+      Problems, warnings and notes of this node, each with what to do
+  cxi-device-plugin doctor --output json | jq -r '.findings[].id'
+      For programs
+  cxi-device-plugin doctor --root /host
+      From a container that has the host's tree there; the directories of the other flags are below it, too
+  cxi-device-plugin doctor --bundle node.tar
+      All that was looked at, for somebody who cannot log in here: sysfs of the NICs with addresses and serial numbers,
+      specs, configurations and settings; no environment values, and of other programs' files only what matters
+
+Exit codes:
+  0
+      Nothing, or notes only
+  1
+      Failed
+  2
+      Wrong usage
+  3
+      Problems or warnings
+  78
+      Bad configuration: a root";
+
+/// Of `config`.
+pub const CONFIG: &str = "\
+Examples:
+  cxi-device-plugin config
+      Each key with its value, and the file and line, variable or flag that it comes from
+  cxi-device-plugin config --output toml > config.toml
+      A file with all keys
+
+Exit codes:
+  0
+      Shown
+  78
+      Bad configuration: every problem is named with its file and line";
+
+/// Of `check-config`.
+pub const CHECK_CONFIG: &str = "\
+Examples:
+  cxi-device-plugin check-config
+      The configuration of this host
+  cxi-device-plugin check-config new.toml && systemctl reload cxi-device-plugin
+      Another file, before it is put in place
+
+Exit codes:
+  0
+      The daemon would take it; there may be warnings
+  78
+      It would not: every problem is named with its file and line";

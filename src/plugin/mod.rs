@@ -1,7 +1,16 @@
 //! The program `cxi-device-plugin`: the daemon, and the commands of an admin beside it.
 
 mod args;
+mod check_config;
+mod config;
+mod cordon;
+mod devices;
+mod doctor;
+mod explain;
+mod fresh;
 mod help;
+mod pid;
+mod status;
 
 use std::process::ExitCode;
 
@@ -30,5 +39,13 @@ pub fn command() -> clap::Command {
 fn run(command: Command) -> anyhow::Result<Ended> {
     match command {
         Command::Run(args) => daemon::run(args).map(|()| Ended::Done),
+        Command::Status(args) => status::run(&args),
+        Command::Devices(args) => devices::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Cordon(args) => cordon::cordon(&args),
+        Command::Uncordon(args) => cordon::uncordon(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Config(args) => config::run(&args),
+        Command::CheckConfig(args) => check_config::run(&args),
     }
 }

@@ -6,6 +6,8 @@ use anstyle::{AnsiColor, Style};
 use anyhow::Context;
 use serde::Serialize;
 
+use crate::exit;
+
 /// Of headings.
 pub const HEADING: Style = Style::new().bold();
 /// Of what is as it should be, and of what a diff adds.
@@ -42,7 +44,7 @@ pub fn styled(text: &str) -> anyhow::Result<()> {
 
 fn written(mut out: impl Write, text: &str) -> anyhow::Result<()> {
     let said = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    said.context("cannot write to standard output")
+    exit::unless_closed(said).context("cannot write to standard output")
 }
 
 /// A text that came from outside, such that it cannot steer a terminal.

@@ -41,7 +41,9 @@ pub fn nics(count: usize) -> Vec<NicSpec> {
 impl Host {
     pub fn new(nics: &[NicSpec]) -> Self {
         let (folder, node) = super::node(nics);
-        Self { folder, node }
+        let host = Self { folder, node };
+        host.configure("");
+        host
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -74,6 +76,12 @@ impl Host {
     }
 
     fn command_at(&self, log_level: &str) -> Command {
+        let mut command = self.command_without_level();
+        command.arg("--log-level").arg(log_level);
+        command
+    }
+
+    fn command_without_level(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cxi-device-plugin"));
         for variable in [
             "SYSFS_ROOT",
@@ -88,15 +96,28 @@ impl Host {
         ] {
             command.env_remove(variable);
         }
-        command
-            .arg("--root")
-            .arg(self.node.root())
-            .arg("--log-level")
-            .arg(log_level);
+        command.arg("--root").arg(self.node.root());
         for (flag, folder) in [("--kubelet-dir", "kubelet"), ("--cdi-dir", "cdi"), ("--run-dir", "run")] {
             command.arg(flag).arg(self.path(folder));
         }
+        command.arg("--config").arg(self.config());
         command
+    }
+
+    fn config(&self) -> PathBuf {
+        self.path("config.toml")
+    }
+
+    /// What the configuration says of health, beside that its news does not wait: most tests are about what is published,
+    /// not about when.
+    pub fn configure(&self, health: &str) {
+        self.configure_holds("0s", "0s", health);
+    }
+
+    /// The same with hold times for bad news and for good.
+    pub fn configure_holds(&self, down: &str, up: &str, health: &str) {
+        let text = format!("[health]\nhold_down = \"{down}\"\nhold_up = \"{up}\"\n{health}");
+        fs::write(self.config(), text).unwrap();
     }
 
     pub fn start(&self, flags: &[&str]) -> Daemon {
@@ -108,6 +129,11 @@ impl Host {
         let mut command = self.command_at(log_level);
         command.args(flags);
         self.spawn(command)
+    }
+
+    /// With the log level of the configuration.
+    pub fn start_without_level(&self) -> Daemon {
+        self.spawn(self.command_without_level())
     }
 
     /// By another program, which becomes the daemon.
@@ -174,6 +200,13 @@ impl Daemon {
         self.signal(Signal::SIGCONT);
     }
 
+    /// Warnings of the log, but for those of the flags that every test has to give.
+    pub fn warnings(&self) -> Vec<String> {
+        let of_flags = [" cdi.dir: ", " health.poll: "];
+        let is_one = |line: &&str| line.contains("WARN") && !of_flags.iter().any(|flag| line.contains(flag));
+        self.log().lines().filter(is_one).map(str::to_owned).collect()
+    }
+
     pub fn wait_for_log(&self, text: &str) {
         until(
             || self.log().contains(text),
@@ -191,6 +224,22 @@ impl Daemon {
                 && !last.contains("looking at the node")
         };
         until(|| is_settled(&self.log()), || self.log());
+    }
+
+    /// Has it look, and waits until it has published what it saw.
+    pub fn look(&self) {
+        let hangups = || self.log().matches("trigger: SIGHUP").count();
+        let before = hangups();
+        self.hang_up();
+        until(|| hangups() > before, || self.log());
+        let log = || {
+            self.log()
+                .rsplit("trigger: SIGHUP")
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        until(|| log().contains("looked at the node in"), || self.log());
     }
 
     pub fn is_running(&mut self) -> bool {

@@ -2,17 +2,26 @@
 #![allow(dead_code, reason = "no test file uses everything")]
 
 pub mod cc;
+pub mod changes;
 pub mod daemon;
+pub mod mounts;
 pub mod network;
 pub mod stage;
 pub mod tracer;
+pub mod ward;
 
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
-use cxi_sim::node::{NicSpec, Node};
+use cxi_device_plugin::cdi::render::Policy;
+use cxi_device_plugin::health::memory::Memories;
+use cxi_device_plugin::health::{Engine, HealthPolicy, Moment};
+use cxi_device_plugin::inventory::Inventory;
+use cxi_device_plugin::snapshot::Snapshot;
+use cxi_sim::node::{NicSpec, Node, Variant};
 use tempfile::TempDir;
 
 /// An emulated node in a folder that goes with the first value.
@@ -20,6 +29,38 @@ pub fn node(nics: &[NicSpec]) -> (TempDir, Node) {
     let folder = scratch();
     let node = Node::create(folder.path().join("node"), nics).unwrap();
     (folder, node)
+}
+
+/// What is published of a node that is looked at for the first time.
+pub fn snapshot(inventory: &Inventory) -> Snapshot {
+    let moment = Moment {
+        since_start: Duration::ZERO,
+        unix_seconds: 0,
+    };
+    let health = Engine::new(HealthPolicy::default(), Memories::new()).judge(&inventory.nics, moment);
+    Snapshot::of(inventory, &Policy::default(), health)
+}
+
+/// The NICs of a variant, moved to a PCI domain and to numbers of their own.
+pub fn apart(variant: Variant, domain: u32) -> Vec<NicSpec> {
+    let place = |(index, nic): (usize, NicSpec)| {
+        let index = u32::try_from(index).unwrap();
+        // A VF stays on the slot of the PF before it.
+        let address = if nic.kind.is_vf() {
+            format!("{domain:04x}:{:02x}:00.1", 0x21 + index - 1)
+        } else {
+            format!("{domain:04x}:{:02x}:00.0", 0x21 + index)
+        };
+        let number = domain * 10 + nic.cxi.unwrap_or(index);
+        let netdev = nic.netdev.clone().unwrap_or_else(|| format!("hsn{index}"));
+        let named = nic.clone().pci(address).cxi(number);
+        if nic.has(Variant::V10) {
+            named
+        } else {
+            named.netdev(format!("{netdev}d{domain}"))
+        }
+    };
+    variant.nics().into_iter().enumerate().map(place).collect()
 }
 
 /// A folder in memory where there is such a place: the tests write many small files.

@@ -5,10 +5,10 @@
 # digest of what it is made from: a change of this file or a new kernel makes it anew, and nothing stale is ever used.
 
 SUITE=bookworm
-GUEST_PACKAGES=systemd,systemd-sysv,udev,dbus,kmod,iproute2,procps,rpm
+GUEST_PACKAGES=systemd,systemd-sysv,udev,dbus,kmod,iproute2,procps,rpm,podman,conmon,runc,crun,netavark
 # What the first kernel stage needs to reach its disks; Debian builds all of it as modules.
 BOOT_MODULES=(virtio_pci virtio_blk ext4)
-ROOT_SIZE=700M
+ROOT_SIZE=900M
 
 # digest TEXT...: sixteen digits.
 digest() { printf '%s\n' "$@" | sha256sum | cut -c 1-16; }

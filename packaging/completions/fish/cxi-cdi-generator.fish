@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_cxi_cdi_generator_global_optspecs
-    string join \n v/version cdi-dir= n/dry-run o/output= format= device= functions= names= no-all V/verbose= run-dir= libraries= closure-all expose= env-vars= root= sysfs-root= devfs-root= ofi-root= cxi-root= h/help
+    string join \n v/version cdi-dir= n/dry-run o/output= format= device= functions= names= no-all V/verbose= run-dir= libraries= closure-all expose= netdev-view= env-vars= root= sysfs-root= devfs-root= ofi-root= cxi-root= h/help
 end
 
 function __fish_cxi_cdi_generator_needs_command
@@ -43,6 +43,8 @@ none\t'Nothing: for images that bring their own'"
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched. For most images; a libfabric of the image in its LD_LIBRARY_PATH or in the loader\'s cache comes first, and musl does not look there'
 env\t'At the host\'s paths, with LD_LIBRARY_PATH set, which REPLACES the image\'s own value. For images with a libfabric that must not be used; not for musl, which then finds what it cannot load'
 private\t'Under their sonames in /opt/cxi/lib64 and nowhere else: the image decides, by its own LD_LIBRARY_PATH or RPATH'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l netdev-view -d 'What containers see of their NICs\' network interfaces' -r -f -a "off\t'Those of their own network namespace: they have to share the host\'s, or be given the interface'
+sysfs\t'Experimental: the host\'s /sys/class/net, read-only, with the interfaces of their own NICs; libfabric accepts these without the host\'s network. Hides the container\'s own interfaces there, and NICs whose interface was moved into it'"
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l env-vars -d 'YAML file whose key \'env:\' lists KEY=VALUE for every container with a NIC' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
@@ -77,6 +79,8 @@ none\t'Nothing: for images that bring their own'"
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched. For most images; a libfabric of the image in its LD_LIBRARY_PATH or in the loader\'s cache comes first, and musl does not look there'
 env\t'At the host\'s paths, with LD_LIBRARY_PATH set, which REPLACES the image\'s own value. For images with a libfabric that must not be used; not for musl, which then finds what it cannot load'
 private\t'Under their sonames in /opt/cxi/lib64 and nowhere else: the image decides, by its own LD_LIBRARY_PATH or RPATH'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l netdev-view -d 'What containers see of their NICs\' network interfaces' -r -f -a "off\t'Those of their own network namespace: they have to share the host\'s, or be given the interface'
+sysfs\t'Experimental: the host\'s /sys/class/net, read-only, with the interfaces of their own NICs; libfabric accepts these without the host\'s network. Hides the container\'s own interfaces there, and NICs whose interface was moved into it'"
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l env-vars -d 'YAML file whose key \'env:\' lists KEY=VALUE for every container with a NIC' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
@@ -118,6 +122,8 @@ none\t'Nothing: for images that bring their own'"
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched. For most images; a libfabric of the image in its LD_LIBRARY_PATH or in the loader\'s cache comes first, and musl does not look there'
 env\t'At the host\'s paths, with LD_LIBRARY_PATH set, which REPLACES the image\'s own value. For images with a libfabric that must not be used; not for musl, which then finds what it cannot load'
 private\t'Under their sonames in /opt/cxi/lib64 and nowhere else: the image decides, by its own LD_LIBRARY_PATH or RPATH'"
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l netdev-view -d 'What containers see of their NICs\' network interfaces' -r -f -a "off\t'Those of their own network namespace: they have to share the host\'s, or be given the interface'
+sysfs\t'Experimental: the host\'s /sys/class/net, read-only, with the interfaces of their own NICs; libfabric accepts these without the host\'s network. Hides the container\'s own interfaces there, and NICs whose interface was moved into it'"
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l env-vars -d 'YAML file whose key \'env:\' lists KEY=VALUE for every container with a NIC' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F

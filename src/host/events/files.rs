@@ -1,4 +1,4 @@
-//! inotify on the directories whose entries matter: device nodes, libraries, CDI specs.
+//! inotify on the directories whose entries matter: device nodes, libraries, CDI specs, cordons.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -10,6 +10,7 @@ use inotify::{Event, EventMask, EventStream, Inotify, WatchMask, Watches};
 use tokio_stream::StreamExt;
 
 use super::Listen;
+use crate::pci::PciAddress;
 use crate::trigger::Trigger;
 
 /// What a directory is watched for.
@@ -21,6 +22,8 @@ pub enum Content {
     Libraries,
     /// CDI specs.
     Specs,
+    /// An admin's orders to keep NICs from pods.
+    Cordons,
 }
 
 impl Content {
@@ -29,7 +32,7 @@ impl Content {
         let directory = WatchMask::DELETE_SELF | WatchMask::MOVE_SELF | WatchMask::ONLYDIR;
         match self {
             Self::Nodes => entries | directory,
-            Self::Libraries | Self::Specs => entries | directory | WatchMask::MODIFY,
+            Self::Libraries | Self::Specs | Self::Cordons => entries | directory | WatchMask::MODIFY,
         }
     }
 
@@ -43,6 +46,7 @@ impl Content {
                 has_one_of(&["libfabric.so", "libcxi.so"]) || name.starts_with(|c: char| c.is_ascii_digit())
             }
             Self::Specs => !name.starts_with('.') && (name.ends_with(".yaml") || name.ends_with(".json")),
+            Self::Cordons => name.parse::<PciAddress>().is_ok(),
         }
     }
 }
@@ -178,6 +182,7 @@ mod tests {
             (Content::Nodes, "cxi10", "null"),
             (Content::Libraries, "libcxi.so.1", "libc.so.6"),
             (Content::Specs, "hpe.com-cxi.yaml", ".hpe.com-cxi.yaml.Zx81.tmp"),
+            (Content::Cordons, "0000:21:00.0", ".0000:21:00.0.Zx81.tmp"),
         ] {
             assert!(content.includes(ours) && !content.includes(foreign), "{content:?}");
         }

@@ -1,6 +1,7 @@
 //! The command line: one file per sub-command.
 
 mod bench;
+mod capture;
 mod demo;
 mod kubelet;
 mod node;
@@ -24,6 +25,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Node(node::Args),
+    Capture(capture::Args),
     Kubelet(kubelet::Args),
     Scenario(scenario::Args),
     Sysfs(sysfs::Args),
@@ -35,6 +37,7 @@ enum Command {
 pub fn run() -> ExitCode {
     let result: Result<ExitCode, Box<dyn Error>> = match Cli::parse().command {
         Command::Node(args) => node::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Capture(args) => capture::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Kubelet(args) => Ok(kubelet::run(&args)),
         Command::Scenario(args) => scenario::run(&args),
         Command::Sysfs(args) => sysfs::run(&args),

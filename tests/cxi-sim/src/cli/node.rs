@@ -50,6 +50,9 @@ enum Action {
         /// Add the NICs this many times
         #[arg(long, value_name = "N", default_value_t = 1)]
         count: usize,
+        /// Make libfabric need further libraries, until there are so many with libfabric and libcxi
+        #[arg(long, value_name = "N", default_value_t = 2)]
+        libraries: usize,
         /// Rebuild a node that is there already
         #[arg(long)]
         force: bool,
@@ -147,6 +150,7 @@ pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
             nics,
             variants,
             count,
+            libraries,
             force,
         } => {
             let nics = wanted(nics, variants, *count);
@@ -155,6 +159,9 @@ pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
             } else {
                 Node::create(dir, &nics)
             }?;
+            if *libraries > 2 {
+                node.grow_libraries(*libraries)?;
+            }
             format!("{}: {} NICs; {}\n", dir.display(), nics.len(), node.device_nodes()?)
         }
         Action::Add { dir, nic } => format!("{}\n", open(dir)?.add(nic)?),

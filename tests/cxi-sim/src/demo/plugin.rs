@@ -14,6 +14,9 @@ use tokio::time::{sleep, timeout};
 use super::Done;
 use super::stage::PATIENCE;
 
+/// News of a NIC's health does not wait: the stages are about what is published, not about when.
+const NO_HOLD: &str = "[health]\nhold_down = \"0s\"\nhold_up = \"0s\"\n";
+
 /// A running plugin. It is killed when this value goes.
 pub struct Plugin {
     child: Child,
@@ -35,6 +38,8 @@ impl Plugin {
             .create(true)
             .append(true)
             .open(folder.join("daemon.log"))?;
+        let config = folder.join("config.toml");
+        fs::write(&config, NO_HOLD)?;
         let mut command = Command::new(program);
         if let Some(root) = root {
             command.arg("--root").arg(root);
@@ -46,6 +51,8 @@ impl Plugin {
             .arg(&cdi_dir)
             .arg("--run-dir")
             .arg(folder.join("run"))
+            .arg("--config")
+            .arg(config)
             .args(flags)
             .stdin(Stdio::null())
             .stderr(log)

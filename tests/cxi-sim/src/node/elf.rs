@@ -17,8 +17,22 @@ const MACHINE: u16 = if cfg!(target_arch = "x86_64") {
     0
 };
 
+/// Where a library has the loader look.
+#[derive(Default)]
+pub(super) struct Search {
+    /// `DT_RPATH`; none if empty.
+    pub rpath: String,
+    /// `DT_RUNPATH`.
+    pub runpath: Option<String>,
+}
+
 /// A 64-bit little-endian shared object with this `DT_SONAME`, and a `DT_NEEDED` for each of `needed`.
 pub(super) fn shared_object(soname: &str, needed: &[&str]) -> Vec<u8> {
+    shared_object_with(Some(soname), needed, &Search::default())
+}
+
+/// The same, perhaps without a name, and with directories to search.
+pub(super) fn shared_object_with(soname: Option<&str>, needed: &[&str], search: &Search) -> Vec<u8> {
     let mut strings = vec![0_u8];
     let mut offset_of = |name: &str| {
         let offset = strings.len() as u64;
@@ -26,8 +40,11 @@ pub(super) fn shared_object(soname: &str, needed: &[&str]) -> Vec<u8> {
         strings.push(0);
         offset
     };
-    let soname = offset_of(soname);
-    let needed: Vec<u64> = needed.iter().map(|name| offset_of(name)).collect();
+    let mut tags: Vec<(u64, u64)> = needed.iter().map(|name| (1, offset_of(name))).collect(); // DT_NEEDED
+    tags.extend(soname.map(|soname| (14, offset_of(soname)))); // DT_SONAME
+    let rpath = Some(&search.rpath).filter(|rpath| !rpath.is_empty());
+    tags.extend(rpath.map(|rpath| (15, offset_of(rpath)))); // DT_RPATH
+    tags.extend(search.runpath.as_ref().map(|runpath| (29, offset_of(runpath)))); // DT_RUNPATH
 
     // Layout: header, program headers, hash table, symbol table, dynamic section, strings.
     let hash = HEADER + PROGRAM_HEADER * u64::from(PROGRAM_HEADERS);
@@ -35,12 +52,10 @@ pub(super) fn shared_object(soname: &str, needed: &[&str]) -> Vec<u8> {
     let symbols = hash + 16;
     let symbol_table = [0_u8; 24]; // the null symbol
     let dynamic = symbols + 24;
-    let entries = needed.len() as u64 + 7;
+    let entries = tags.len() as u64 + 6;
     let string_table = dynamic + entries * 16;
     let size = string_table + strings.len() as u64;
 
-    let mut tags: Vec<(u64, u64)> = needed.iter().map(|offset| (1, *offset)).collect(); // DT_NEEDED
-    tags.push((14, soname)); // DT_SONAME
     tags.push((4, hash)); // DT_HASH
     tags.push((5, string_table)); // DT_STRTAB
     tags.push((6, symbols)); // DT_SYMTAB

@@ -58,6 +58,14 @@ pub enum Error {
         /// What is wrong, and what would be right.
         why: String,
     },
+    /// The file is no bundle of a node.
+    #[error("{} is no bundle: {why}; make one on the node with `cxi-device-plugin doctor --bundle FILE`", path.display())]
+    Bundle {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The kernel would not broadcast a uevent.
     #[error("cannot send uevents: {0}; it takes CAP_SYS_ADMIN in an own network namespace (unshare --net)")]
     Uevents(#[source] io::Error),

@@ -1,8 +1,13 @@
 //! The host's libraries: those that a container needs, and neighbours that it must not get.
 
+use std::path::Path;
+
 use super::elf::shared_object;
 use super::error::Result;
-use super::tree::{Tree, make_directories, make_link, write_file};
+use super::tree::{Tree, make_directories, make_link, remove_file, write_file};
+
+const LIBFABRIC: &str = "libfabric.so.1.30.0";
+const LIBFABRIC_NEEDS: [&str; 2] = ["libcxi.so.1", "libc.so.6"];
 
 /// Shared objects: directory, file, soname, and what they need. File names as libtool gives them.
 const SHARED: [(&str, &str, &str, &[&str]); 3] = [
@@ -13,12 +18,7 @@ const SHARED: [(&str, &str, &str, &[&str]); 3] = [
         "libcxiutils.so.1",
         &["libcxi.so.1", "libc.so.6"],
     ),
-    (
-        "opt/cray/lib64",
-        "libfabric.so.1.30.0",
-        "libfabric.so.1",
-        &["libcxi.so.1", "libc.so.6"],
-    ),
+    ("opt/cray/lib64", LIBFABRIC, "libfabric.so.1", &LIBFABRIC_NEEDS),
 ];
 
 /// Links beside them: directory, link, target.
@@ -38,6 +38,33 @@ const DECOYS: [(&str, &str, &str); 2] = [
     ),
     ("opt/cray/lib64", "libfabric.a", "!<arch>\n"),
 ];
+
+/// Makes libfabric need further libraries, in a directory that every loader searches, until there are `total` of them with
+/// libfabric and libcxi: a tree, in which each needs two others.
+pub(super) fn grow(tree: &Tree, total: usize) -> Result<()> {
+    let count = total.saturating_sub(2);
+    let soname = |number: usize| format!("libneeded{number}.so.1");
+    let needed_by = |numbers: std::ops::Range<usize>| numbers.filter(|number| *number < count).map(soname);
+    let mut needed: Vec<String> = LIBFABRIC_NEEDS.map(str::to_owned).into();
+    needed.extend(needed_by(0..1));
+    let libfabric = tree.root().join("opt/cray/lib64").join(LIBFABRIC);
+    remove_file(&libfabric)?;
+    write_library(&libfabric, "libfabric.so.1", &needed)?;
+    for number in 0..count {
+        let needed: Vec<String> = needed_by(2 * number + 1..2 * number + 3).collect();
+        write_library(
+            &tree.root().join("usr/lib64").join(soname(number)),
+            &soname(number),
+            &needed,
+        )?;
+    }
+    Ok(())
+}
+
+fn write_library(path: &Path, soname: &str, needed: &[String]) -> Result<()> {
+    let needed: Vec<&str> = needed.iter().map(String::as_str).collect();
+    write_file(path, 0o755, &shared_object(soname, &needed))
+}
 
 /// Writes them all.
 pub(super) fn install(tree: &Tree) -> Result<()> {

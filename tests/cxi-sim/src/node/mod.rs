@@ -9,6 +9,7 @@
 
 mod attributes;
 mod backend;
+mod capture;
 mod device_node;
 mod elf;
 mod error;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub use backend::Backend;
+pub use capture::capture;
 pub use device_node::DeviceNodes;
 pub use error::{Error, Result};
 pub use guest::Guest;
@@ -130,6 +132,14 @@ impl Node {
         nics.iter().try_for_each(|spec| operation.add(spec).map(drop))?;
         state.save(&tree)?;
         Ok(Self { tree, uevents: None })
+    }
+
+    /// Makes libfabric need further libraries, until there are `total` of them with libfabric and libcxi.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn grow_libraries(&self, total: usize) -> Result<()> {
+        libraries::grow(&self.tree, total)
     }
 
     /// Opens the node in this directory.

@@ -1,0 +1,18 @@
+//! The configuration, in three stages: a [`fragment`] is what one place says, as written; [`inputs`] is what comes of all
+//! of them, each value with its origin; [`settings`] is what the daemon runs by, checked. Pure: [`crate::host`] reads the
+//! files, the programs know their flags and environment.
+
+pub mod fragment;
+pub mod inputs;
+mod keys;
+pub mod problem;
+pub mod reload;
+pub mod settings;
+pub mod show;
+mod unknown;
+pub mod value;
+mod warnings;
+
+pub use self::fragment::Fragment;
+pub use self::problem::{ConfigError, Origin, Problem};
+pub use self::settings::{Checked, Settings};

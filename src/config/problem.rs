@@ -1,0 +1,84 @@
+//! Where a value comes from, and what is wrong with it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use thiserror::Error;
+
+/// Where a value was given.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+pub enum Origin {
+    /// Nowhere.
+    Default,
+    /// In a file.
+    File {
+        /// The file.
+        file: PathBuf,
+        /// Counted from 1; 0 for the file as a whole.
+        line: usize,
+        /// In characters, counted from 1.
+        column: usize,
+    },
+    /// In a variable of the environment.
+    Environment {
+        /// Its name.
+        name: String,
+    },
+    /// On the command line.
+    Flag {
+        /// With its dashes.
+        name: String,
+    },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File { file, line: 0, .. } => write!(f, "{}", file.display()),
+            Self::File { file, line, .. } => write!(f, "{}:{line}", file.display()),
+            Self::Environment { name } => write!(f, "${name}"),
+            Self::Flag { name } => f.write_str(name),
+        }
+    }
+}
+
+/// Something that is wrong in one place.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// Where.
+    pub origin: Origin,
+    /// Of which key; none for a text that has none.
+    pub key: Option<String>,
+    /// What is wrong and what to do.
+    pub reason: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.origin)?;
+        if let Origin::File { line: 1.., column, .. } = &self.origin {
+            write!(f, ":{column}")?;
+        }
+        match &self.key {
+            Some(key) => write!(f, ": {key}: {}", self.reason),
+            None => write!(f, ": {}", self.reason),
+        }
+    }
+}
+
+/// A configuration that cannot be used: everything that is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the configuration cannot be used:{}", .0.iter().map(|problem| format!("\n  {problem}")).collect::<String>())]
+pub struct ConfigError(pub Vec<Problem>);
+
+impl ConfigError {
+    /// Whether it was the command line alone that was wrong.
+    pub fn is_wrong_usage(&self) -> bool {
+        self.0
+            .iter()
+            .all(|problem| matches!(problem.origin, Origin::Flag { .. }))
+    }
+}

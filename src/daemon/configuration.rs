@@ -1,0 +1,62 @@
+//! The configuration of a running daemon: read anew at SIGHUP, and refused as a whole if it cannot be used.
+
+use super::RunArgs;
+use crate::config::{Checked, Settings};
+use crate::log::LogLevel;
+use crate::message_id;
+
+/// What counts, and from where to read it anew.
+#[derive(Debug)]
+pub struct Configuration {
+    args: RunArgs,
+    checked: Checked,
+    level: LogLevel,
+}
+
+impl Configuration {
+    /// As the daemon was started.
+    pub fn new(args: RunArgs, checked: Checked, level: LogLevel) -> Self {
+        Self { args, checked, level }
+    }
+
+    /// What counts.
+    pub fn settings(&self) -> &Settings {
+        &self.checked.settings
+    }
+
+    /// Reads it anew, off the loop, since a file system may hang. Returns whether there is something new that counts.
+    pub async fn reload(&mut self) -> bool {
+        let args = self.args.clone();
+        let read = tokio::task::spawn_blocking(move || args.configuration()).await;
+        let next = match read.map_err(anyhow::Error::from).and_then(|read| read) {
+            Ok(next) => next,
+            Err(error) => {
+                let reason = format!("{error:#}");
+                tracing::error!(
+                    message_id = message_id::CONFIG_REFUSED,
+                    reason,
+                    "the configuration stays as it was: {reason}"
+                );
+                return false;
+            }
+        };
+        let changes = self.checked.changes(&next);
+        if !changes.late.is_empty() {
+            tracing::warn!("in effect only after a restart: {}", changes.late.join(", "));
+        }
+        if changes.now.is_empty() {
+            tracing::info!("read the configuration: nothing in it has changed that counts now");
+            return false;
+        }
+        self.checked = next.beside(&self.checked);
+        self.level.set(self.checked.settings.log.level);
+        let (now, late) = (changes.now.join(", "), changes.late.join(", "));
+        tracing::info!(
+            message_id = message_id::CONFIG_READ,
+            now,
+            late,
+            "read the configuration: now in effect: {now}"
+        );
+        true
+    }
+}

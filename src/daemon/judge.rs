@@ -1,0 +1,80 @@
+//! The health engine with what surrounds it: the clocks, and the file that outlives the process.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
+
+use crate::health::memory::Memories;
+use crate::health::{Engine, Health, HealthPolicy, Moment};
+use crate::host::clock::unix_seconds;
+use crate::host::memory::MemoryFile;
+use crate::inventory::Nic;
+use crate::pci::PciAddress;
+
+/// Judges what was looked at, now.
+#[derive(Debug)]
+pub struct Judge {
+    engine: Engine,
+    began: Instant,
+    file: Arc<MemoryFile>,
+    kept: Memories,
+    has_warned: bool,
+}
+
+impl Judge {
+    /// By this policy, with what an earlier process has left in the daemon's own directory.
+    pub fn new(policy: HealthPolicy, run_dir: &Path) -> Self {
+        let file = MemoryFile::new(run_dir);
+        let kept = file.read().unwrap_or_else(|reason| {
+            tracing::warn!("what was remembered of NICs is lost: {reason}");
+            Memories::new()
+        });
+        Self {
+            engine: Engine::new(policy, kept.clone()),
+            began: Instant::now(),
+            file: Arc::new(file),
+            kept,
+            has_warned: false,
+        }
+    }
+
+    /// From now on by this policy.
+    pub fn set_policy(&mut self, policy: HealthPolicy) {
+        self.engine.set_policy(policy);
+    }
+
+    /// The health of these NICs, which are all there are now.
+    pub fn judge(&mut self, nics: &[Nic]) -> BTreeMap<PciAddress, Health> {
+        let moment = Moment {
+            since_start: self.began.elapsed(),
+            unix_seconds: unix_seconds(),
+        };
+        self.engine.judge(nics, moment)
+    }
+
+    /// When news that waits is due.
+    pub fn due(&self) -> Option<Instant> {
+        self.engine.due().map(|due| self.began + due)
+    }
+
+    /// Keeps what is to be remembered, if it has changed; on a thread of its own, as the disk may be slow.
+    pub async fn keep(&mut self) {
+        if self.engine.memories() == &self.kept {
+            return;
+        }
+        self.kept.clone_from(self.engine.memories());
+        let (file, memories) = (Arc::clone(&self.file), self.kept.clone());
+        let written = match spawn_blocking(move || file.write(&memories)).await {
+            Ok(written) => written.map_err(anyhow::Error::new),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = written
+            && !std::mem::replace(&mut self.has_warned, true)
+        {
+            tracing::warn!("what is remembered of NICs will not outlive this process: {error:#}");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What is wrong with a whole node, and what to type. Pure: the same facts give the same findings.
+
+mod cdi;
+pub mod containerd;
+mod driver;
+pub mod facts;
+pub mod finding;
+mod libraries;
+pub mod limits;
+mod network;
+mod nics;
+pub mod redact;
+mod runtime;
+mod services;
+
+use self::facts::Facts;
+use self::finding::Examination;
+
+/// Applies all rules.
+pub fn examine(facts: &Facts) -> Examination {
+    let mut examination = Examination::default();
+    let rules = [
+        driver::examine,
+        nics::examine,
+        network::examine,
+        libraries::examine,
+        cdi::examine,
+        runtime::examine,
+        services::examine,
+    ];
+    for rule in rules {
+        rule(facts, &mut examination);
+    }
+    examination.findings.sort_by_key(|finding| finding.level);
+    examination
+}

@@ -1,0 +1,192 @@
+//! The container runtimes: whether they honour CDI names, and how much memory their containers may lock.
+
+use std::path::Path;
+
+use serde_json::Value;
+use toml::Table;
+
+use super::containerd::{self, Settings};
+use super::facts::{Facts, Runtime, RuntimeKind, TextFile};
+use super::finding::{Evidence, Examination, FindingId, Level};
+use super::limits::{self, Limit};
+
+pub(super) fn examine(facts: &Facts, examination: &mut Examination) {
+    for runtime in facts.runtimes.iter().filter(|runtime| counts(facts, runtime)) {
+        for file in &runtime.configuration {
+            examination.known(runtime.kind.name(), &file.text);
+        }
+        let memlock = match runtime.kind {
+            RuntimeKind::Containerd => containerd(facts, runtime, examination),
+            RuntimeKind::Crio => crio_memlock(runtime),
+            RuntimeKind::Docker => docker(runtime, examination),
+        };
+        if memlock != Some(Limit::Unlimited) {
+            of_runtime(runtime, examination);
+        }
+    }
+}
+
+/// Where kubelet is, it uses containerd or CRI-O; elsewhere containerd serves Docker, which does CDI itself.
+fn counts(facts: &Facts, runtime: &Runtime) -> bool {
+    let is_for_kubelet = facts.kubelet.is_there() || facts.kubelet.process.is_some();
+    is_for_kubelet == (runtime.kind != RuntimeKind::Docker)
+}
+
+impl RuntimeKind {
+    /// As people call it, and its processes and units.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Containerd => "containerd",
+            Self::Crio => "crio",
+            Self::Docker => "docker",
+        }
+    }
+}
+
+/// Containers have the limit of the runtime.
+fn containerd(facts: &Facts, runtime: &Runtime, examination: &mut Examination) -> Option<Limit> {
+    let mut settings = Settings::default();
+    let mut is_known = false;
+    for file in &runtime.configuration {
+        let Some(text) = file.known() else { continue };
+        match containerd::read(text) {
+            Ok(read) => {
+                settings = settings.then(read);
+                is_known = true;
+            }
+            Err(reason) => examination.unknown(file.path.display(), format!("not TOML: {reason}")),
+        }
+    }
+    if !is_known {
+        let reason = "no configuration: containerd 2 has CDI on then, containerd 1.7 off";
+        examination.unknown("CDI of containerd", reason);
+    } else if !settings.is_cri_off && !settings.is_cdi_on() {
+        cdi_off(runtime, &settings, examination);
+    }
+    if let Some(dirs) = &settings.cdi_spec_dirs
+        && let Some(ours) = facts.cdi.last()
+        && !dirs.iter().any(|dir| is_same(dir, &ours.path))
+    {
+        let dirs: Vec<String> = dirs.iter().map(|dir| dir.display().to_string()).collect();
+        examination.found(
+            (FindingId::RuntimeCdiDirs, Level::Warning),
+            "containerd",
+            format!("reads CDI specs in other directories than {}", ours.path.display()),
+            evidence(runtime, format!("cdi_spec_dirs = {}", dirs.join(", "))),
+            format!(
+                "cxi-device-plugin --cdi-dir {}",
+                dirs.last().map_or("DIR", String::as_str)
+            ),
+        );
+    }
+    None
+}
+
+/// `/var/run` is `/run`.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let short = |path: &Path| {
+        path.strip_prefix("/var/run")
+            .map(|rest| Path::new("/run").join(rest))
+            .unwrap_or(path.into())
+    };
+    short(one) == short(other)
+}
+
+fn cdi_off(runtime: &Runtime, settings: &Settings, examination: &mut Examination) {
+    let (table, said) = match (settings.version, settings.enable_cdi) {
+        (Some(3..), _) => ("[plugins.'io.containerd.cri.v1.runtime']", "enable_cdi = false"),
+        (_, Some(_)) => ("[plugins.'io.containerd.grpc.v1.cri']", "enable_cdi = false"),
+        (_, None) => ("[plugins.'io.containerd.grpc.v1.cri']", "no enable_cdi"),
+    };
+    examination.found(
+        (FindingId::RuntimeCdiOff, Level::Warning),
+        "containerd",
+        "drops CDI names: pods that ask by annotation, or a plugin that answers with them, get no NIC. (containerd 2 with a \
+         configuration of version 2 has CDI on; say so there, too)",
+        evidence(runtime, said),
+        format!("set enable_cdi = true under {table} ; systemctl restart containerd"),
+    );
+}
+
+fn evidence(runtime: &Runtime, said: impl std::fmt::Display) -> Vec<Evidence> {
+    let main = runtime.configuration.first();
+    main.map(|file| Evidence::new(&file.path, said)).into_iter().collect()
+}
+
+/// CRI-O has limits of its own for containers.
+fn crio_memlock(runtime: &Runtime) -> Option<Limit> {
+    let tables = runtime
+        .configuration
+        .iter()
+        .filter_map(|file| file.known()?.parse::<Table>().ok());
+    let ulimits = tables.filter_map(|table| {
+        table
+            .get("crio")?
+            .get("runtime")?
+            .get("default_ulimits")?
+            .as_array()
+            .cloned()
+    });
+    let memlock = |value: &toml::Value| value.as_str().is_some_and(|text| text.starts_with("memlock=-1"));
+    let last = ulimits.reduce(|_, later| later)?;
+    last.iter().any(memlock).then_some(Limit::Unlimited)
+}
+
+/// So has Docker.
+fn docker(runtime: &Runtime, examination: &mut Examination) -> Option<Limit> {
+    let file = runtime.configuration.first()?;
+    let settings: Value = match file.known().map(serde_json::from_str).transpose() {
+        Ok(settings) => settings.unwrap_or_default(),
+        Err(_) => {
+            examination.unknown(file.path.display(), "not JSON");
+            return None;
+        }
+    };
+    match settings.pointer("/features/cdi").and_then(Value::as_bool) {
+        Some(true) => {}
+        Some(false) => examination.found(
+            (FindingId::RuntimeCdiOff, Level::Warning),
+            "docker",
+            "CDI is off: docker run --device hpe.com/cxi=all fails",
+            evidence(runtime, "features.cdi = false"),
+            r#"set { "features": { "cdi": true } } in that file ; systemctl restart docker"#,
+        ),
+        None => examination.unknown(
+            "CDI of Docker",
+            "no features.cdi: Docker 28.2 has CDI on then, older ones off",
+        ),
+    }
+    let memlock = settings
+        .pointer("/default-ulimits/memlock/Soft")
+        .and_then(Value::as_i64);
+    (memlock == Some(-1)).then_some(Limit::Unlimited)
+}
+
+/// Of the process, which is what counts; else as its unit will give it.
+fn of_runtime(runtime: &Runtime, examination: &mut Examination) {
+    let (limit, evidence) = match (&runtime.limits, runtime.unit.last()) {
+        (Some(file), _) => match examination.known("locked memory", &file.text).map(Option::as_deref) {
+            Some(Some(text)) => (limits::of_process(text), Evidence::new(&file.path, "Max locked memory")),
+            Some(None) | None => return,
+        },
+        (None, Some(last)) => {
+            let limit = limits::of_unit(runtime.unit.iter().filter_map(TextFile::known));
+            (
+                Some(limit.unwrap_or(limits::SYSTEMD_DEFAULT)),
+                Evidence::new(&last.path, "LimitMEMLOCK="),
+            )
+        }
+        (None, None) => return,
+    };
+    let Some(limit @ Limit::Bytes(_)) = limit else { return };
+    let name = runtime.kind.name();
+    examination.found(
+        (FindingId::RuntimeMemlock, Level::Warning),
+        name,
+        format!("its containers may lock {limit} of memory; libfabric needs it without a limit"),
+        vec![Evidence::new(&evidence.path, format!("{} {limit}", evidence.value))],
+        format!(
+            "systemctl edit {name} and write: [Service] LimitMEMLOCK=infinity ; systemctl restart {name}, and start the pods anew"
+        ),
+    );
+}

@@ -1,0 +1,25 @@
+//! Would libfabric accept this NIC, and would the fabric route to it? Pure: the same readings, memory and times give the
+//! same verdicts.
+//!
+//! [`assess`](fn@assess) makes [`Condition`]s of one NIC, [`policy`] says what a bad one means on this site, [`memory`] keeps what one
+//! look cannot show, [`hold`] lets news wait, and [`engine`] puts the four together. A NIC is healthy when no condition
+//! fails; what is unknown never makes it unhealthy.
+
+mod assess;
+mod condition;
+mod engine;
+pub mod hold;
+pub mod memory;
+mod outcome;
+pub mod policy;
+mod strain;
+
+pub use self::assess::{assess, is_our_driver};
+pub use self::condition::{Check, Condition, Evidence, Held, Verdict};
+pub use self::engine::{Engine, Health, Moment};
+pub use self::policy::{Action, HealthPolicy};
+
+/// Whether none of the conditions fails.
+pub fn is_healthy(conditions: &[Condition]) -> bool {
+    conditions.iter().all(|condition| condition.verdict != Verdict::Fail)
+}

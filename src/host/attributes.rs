@@ -1,0 +1,156 @@
+//! The attributes of one PCI function, as sysfs shows them. Only those that are answered from memory.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::roots::Roots;
+use crate::inventory::{Function, Netdev, PcieLink, PcieRate, Reading, Unread, pcie_root};
+
+/// BAR0 of a physical function (`MMIO_BAR_LEN_PF` in `cass_core.h`); that of a virtual function is smaller.
+const PF_BAR0_BYTES: u64 = 1 << 31;
+/// Entries of the ring buffer `link_restarts/` (`cass_sysfs.c`).
+const LINK_RESTARTS: usize = 10;
+
+/// Reads attributes of one PCI function.
+#[derive(Debug)]
+pub struct Attributes<'a> {
+    roots: &'a Roots,
+    sysfs: &'a Path,
+}
+
+impl<'a> Attributes<'a> {
+    /// Of the function with this directory.
+    pub fn new(roots: &'a Roots, sysfs: &'a Path) -> Self {
+        Self { roots, sysfs }
+    }
+
+    /// A text.
+    pub fn text(&self, attribute: &str) -> Reading<String> {
+        self.roots.text(&self.sysfs.join(attribute))
+    }
+
+    /// A number.
+    pub fn number(&self, attribute: &str) -> Reading<u64> {
+        self.roots.number(&self.sysfs.join(attribute))
+    }
+
+    /// The name that a link leads to; none when there is no link.
+    pub fn link_name(&self, link: &str) -> Reading<Option<String>> {
+        let target = self.roots.link_target(&self.sysfs.join(link))?;
+        Ok(target.and_then(|target| Some(target.file_name()?.to_string_lossy().into_owned())))
+    }
+
+    /// Inode of a directory.
+    pub fn inode(&self, directory: &str) -> Reading<u64> {
+        let path = self.sysfs.join(directory);
+        let metadata = fs::metadata(self.roots.here(&path)).map_err(|error| Unread::new(path, error))?;
+        Ok(metadata.ino())
+    }
+
+    /// As the kernel and libcxi tell them apart where the PCI id does not.
+    pub fn function(&self) -> Function {
+        let has_physical_function = fs::symlink_metadata(self.roots.here(&self.sysfs.join("physfn"))).is_ok();
+        let bar0 = fs::metadata(self.roots.here(&self.sysfs.join("resource0"))).map(|bar| bar.len());
+        let is_virtual = has_physical_function || bar0.is_ok_and(|bytes| bytes < PF_BAR0_BYTES);
+        if is_virtual {
+            Function::Virtual
+        } else {
+            Function::Physical
+        }
+    }
+
+    /// NUMA node; none where the firmware names none.
+    pub fn numa_node(&self) -> Reading<Option<u32>> {
+        let path = self.sysfs.join("numa_node");
+        let text = self.roots.text(&path)?;
+        match text.parse::<i64>() {
+            Ok(-1) => Ok(None),
+            Ok(node) => u32::try_from(node)
+                .map(Some)
+                .map_err(|_| Unread::new(path, format!("{node} is no NUMA node"))),
+            Err(_) => Err(Unread::new(path, "not a number")),
+        }
+    }
+
+    /// As the kernel's link says, which is `../../../devices/...`.
+    pub fn pci_directory(&self) -> Reading<PathBuf> {
+        let target = self.roots.link_target(self.sysfs)?.unwrap_or_default();
+        let directory: PathBuf = target.iter().skip_while(|name| *name == "..").collect();
+        let is_plain = !directory.is_absolute() && directory.iter().all(|name| name != "..");
+        if is_plain && directory.file_name() == self.sysfs.file_name() && pcie_root(&directory).is_some() {
+            Ok(directory)
+        } else {
+            Err(Unread::new(self.sysfs, "not below a PCIe root"))
+        }
+    }
+
+    /// Vendor id in configuration space.
+    pub fn config_vendor(&self) -> Reading<u16> {
+        let path = self.sysfs.join("config");
+        match self.roots.bytes(&path, 1)?.as_slice() {
+            [low, high] => Ok(u16::from_le_bytes([*low, *high])),
+            _ => Err(Unread::new(path, "shorter than a vendor id")),
+        }
+    }
+
+    /// The last line of an AER attribute, which is the total of the others.
+    pub fn aer_total(&self, attribute: &str) -> Reading<u64> {
+        let text = self.text(attribute)?;
+        let total = text.lines().next_back().and_then(|line| {
+            let (name, count) = line.split_once(' ')?;
+            name.starts_with("TOTAL_ERR").then(|| count.parse().ok())?
+        });
+        total.ok_or_else(|| Unread::new(self.sysfs.join(attribute), "no total"))
+    }
+
+    /// When the link was restarted, in Unix seconds; 0 for an unused entry.
+    pub fn link_restarts(&self) -> Reading<Vec<u64>> {
+        (0..LINK_RESTARTS)
+            .map(|entry| self.number(&format!("link_restarts/time_{entry}")))
+            .collect()
+    }
+
+    /// The PCIe link.
+    pub fn pcie_link(&self) -> Reading<PcieLink> {
+        let rate = |which: &str| {
+            let (speed, width) = (format!("{which}_link_speed"), format!("{which}_link_width"));
+            let (words, lanes) = (self.text(&speed)?, self.text(&width)?);
+            let unread = || Unread::new(self.sysfs.join(&speed), "not a speed and width of a PCIe link");
+            PcieRate::parse(&words, &lanes).ok_or_else(unread)
+        };
+        Ok(PcieLink {
+            current: rate("current")?,
+            max: rate("max")?,
+        })
+    }
+
+    /// The Ethernet interface; none when there is none here.
+    pub fn netdev(&self) -> Reading<Option<Netdev>> {
+        let Some(name) = self.roots.names_if_there(&self.sysfs.join("net"))?.into_iter().next() else {
+            return Ok(None);
+        };
+        Ok(Some(netdev(self.roots, &self.sysfs.join("net"), name)))
+    }
+
+    /// The netdev knows the speed of every generation; `properties/speed` knows that of Cassini 1 only.
+    pub fn speed(&self, netdev: &Reading<Option<Netdev>>) -> Reading<u64> {
+        let of_netdev = match netdev {
+            Ok(Some(netdev)) => self.number(&format!("net/{}/speed", netdev.name)).ok(),
+            _ => None,
+        };
+        of_netdev.map_or_else(|| self.number("properties/speed"), Ok)
+    }
+}
+
+/// The Ethernet interface of this name in a directory of interfaces.
+pub fn netdev(roots: &Roots, directory: &Path, name: String) -> Netdev {
+    let path = directory.join(&name);
+    Netdev {
+        mac: roots.text(&path.join("address")),
+        addr_assign_type: roots.number(&path.join("addr_assign_type")),
+        operstate: roots.text(&path.join("operstate")),
+        carrier: roots.number(&path.join("carrier")).map(|carrier| carrier == 1),
+        name,
+    }
+}

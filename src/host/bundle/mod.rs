@@ -1,0 +1,63 @@
+//! A node in one file, for somebody who cannot log in there: what the doctor has looked at, without secrets.
+//!
+//! A tar archive, sorted, without times and owners: the same node gives the same bytes. `root/` is a tree that `--root`
+//! takes; beside it stand the doctor's report, the libraries by name and need, and what was left out.
+
+mod archive;
+mod collection;
+mod nics;
+mod software;
+
+use std::path::Path;
+
+use serde::Serialize;
+
+pub use self::archive::BundleError;
+use self::collection::Collection;
+use super::roots::Roots;
+use super::surroundings::Site;
+use crate::doctor::facts::Facts;
+
+/// The first file in a bundle, by which one is known.
+const REPORT: &str = "doctor.json";
+/// The log that an admin gives along with it.
+const LOG: &str = "log.txt";
+/// Only the end of a log matters.
+const LOG_LIMIT: u64 = 4 << 20;
+
+/// Everything that goes into a bundle.
+#[derive(Debug)]
+pub struct Contents<'a, Report> {
+    /// What came of the facts.
+    pub report: &'a Report,
+    /// What has been looked at.
+    pub facts: &'a Facts,
+    /// What the site has chosen.
+    pub site: &'a Site,
+    /// A log to go with it.
+    pub log: Option<&'a Path>,
+}
+
+/// Writes a bundle, as a whole or not at all, readable for its owner only. Returns how many files are in it.
+///
+/// # Errors
+/// Something that is no bundle stands there, the log cannot be read, or the file system refuses.
+pub fn write<Report: Serialize>(
+    roots: &Roots,
+    contents: &Contents<'_, Report>,
+    target: &Path,
+) -> Result<usize, BundleError> {
+    archive::refuse_other(target)?;
+    let mut collection = Collection::new(roots);
+    nics::collect(&mut collection, contents.facts);
+    software::collect(&mut collection, contents.facts, contents.site);
+    let mut beside = vec![
+        (REPORT, archive::json(contents.report)),
+        ("left-out.txt", collection.left_out_text().into_bytes()),
+        ("libraries.json", archive::json(&software::libraries(roots))),
+    ];
+    if let Some(log) = contents.log {
+        beside.push((LOG, archive::end_of(log, LOG_LIMIT)?));
+    }
+    archive::write(target, &beside, &collection.entries)
+}

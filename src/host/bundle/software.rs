@@ -1,0 +1,211 @@
+//! What surrounds the NICs, each file reduced to what matters here.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::collection::{Collection, Entry};
+use crate::doctor::facts::{CdiDirectory, Facts, Runtime, RuntimeKind, TextFile};
+use crate::doctor::redact;
+use crate::host::libraries::{self, Libraries};
+use crate::host::roots::Roots;
+use crate::host::surroundings::{self, Site, processes};
+use crate::host::{closure, spec_files};
+use crate::inventory::{Reading, Unread};
+use crate::loader::Candidate;
+
+/// Our own configuration.
+const CONFIGURATION: &str = "/etc/cxi-device-plugin";
+/// What the node runs.
+const SYSTEM: [&str; 2] = ["/etc/os-release", "/proc/sys/kernel/osrelease"];
+/// Where the loader finds libraries.
+const LOADER_CACHE: &str = "/etc/ld.so.cache";
+const LOADER_CACHE_LIMIT: u64 = 4 << 20;
+/// Of a file that should be a library and is none, enough to see that.
+const BROKEN_BYTES: usize = 64;
+
+pub fn collect(collection: &mut Collection, facts: &Facts, site: &Site) {
+    network(collection, facts);
+    for directory in &facts.cdi {
+        cdi(collection, directory);
+    }
+    for runtime in &facts.runtimes {
+        of_runtime(collection, runtime);
+    }
+    kubelet(collection, facts);
+    daemon(collection, facts, site);
+    for path in SYSTEM {
+        let file = surroundings::text_file(collection.roots, path);
+        plain(collection, &file, str::to_owned);
+    }
+    of_libraries(collection, facts);
+}
+
+fn plain(collection: &mut Collection, file: &TextFile, reduce: impl Fn(&str) -> String) {
+    collection.text(&file.path, None, &file.text, reduce);
+}
+
+fn network(collection: &mut Collection, facts: &Facts) {
+    let nics = facts.inventory.iter().flat_map(|inventory| &inventory.nics);
+    let netdevs = nics.filter_map(|nic| Some(nic.netdev.as_ref().ok()?.as_ref()?.name.as_str()));
+    let netdevs: Vec<&str> = netdevs.collect();
+    let network = &facts.network;
+    for file in [&network.routes, &network.routes6, &network.addresses6] {
+        // Under its own path: /proc/net is a link to what is ours.
+        if let Some(text) = file.known() {
+            let bytes = redact::of_netdevs(text, &netdevs).into_bytes();
+            collection.put(file.path.clone(), Entry::File { mode: 0o444, bytes });
+        }
+    }
+    for file in network.cni.iter().flatten() {
+        plain(collection, file, redact::cni);
+    }
+}
+
+fn cdi(collection: &mut Collection, directory: &CdiDirectory) {
+    collection.directory(&directory.path);
+    for file in directory.files.iter().flatten() {
+        let mode = directory.modes.iter().find(|(path, _)| *path == file.path);
+        let here = collection
+            .roots
+            .resolve(&file.path)
+            .map(|real| collection.roots.here(&real));
+        let text = here.and_then(|here| spec_files::text(&here).map_err(|reason| Unread::new(&file.path, reason)));
+        // What is no text is refused by readers, and so is what stands in for it.
+        let text: Reading<Option<String>> = Ok(Some(text.unwrap_or_default()));
+        collection.text(&file.path, mode.map(|(_, mode)| *mode), &text, redact::spec);
+    }
+}
+
+fn of_runtime(collection: &mut Collection, runtime: &Runtime) {
+    if !runtime.seen.starts_with("/proc") {
+        collection.stand_in(&runtime.seen);
+    }
+    for file in &runtime.configuration {
+        match runtime.kind {
+            RuntimeKind::Containerd => plain(collection, file, redact::containerd),
+            RuntimeKind::Crio => plain(collection, file, redact::crio),
+            RuntimeKind::Docker => plain(collection, file, redact::docker),
+        }
+    }
+    if let Some(limits) = &runtime.limits {
+        plain(collection, limits, str::to_owned);
+        if let Some(process) = limits.path.parent() {
+            comm(collection, process);
+        }
+    }
+    for file in &runtime.unit {
+        plain(collection, file, redact::unit);
+    }
+}
+
+fn comm(collection: &mut Collection, process: &Path) {
+    let file = surroundings::text_file(collection.roots, process.join("comm"));
+    plain(collection, &file, str::to_owned);
+}
+
+fn kubelet(collection: &mut Collection, facts: &Facts) {
+    for name in facts.kubelet.entries.iter().flatten() {
+        collection.stand_in(&facts.kubelet.directory.join(name));
+    }
+    if let Some(process) = &facts.kubelet.process {
+        comm(collection, process);
+    }
+}
+
+fn daemon(collection: &mut Collection, facts: &Facts, site: &Site) {
+    let daemon = &facts.daemon;
+    if let Some(pid) = daemon.pid {
+        process(collection, pid);
+    }
+    for unit in daemon.unit.iter().filter(|_| !daemon.is_masked()) {
+        let file = surroundings::text_file(collection.roots, unit.clone());
+        plain(collection, &file, redact::unit);
+    }
+    let links = surroundings::units::links(collection.roots);
+    for (link, target) in links {
+        collection.put(link, Entry::Link { target });
+    }
+    for name in [crate::status::FILE, "health.json"] {
+        let file = surroundings::text_file(collection.roots, site.run.join(name));
+        plain(collection, &file, str::to_owned);
+    }
+    for file in surroundings::configuration(collection.roots, Path::new(CONFIGURATION)) {
+        plain(collection, &file, redact::configuration);
+    }
+}
+
+/// That it runs: the lock that tells is not held in a copy.
+fn process(collection: &mut Collection, pid: i32) {
+    let process = processes::directory(pid);
+    let command = surroundings::text_file(collection.roots, process.join("cmdline"));
+    let comm = format!("{}\n", processes::OURS);
+    for (name, text) in [
+        ("comm", comm.as_str()),
+        ("cmdline", command.known().unwrap_or_default()),
+    ] {
+        let bytes = text.as_bytes().to_vec();
+        collection.put(process.join(name), Entry::File { mode: 0o444, bytes });
+    }
+}
+
+/// The links that lead to the libraries, and what should be one and is none. The libraries themselves stay where they are.
+fn of_libraries(collection: &mut Collection, facts: &Facts) {
+    let all = libraries::find(collection.roots, Libraries::ClosureAll, &[], &mut Vec::new());
+    for path in all
+        .iter()
+        .flat_map(|library| library.paths.iter().chain([&library.file]))
+    {
+        collection.place(path);
+    }
+    for problem in facts
+        .libraries
+        .problems
+        .iter()
+        .filter(|problem| problem.path.is_absolute())
+    {
+        let Some(real) = collection.place(&problem.path) else {
+            continue;
+        };
+        if let Ok(mut bytes) = collection.roots.bytes(&real, BROKEN_BYTES as u64) {
+            bytes.truncate(BROKEN_BYTES);
+            collection.put(real, Entry::File { mode: 0o755, bytes });
+        }
+    }
+    let cache = Path::new(LOADER_CACHE);
+    if let Ok(bytes) = collection.roots.bytes(cache, LOADER_CACHE_LIMIT)
+        && let Some(real) = collection.place(cache)
+    {
+        collection.put(real, Entry::File { mode: 0o644, bytes });
+    }
+}
+
+/// A library as far as loaders go by it.
+#[derive(Debug, Serialize)]
+pub struct StoredLibrary {
+    file: PathBuf,
+    soname: Option<String>,
+    needed: Vec<String>,
+    rpath: Vec<String>,
+    runpath: Option<Vec<String>>,
+}
+
+/// Those of libfabric and libcxi, and all that they need, once each.
+pub fn libraries(roots: &Roots) -> Vec<StoredLibrary> {
+    let all = libraries::find(roots, Libraries::ClosureAll, &[], &mut Vec::new());
+    let mut files: BTreeMap<PathBuf, StoredLibrary> = BTreeMap::new();
+    for library in all {
+        if let Candidate::Library(object) = closure::look(roots, &library.file) {
+            let stored = StoredLibrary {
+                file: library.file.clone(),
+                soname: object.soname,
+                needed: object.needed,
+                rpath: object.rpath,
+                runpath: object.runpath,
+            };
+            files.insert(library.file, stored);
+        }
+    }
+    files.into_values().collect()
+}

@@ -1,0 +1,224 @@
+//! What the loader of an image or of a running container makes of the host's libraries: the files behind
+//! [`crate::image`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::closure::{self, Libraries};
+use super::image_loader;
+use super::libraries;
+use super::roots::Roots;
+use crate::cdi::model::ContainerEdits;
+use crate::glibc::Version;
+use crate::image::{CORE, Exposed, Facts, Found, LIBFABRIC, Libc};
+use crate::inventory::Library;
+use crate::loader::{self, Candidate, Disk, Loaded, Search, Start};
+
+/// What a container of an unpacked image gets with these edits, where the image sets `image_path` as its LD_LIBRARY_PATH.
+pub fn of_image(host: &Roots, image: &Roots, libraries: &[Library], edits: &ContainerEdits, image_path: &str) -> Facts {
+    let mounts = edits.mounts.iter();
+    let mut container = Mounted {
+        host,
+        image,
+        own: Libraries::new(image),
+        mounts: mounts
+            .map(|mount| {
+                let landed = landing(image, Path::new(&mount.container_path));
+                (landed, PathBuf::from(&mount.host_path))
+            })
+            .collect(),
+    };
+    let (libc, alone) = image_loader::of(image, image_path);
+    // The last of one name wins, and the image's own value is gone.
+    let ours = edits
+        .env
+        .iter()
+        .rev()
+        .find_map(|variable| variable.strip_prefix("LD_LIBRARY_PATH="));
+    let search = Search {
+        library_path: ours.map_or_else(|| alone.library_path.clone(), image_loader::directories),
+        ..alone.clone()
+    };
+    let names = libraries.iter().map(|library| library.soname.as_str());
+    let mut facts = facts(host, libraries, names, libc, &mut container, &search);
+    for library in &mut facts.exposed {
+        let own = find(&mut container.own, &alone, &library.name);
+        let loaded = facts.loading.get(&library.name).cloned();
+        let in_container = loaded.or_else(|| find(&mut container, &search, &library.name));
+        library.lost = lost(own.as_ref(), in_container.as_ref());
+        library.own = own.map(|own| own.path);
+    }
+    facts
+}
+
+/// What the programs of a running container find with this LD_LIBRARY_PATH.
+pub fn of_running(host: &Roots, container: &Roots, library_path: &str) -> Facts {
+    let libraries = libraries::find(host, libraries::Libraries::Listed, &[], &mut Vec::new());
+    let identity = |library: &Library| {
+        let metadata = fs::metadata(host.here(&library.file)).ok()?;
+        Some((metadata.dev(), metadata.ino()))
+    };
+    let mut running = Running {
+        container,
+        files: Libraries::new(container),
+        ours: libraries.iter().filter_map(identity).collect(),
+    };
+    let (libc, search) = image_loader::of(container, library_path);
+    let mut facts = facts(host, &libraries, CORE.into_iter(), libc, &mut running, &search);
+    // Where the image brings its own libfabric, nothing hangs on what the host's needs.
+    let is_own =
+        |library: &Exposed| library.name == LIBFABRIC && library.found.as_ref().is_some_and(|found| !found.ours);
+    if facts.exposed.iter().any(is_own) {
+        facts.needs = None;
+    }
+    facts
+}
+
+/// A container as its loader sees it.
+trait Container: Disk {
+    /// Whether the host's file stands at this path.
+    fn is_ours(&self, path: &Path) -> bool;
+}
+
+/// An image with the mounts of a spec.
+struct Mounted<'a> {
+    host: &'a Roots,
+    image: &'a Roots,
+    own: Libraries<'a>,
+    /// From where a mount lands in the image to the host's file.
+    mounts: BTreeMap<PathBuf, PathBuf>,
+}
+
+impl Disk for Mounted<'_> {
+    fn look(&mut self, path: &Path) -> Candidate {
+        match self.mounts.get(&landing(self.image, path)) {
+            Some(file) => closure::look(self.host, file),
+            None => self.own.look(path),
+        }
+    }
+
+    fn cached(&mut self, name: &str) -> Vec<PathBuf> {
+        self.own.cached(name)
+    }
+}
+
+impl Container for Mounted<'_> {
+    fn is_ours(&self, path: &Path) -> bool {
+        self.mounts.contains_key(&landing(self.image, path))
+    }
+}
+
+/// A container that runs: its mounts are in place.
+struct Running<'a> {
+    container: &'a Roots,
+    files: Libraries<'a>,
+    /// Device and inode of the host's libraries.
+    ours: BTreeSet<(u64, u64)>,
+}
+
+impl Disk for Running<'_> {
+    fn look(&mut self, path: &Path) -> Candidate {
+        self.files.look(path)
+    }
+
+    fn cached(&mut self, name: &str) -> Vec<PathBuf> {
+        self.files.cached(name)
+    }
+}
+
+impl Container for Running<'_> {
+    fn is_ours(&self, path: &Path) -> bool {
+        let found = self.container.look(path).ok().flatten();
+        found.is_some_and(|found| self.ours.contains(&(found.st_dev, found.st_ino)))
+    }
+}
+
+/// Where a path leads to with the image's links followed, as far as there is anything; runtimes mount there.
+fn landing(image: &Roots, path: &Path) -> PathBuf {
+    let there = path
+        .ancestors()
+        .find_map(|ancestor| Some((ancestor, image.resolve(ancestor).ok()?)));
+    match there {
+        Some((ancestor, real)) => real.join(path.strip_prefix(ancestor).unwrap_or(Path::new(""))),
+        None => path.to_owned(),
+    }
+}
+
+/// Of `names`, each once, and of what becomes of libfabric.
+fn facts<'a>(
+    host: &Roots,
+    libraries: &'a [Library],
+    names: impl Iterator<Item = &'a str>,
+    libc: Libc,
+    container: &mut dyn Container,
+    search: &Search,
+) -> Facts {
+    let loading = loader::load(container, search, &[Start::Name(LIBFABRIC.to_owned())], &|_| true);
+    let mut seen = BTreeSet::new();
+    let distinct = names.filter(|name| seen.insert(*name));
+    let exposed = distinct.map(|name| {
+        let loaded = loading.get(name).cloned();
+        let found = loaded.or_else(|| find(container, search, name));
+        Exposed {
+            name: name.to_owned(),
+            found: found.map(|found| Found {
+                ours: container.is_ours(&found.path),
+                path: found.path,
+            }),
+            own: None,
+            lost: Vec::new(),
+        }
+    });
+    let exposed = exposed.collect();
+    Facts {
+        libc,
+        exposed,
+        needs: libraries
+            .iter()
+            .filter_map(|library| needs(host, library))
+            .max_by(|a, b| a.0.cmp(&b.0)),
+        ours: loading
+            .loaded
+            .iter()
+            .map(|loaded| loaded.path.clone())
+            .filter(|path| container.is_ours(path))
+            .collect(),
+        loading,
+    }
+}
+
+/// One library, without what it needs.
+fn find(disk: &mut dyn Disk, search: &Search, name: &str) -> Option<Loaded> {
+    let start = [Start::Name(name.to_owned())];
+    loader::load(disk, search, &start, &|wanted| wanted == name)
+        .loaded
+        .into_iter()
+        .next()
+}
+
+fn lost(own: Option<&Loaded>, found: Option<&Loaded>) -> Vec<String> {
+    let (Some(own), Some(found)) = (own, found) else {
+        return Vec::new();
+    };
+    let kept = &found.object.defines;
+    own.object
+        .defines
+        .iter()
+        .filter(|version| !kept.contains(version) && !is_name(version, own))
+        .cloned()
+        .collect()
+}
+
+/// The first version of a library is its own name.
+fn is_name(version: &str, library: &Loaded) -> bool {
+    library.is_called(version) || library.path.ends_with(version)
+}
+
+fn needs(host: &Roots, library: &Library) -> Option<(Version, String)> {
+    match closure::look(host, &library.file) {
+        Candidate::Library(object) => Some((Version::required(&object)?, library.soname.clone())),
+        _ => None,
+    }
+}

@@ -1,0 +1,53 @@
+//! The file in which the daemon keeps what it remembers of NICs over its own restarts.
+
+use std::path::{Path, PathBuf};
+
+use super::spec_files::{look_at, text};
+use super::store::{self, StoreError};
+use crate::cdi::drift::Seen;
+use crate::health::memory::{self, Memories};
+
+/// Its name in the daemon's own directory.
+const NAME: &str = "health.json";
+/// Another one for each boot of the kernel.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// The file.
+#[derive(Debug)]
+pub struct MemoryFile {
+    directory: PathBuf,
+    boot_id: String,
+}
+
+impl MemoryFile {
+    /// In the daemon's own directory. Without a boot to tell from others, nothing is taken from the file.
+    pub fn new(directory: &Path) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            boot_id: text(Path::new(BOOT_ID)).map_or_else(|_| String::new(), |id| id.trim().to_owned()),
+        }
+    }
+
+    /// What an earlier process has kept since the node was booted.
+    ///
+    /// # Errors
+    /// Why the file that is there is of no use.
+    pub fn read(&self) -> Result<Memories, String> {
+        let path = self.directory.join(NAME);
+        let useless = |reason| format!("{}: {reason}", path.display());
+        match look_at(&path) {
+            Seen::Absent => Ok(Memories::new()),
+            Seen::Other(reason) => Err(useless(reason)),
+            Seen::File { text, .. } => memory::from_text(&text, &self.boot_id).map_err(useless),
+        }
+    }
+
+    /// Keeps this.
+    ///
+    /// # Errors
+    /// The file system refused.
+    pub fn write(&self, memories: &Memories) -> Result<(), StoreError> {
+        let text = memory::to_text(memories, &self.boot_id);
+        store::replace(&self.directory, NAME, None, text.as_bytes()).map(drop)
+    }
+}

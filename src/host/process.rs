@@ -1,0 +1,245 @@
+//! A process of a container, by its folder in `/proc`. Everything there may be of the process's own making, and it may end
+//! at any moment: the folder is held open, so that another process of the same number is never taken for it.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+use nix::sys::stat::{SFlag, major, minor};
+use thiserror::Error;
+
+use super::attributes;
+use super::forecast;
+use super::roots::Roots;
+use crate::container::{Container, Node, View, parse};
+use crate::inventory::{CxiName, Netdev, Nic, Reading, Unread};
+use crate::pci::PciAddress;
+use crate::status::NicStatus;
+
+/// Bounds of what is read of a process; the kernel itself stops most of it at a page or at the size of the arguments.
+const TEXT_LIMIT: u64 = 4 << 20;
+
+/// Why a process cannot be looked at.
+#[derive(Debug, Error)]
+pub enum ProcessError {
+    /// Nobody has this number.
+    #[error(
+        "there is no process {0}: give the one of the container as the host numbers it (podman inspect -f '{{{{.State.Pid}}}}', crictl inspect)"
+    )]
+    None(u32),
+    /// It is over.
+    #[error("process {0} has ended: give one of a container that runs")]
+    Ended(u32),
+    /// It belongs to somebody else.
+    #[error("process {0} belongs to another user, and only root can look into its container: run this as root")]
+    Permission(u32),
+    /// Something else.
+    #[error("cannot look at process {pid}")]
+    Io {
+        /// The process.
+        pid: u32,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A process, held.
+#[derive(Debug)]
+pub struct Process {
+    pid: u32,
+    folder: File,
+    /// Its name by its own word.
+    pub command: String,
+    /// Its root.
+    root: Roots,
+}
+
+impl Process {
+    /// Takes hold of process `pid` of the host.
+    pub fn find(host: &Roots, pid: u32) -> Result<Self, ProcessError> {
+        let path = host.here(&Path::new("/proc").join(pid.to_string()));
+        let folder = File::options().read(true).custom_flags(OFlag::O_PATH.bits()).open(path);
+        let folder = folder.map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => ProcessError::None(pid),
+            _ => ProcessError::Io { pid, source },
+        })?;
+        let root = Roots::of_container(within(&folder, "root"));
+        let mut process = Self {
+            pid,
+            folder,
+            command: String::new(),
+            root,
+        };
+        let status = process.status()?;
+        process.command = parse::field(&status, "Name").unwrap_or("?").to_owned();
+        match within(&process.folder, "root").read_link() {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(ProcessError::Permission(pid)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ProcessError::Ended(pid)),
+            // A made-up process has a plain folder there.
+            _ => Ok(process),
+        }
+    }
+
+    /// Everything about the container, and about each NIC in it, that decides whether libfabric accepts it. `assess` is asked
+    /// for the conditions of a NIC with its interface as the container sees it.
+    ///
+    /// # Errors
+    /// The process has ended meanwhile, so that what was read means nothing.
+    pub fn look(
+        &self,
+        host: &Roots,
+        nics: &[Nic],
+        assess: impl Fn(&Nic) -> NicStatus,
+    ) -> Result<(Container, Vec<View>), ProcessError> {
+        let container = self.container(host)?;
+        let views = nics.iter().map(|nic| self.view(host, nic, &assess)).collect();
+        self.status()?;
+        Ok((container, views))
+    }
+
+    fn container(&self, host: &Roots) -> Result<Container, ProcessError> {
+        let environment = self.text("environ").map(|bytes| parse::environment(&bytes));
+        let path = environment.iter().flatten().find(|(key, _)| *key == "LD_LIBRARY_PATH");
+        let path = path.map(|(_, value)| value.clone()).unwrap_or_default();
+        let users = self.shares(host, "user").unwrap_or(false);
+        let memlock = self.utf8("limits").and_then(|limits| {
+            parse::memlock(&limits).ok_or_else(|| self.unread("limits", "no limit of locked memory in it"))
+        });
+        let identity = parse::identity(&self.status()?, users);
+        Ok(Container {
+            identity: identity.ok_or_else(|| self.failed(io::Error::other("its status names no user")))?,
+            in_host_network: self.shares(host, "net"),
+            memlock,
+            libraries: forecast::of_running(host, &self.root, &path),
+            environment,
+            class: self.root.names(Path::new(CLASS)).map(drop),
+        })
+    }
+
+    /// Whether it is in the same namespace of this kind as the host's first process.
+    fn shares(&self, host: &Roots, namespace: &str) -> Reading<bool> {
+        let name = format!("ns/{namespace}");
+        let own = within(&self.folder, &name).read_link();
+        let own = own.map_err(|error| self.unread(&name, error))?;
+        let hosts = Path::new("/proc/1").join(&name);
+        let hosts = host
+            .link_target(&hosts)?
+            .ok_or_else(|| Unread::new(&hosts, "missing"))?;
+        Ok(own == hosts)
+    }
+
+    fn view(&self, host: &Roots, nic: &Nic, assess: &impl Fn(&Nic) -> NicStatus) -> View {
+        let cxi = nic.cxi.as_ref().ok();
+        let entry = cxi.map(|cxi| Path::new(CLASS).join(cxi.to_string()).join("device"));
+        let netdev = self.netdev(nic.address);
+        let device = entry.as_deref().map(|entry| self.function_of(entry));
+        View {
+            numbers: nic.node.as_ref().ok().map(|node| (node.major, node.minor)),
+            node: cxi.map_or(Ok(None), |cxi| self.node(host, *cxi)),
+            in_class: match device {
+                Some(device) => device.map(|device| device == Some(nic.address)),
+                None => Ok(false),
+            },
+            has_resource: match entry {
+                Some(entry) => self.root.look(&entry.join("resource0")).map(|found| found.is_some()),
+                None => Ok(false),
+            },
+            has_netdev: netdev.as_ref().map(Option::is_some).map_err(Clone::clone),
+            nic: assess(&Nic { netdev, ..nic.clone() }),
+        }
+    }
+
+    fn node(&self, host: &Roots, cxi: CxiName) -> Reading<Option<Node>> {
+        let path = format!("/dev/{cxi}");
+        let Some(status) = self.root.look(Path::new(&path))? else {
+            return Ok(None);
+        };
+        let kind = SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT;
+        let numbers = (major(status.st_rdev), minor(status.st_rdev));
+        Ok(Some(Node {
+            is_char_device: kind == SFlag::S_IFCHR,
+            numbers,
+            mode: status.st_mode & 0o7777,
+            owner: (status.st_uid, status.st_gid),
+            nodev: self
+                .utf8("mountinfo")
+                .is_ok_and(|mounts| parse::is_nodev(&mounts, &path)),
+            cgroup_allows: self.cgroup_allows(host, numbers),
+        }))
+    }
+
+    /// None where cgroup v1 does not rule devices: the rules of v2 cannot be read.
+    fn cgroup_allows(&self, host: &Roots, numbers: (u64, u64)) -> Option<bool> {
+        let cgroup = self.utf8("cgroup").ok()?;
+        let path = parse::device_cgroup(&cgroup)?.trim_start_matches('/');
+        if path.split('/').any(|name| name == "..") {
+            return None;
+        }
+        let list = Path::new("/sys/fs/cgroup/devices").join(path).join("devices.list");
+        let list = String::from_utf8(host.bytes(&list, TEXT_LIMIT).ok()?).ok()?;
+        Some(parse::cgroup_allows(&list, numbers))
+    }
+
+    /// As libfabric finds it: the interface whose device has this address.
+    fn netdev(&self, address: PciAddress) -> Reading<Option<Netdev>> {
+        let class = Path::new("/sys/class/net");
+        for name in self.root.names_if_there(class)? {
+            if self.function_of(&class.join(&name).join("device")) == Ok(Some(address)) {
+                return Ok(Some(attributes::netdev(&self.root, class, name)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The PCI function that a link called `device` leads to.
+    fn function_of(&self, link: &Path) -> Reading<Option<PciAddress>> {
+        let parent = link.parent().unwrap_or(link);
+        let link = match self.root.resolve(parent) {
+            Ok(parent) => parent.join("device"),
+            Err(_) => return Ok(None),
+        };
+        let target = self.root.link_target(&link)?;
+        let name = target
+            .as_deref()
+            .and_then(Path::file_name)
+            .and_then(|name| name.to_str());
+        Ok(name.and_then(|name| name.parse().ok()))
+    }
+
+    fn status(&self) -> Result<String, ProcessError> {
+        let status = self.utf8("status").map_err(|_| ProcessError::Ended(self.pid))?;
+        match parse::field(&status, "State").and_then(|state| state.chars().next()) {
+            Some('Z' | 'X') => Err(ProcessError::Ended(self.pid)),
+            _ => Ok(status),
+        }
+    }
+
+    fn utf8(&self, name: &str) -> Reading<String> {
+        String::from_utf8(self.text(name)?).map_err(|_| self.unread(name, "not a text"))
+    }
+
+    fn text(&self, name: &str) -> Reading<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(within(&self.folder, name))
+            .and_then(|file| file.take(TEXT_LIMIT).read_to_end(&mut bytes))
+            .map_err(|error| self.unread(name, error))?;
+        Ok(bytes)
+    }
+
+    fn unread(&self, name: &str, reason: impl std::fmt::Display) -> Unread {
+        Unread::new(format!("/proc/{}/{name}", self.pid), reason)
+    }
+
+    fn failed(&self, source: io::Error) -> ProcessError {
+        ProcessError::Io { pid: self.pid, source }
+    }
+}
+
+const CLASS: &str = "/sys/class/cxi_user";
+
+fn within(folder: &File, name: &str) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}/{name}", folder.as_raw_fd()))
+}

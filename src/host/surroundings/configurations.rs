@@ -1,0 +1,41 @@
+//! Directories of configuration files.
+
+use std::path::{Path, PathBuf};
+
+use super::{entries, text_file};
+use crate::doctor::facts::TextFile;
+use crate::host::roots::Roots;
+use crate::inventory::Reading;
+
+/// Where CNI configurations are: of most clusters, of Multus, of k3s.
+const CNI: [&str; 3] = [
+    "/etc/cni/net.d",
+    "/etc/cni/multus/net.d",
+    "/var/lib/rancher/k3s/agent/etc/cni/net.d",
+];
+/// Far above what such a directory holds.
+const COUNT_LIMIT: usize = 64;
+
+/// All CNI configurations.
+pub fn cni(roots: &Roots) -> Reading<Vec<TextFile>> {
+    let mut files = Vec::new();
+    for directory in CNI {
+        let is_read = |name: &str| {
+            [".conf", ".conflist", ".json"]
+                .iter()
+                .any(|suffix| name.ends_with(suffix))
+        };
+        files.extend(some_of(roots, Path::new(directory), is_read)?);
+    }
+    Ok(files)
+}
+
+/// The files of a directory with such names, in order.
+pub fn some_of(roots: &Roots, directory: &Path, is_meant: impl Fn(&str) -> bool) -> Reading<Vec<TextFile>> {
+    let names = entries(roots, directory)?;
+    let paths: Vec<PathBuf> = (names.iter().filter(|name| is_meant(name)))
+        .map(|name| directory.join(name))
+        .take(COUNT_LIMIT)
+        .collect();
+    Ok(paths.into_iter().map(|path| text_file(roots, path)).collect())
+}

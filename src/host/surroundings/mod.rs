@@ -1,0 +1,170 @@
+//! What surrounds the NICs on a node: driver, network, CDI directories, runtimes, kubelet, our own daemon. All of it is
+//! read below the root of the host's tree, each file bounded; no program is run.
+
+mod cdi;
+mod configurations;
+pub mod processes;
+pub mod runtimes;
+pub mod units;
+
+use std::path::{Path, PathBuf};
+
+use self::processes::Processes;
+use super::clock;
+use super::cordons;
+use super::libraries::{self, Libraries};
+use super::lock;
+use super::roots::Roots;
+use super::scan::Scanner;
+use crate::doctor::facts::{self, Daemon, Driver, Facts, Kubelet, Network, TextFile};
+use crate::health::Evidence;
+use crate::inventory::{Reading, Unread};
+use crate::selection::Selection;
+use crate::status::{self, Status};
+
+/// Routes and addresses of a busy host.
+const TABLE_LIMIT: u64 = 4 << 20;
+/// Configuration files and the like.
+const FILE_LIMIT: u64 = 1 << 20;
+/// Hundreds of NICs with all their conditions.
+const STATUS_LIMIT: u64 = 16 << 20;
+/// Parameter of the driver about the default service.
+const DEFAULT_SERVICE: &str = "module/cxi_ss1/parameters/disable_default_svc";
+
+/// What the site has chosen, its directories as the host has them.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// Which NICs.
+    pub selection: Selection,
+    /// Which libraries containers get; the host needs none where they get none.
+    pub libraries: Libraries,
+    /// What is wrong with our configuration.
+    pub problems: Vec<Evidence>,
+    /// By rising priority; the daemon's is the last.
+    pub cdi: Vec<PathBuf>,
+    /// Kubelet's, for device plugins.
+    pub kubelet: PathBuf,
+    /// The daemon's, for its own state.
+    pub run: PathBuf,
+}
+
+/// Looks at everything once.
+pub fn look(roots: &Roots, site: &Site) -> Facts {
+    let processes = Processes::of(roots);
+    let cdi: Vec<_> = site.cdi.iter().map(|path| cdi::directory(roots, path)).collect();
+    let cordons = cordons::directory(&here(roots, &site.run));
+    Facts {
+        unix_seconds: clock::unix_seconds(),
+        selection: site.selection.clone(),
+        configuration_problems: site.problems.clone(),
+        inventory: Scanner::new(roots.clone(), Libraries::None)
+            .with_cordons(cordons)
+            .scan(),
+        driver: driver(roots),
+        libraries: of_libraries(roots, site),
+        network: network(roots),
+        missing_nodes: cdi::missing_nodes(roots, &cdi),
+        cdi,
+        runtimes: runtimes::all(roots, &processes),
+        kubelet: Kubelet {
+            directory: site.kubelet.clone(),
+            entries: entries(roots, &site.kubelet),
+            process: processes.path("kubelet"),
+        },
+        daemon: daemon(roots, &site.run, &processes),
+    }
+}
+
+/// A file as it is, with its limit.
+pub fn text_file(roots: &Roots, path: impl Into<PathBuf>) -> TextFile {
+    let path = path.into();
+    TextFile {
+        text: roots.file(&path, FILE_LIMIT),
+        path,
+    }
+}
+
+/// A table of the kernel, which is long on a large host.
+pub fn table(roots: &Roots, path: &str) -> TextFile {
+    TextFile {
+        path: path.into(),
+        text: roots.file(Path::new(path), TABLE_LIMIT),
+    }
+}
+
+/// Our own configuration in this directory: the file and its drop-ins, in order.
+pub fn configuration(roots: &Roots, directory: &Path) -> Vec<TextFile> {
+    let dropins = configurations::some_of(roots, &directory.join("config.d"), |name| name.ends_with(".toml"));
+    let main = text_file(roots, directory.join("config.toml"));
+    [vec![main], dropins.unwrap_or_default()].concat()
+}
+
+/// Where we find a directory of the host, wherever its links lead there.
+fn here(roots: &Roots, directory: &Path) -> PathBuf {
+    roots.here(&roots.resolve(directory).unwrap_or_else(|_| directory.to_owned()))
+}
+
+/// Names in a directory, wherever its links lead on the host; none where there is no directory.
+fn entries(roots: &Roots, directory: &Path) -> Reading<Vec<String>> {
+    let real = roots.resolve(directory);
+    roots.names_if_there(&real.unwrap_or_else(|_| directory.to_owned()))
+}
+
+fn driver(roots: &Roots) -> Driver {
+    let directory = roots.sysfs.join("module");
+    let modules = roots.names_if_there(&directory);
+    let default_service_parameter = roots.sysfs.join(DEFAULT_SERVICE);
+    let parameter = roots.file(&default_service_parameter, FILE_LIMIT);
+    Driver {
+        modules: modules.map(|names| names.into_iter().filter(|name| name.starts_with("cxi")).collect()),
+        default_service_disabled: parameter.map(|text| text.map(|text| text.trim_end().to_owned())),
+        default_service_parameter,
+    }
+}
+
+/// The listed ones first: what comes after their problems is about what they need.
+fn of_libraries(roots: &Roots, site: &Site) -> facts::Libraries {
+    if site.libraries == Libraries::None {
+        return facts::Libraries::default();
+    }
+    let mut problems = Vec::new();
+    let listed = libraries::find(roots, Libraries::Listed, &[], &mut problems);
+    let mut with_needs = Vec::new();
+    libraries::find(roots, Libraries::ClosureAll, &[], &mut with_needs);
+    facts::Libraries {
+        listed,
+        missing_needs: with_needs.into_iter().skip(problems.len()).collect(),
+        problems,
+    }
+}
+
+fn network(roots: &Roots) -> Network {
+    Network {
+        routes: table(roots, "/proc/net/route"),
+        routes6: table(roots, "/proc/net/ipv6_route"),
+        addresses6: table(roots, "/proc/net/if_inet6"),
+        cni: configurations::cni(roots),
+    }
+}
+
+fn daemon(roots: &Roots, run: &Path, processes: &Processes) -> Daemon {
+    let locked = lock::running(&here(roots, run)).map(nix::unistd::Pid::as_raw);
+    let unit = units::of_daemon(roots);
+    let status_file = run.join(status::FILE);
+    Daemon {
+        // On a tree that was captured nobody holds the lock.
+        pid: locked.or_else(|| processes.daemon(roots)),
+        wanted_by: units::wanted_by(roots),
+        unit,
+        status: roots
+            .file(&status_file, STATUS_LIMIT)
+            .and_then(|text| record(&status_file, text)),
+        status_file,
+    }
+}
+
+/// None where there is no text.
+fn record(file: &Path, text: Option<String>) -> Reading<Option<Status>> {
+    let parsed = |text: String| serde_json::from_str(&text).map_err(|error| Unread::new(file, error));
+    text.map(parsed).transpose()
+}

@@ -1,0 +1,115 @@
+//! The container runtimes that are on the node, with their configurations.
+
+use std::path::Path;
+
+use super::configurations::some_of;
+use super::processes::Processes;
+use super::{text_file, units};
+use crate::doctor::containerd;
+use crate::doctor::facts::{Runtime, RuntimeKind, TextFile};
+use crate::host::roots::Roots;
+
+/// Where a runtime shows, and where its configuration is then.
+struct Sign {
+    kind: RuntimeKind,
+    socket: &'static str,
+    process: &'static str,
+    configuration: &'static str,
+}
+
+/// k3s and RKE2 bring a containerd of their own, which both keep behind one socket.
+const SIGNS: [Sign; 5] = [
+    Sign {
+        kind: RuntimeKind::Containerd,
+        socket: "/run/k3s/containerd/containerd.sock",
+        process: "",
+        configuration: "/var/lib/rancher/k3s/agent/etc/containerd/config.toml",
+    },
+    Sign {
+        kind: RuntimeKind::Containerd,
+        socket: "/run/k3s/containerd/containerd.sock",
+        process: "",
+        configuration: "/var/lib/rancher/rke2/agent/etc/containerd/config.toml",
+    },
+    Sign {
+        kind: RuntimeKind::Containerd,
+        socket: "/run/containerd/containerd.sock",
+        process: "containerd",
+        configuration: "/etc/containerd/config.toml",
+    },
+    Sign {
+        kind: RuntimeKind::Crio,
+        socket: "/run/crio/crio.sock",
+        process: "crio",
+        configuration: "/etc/crio/crio.conf",
+    },
+    Sign {
+        kind: RuntimeKind::Docker,
+        socket: "/run/docker.sock",
+        process: "dockerd",
+        configuration: "/etc/docker/daemon.json",
+    },
+];
+
+/// Those that are there, each kind once.
+pub fn all(roots: &Roots, processes: &Processes) -> Vec<Runtime> {
+    let mut found: Vec<Runtime> = Vec::new();
+    for sign in &SIGNS {
+        let is_known = found.iter().any(|runtime| runtime.kind == sign.kind);
+        if !is_known && let Some(runtime) = runtime(roots, processes, sign) {
+            found.push(runtime);
+        }
+    }
+    found
+}
+
+fn runtime(roots: &Roots, processes: &Processes, sign: &Sign) -> Option<Runtime> {
+    let socket = Path::new(sign.socket);
+    let configuration = Path::new(sign.configuration);
+    let is_there = |path: &Path| roots.resolve(path).is_ok();
+    // One socket for two: the configuration tells them apart.
+    let by_socket = is_there(socket) && (!sign.process.is_empty() || is_there(configuration));
+    let process = processes.path(if sign.process.is_empty() {
+        "containerd"
+    } else {
+        sign.process
+    });
+    let seen = match &process {
+        _ if by_socket => socket.to_owned(),
+        Some(process) if !sign.process.is_empty() => process.clone(),
+        _ => return None,
+    };
+    Some(Runtime {
+        kind: sign.kind,
+        seen,
+        configuration: configuration_of(roots, sign.kind, configuration),
+        limits: process.map(|process| text_file(roots, process.join("limits"))),
+        unit: units::with_dropins(roots, &format!("{}.service", sign.kind.name())),
+    })
+}
+
+fn configuration_of(roots: &Roots, kind: RuntimeKind, path: &Path) -> Vec<TextFile> {
+    let main = text_file(roots, path);
+    let further = match kind {
+        RuntimeKind::Containerd => imported(roots, &main),
+        RuntimeKind::Crio => {
+            some_of(roots, Path::new("/etc/crio/crio.conf.d"), |name| !name.starts_with('.')).unwrap_or_default()
+        }
+        RuntimeKind::Docker => Vec::new(),
+    };
+    [vec![main], further].concat()
+}
+
+/// What containerd's main file imports; imports of imports are not followed.
+fn imported(roots: &Roots, main: &TextFile) -> Vec<TextFile> {
+    let Some(Ok(settings)) = main.known().map(containerd::read) else {
+        return Vec::new();
+    };
+    let mut files = Vec::new();
+    for import in &settings.imports {
+        let path = main.path.parent().unwrap_or(Path::new("/")).join(import);
+        let directory = path.parent().unwrap_or(Path::new("/"));
+        files.extend(some_of(roots, directory, |name| containerd::fits(&path, name)).unwrap_or_default());
+    }
+    files
+}

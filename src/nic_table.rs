@@ -1,0 +1,39 @@
+//! The NICs of a node as a table for people.
+
+use crate::status::NicStatus;
+use crate::terminal::output::{BAD, GOOD, WARNING};
+use crate::terminal::table::{Cell, plain, table};
+
+/// A line for each.
+pub fn nics<'a>(nics: impl IntoIterator<Item = &'a NicStatus>) -> String {
+    let headings = ["ADDRESS", "CXI", "NETDEV", "TYPE", "NUMA", "SPEED", "NID", "STATE"];
+    table(headings, nics.into_iter().map(row).collect())
+}
+
+fn row(nic: &NicStatus) -> [Cell; 8] {
+    let or = |otherwise: &str, value: Option<String>| plain(value.unwrap_or_else(|| otherwise.to_owned()));
+    let or_unknown = |value| or("?", value);
+    [
+        plain(&nic.address),
+        or_unknown(nic.cxi.clone()),
+        or("-", nic.netdev.clone()),
+        or_unknown(
+            nic.generation
+                .as_ref()
+                .map(|generation| format!("{generation} {}", nic.function)),
+        ),
+        or("-", nic.numa.map(|numa| numa.to_string())),
+        or_unknown(nic.speed_mbps.map(|speed| format!("{} Gb/s", speed / 1000))),
+        or_unknown(nic.nid.map(|nid| format!("{nid:#x}"))),
+        (style(nic), nic.state()),
+    ]
+}
+
+fn style(nic: &NicStatus) -> anstyle::Style {
+    match (nic.healthy, nic.state() == "healthy") {
+        (true, true) => GOOD,
+        (true, false) => WARNING,
+        (false, _) if nic.withheld.is_some() => WARNING,
+        (false, _) => BAD,
+    }
+}

@@ -1,0 +1,75 @@
+//! `cordon` and `uncordon`: a NIC that no new pod shall get. The order is a file, so it holds with and without a daemon.
+
+use anyhow::bail;
+
+use super::args::{CordonArgs, NodeArgs, UncordonArgs};
+use super::fresh;
+use crate::exit::Ended;
+use crate::host::store::{self, Outcome};
+use crate::host::{cordons, lock};
+use crate::pci::PciAddress;
+use crate::selection;
+use crate::status::NicStatus;
+use crate::terminal::output;
+
+/// Cordons.
+pub fn cordon(args: &CordonArgs) -> anyhow::Result<Ended> {
+    if args.reason.chars().any(char::is_control) {
+        bail!("--reason must be one line without control characters: it goes into the log");
+    }
+    let nic = Target::find(&args.nic, &args.node)?;
+    let line = format!("{}\n", args.reason);
+    store::replace(
+        &cordons::directory(&args.node.run_dir),
+        &nic.address,
+        None,
+        line.as_bytes(),
+    )?;
+    let when = match lock::running(&args.node.run_dir) {
+        Some(_) => "no new pod gets it",
+        None => "no daemon runs; one that is started before the next boot gives it to no new pod",
+    };
+    output::raw(&format!(
+        "cordoned {}: {when}; running pods keep it; undo with: cxi-device-plugin uncordon {}\n",
+        nic.called, nic.address
+    ))?;
+    Ok(Ended::Done)
+}
+
+/// Uncordons. A NIC that is gone can be uncordoned by its address.
+pub fn uncordon(args: &UncordonArgs) -> anyhow::Result<Ended> {
+    let directory = cordons::directory(&args.node.run_dir);
+    let address = args.nic.parse::<PciAddress>().map(|address| address.to_string());
+    let nic = match address {
+        Ok(address) if directory.join(&address).exists() => Target {
+            called: address.clone(),
+            address,
+        },
+        _ => Target::find(&args.nic, &args.node)?,
+    };
+    let said = match store::remove(&directory, &nic.address)? {
+        Outcome::Absent => format!("{} is not cordoned\n", nic.called),
+        _ => format!("uncordoned {}\n", nic.called),
+    };
+    output::raw(&said)?;
+    Ok(Ended::Done)
+}
+
+/// The NIC in question.
+struct Target {
+    address: String,
+    /// For people: all its names.
+    called: String,
+}
+
+impl Target {
+    fn find(name: &str, node: &NodeArgs) -> anyhow::Result<Self> {
+        let inventory = fresh::inventory(node)?;
+        let nics: Vec<NicStatus> = inventory.nics.iter().map(fresh::status).collect();
+        let nic = selection::find(name, &nics)?;
+        Ok(Self {
+            called: nic.called(),
+            address: nic.address.clone(),
+        })
+    }
+}

@@ -1,0 +1,34 @@
+//! `devices`: the NICs of the node as they look now, whether a daemon runs or not.
+
+use serde::Serialize;
+
+use super::args::DevicesArgs;
+use super::fresh;
+use crate::exit::Ended;
+use crate::nic_table;
+use crate::status::NicStatus;
+use crate::terminal::output::{self, Audience};
+
+/// For programs.
+#[derive(Serialize)]
+struct Devices {
+    nics: Vec<NicStatus>,
+    problems: Vec<String>,
+}
+
+/// Lists them.
+pub fn run(args: &DevicesArgs) -> anyhow::Result<Ended> {
+    let inventory = fresh::inventory(&args.node)?;
+    let devices = Devices {
+        nics: inventory.nics.iter().map(fresh::status).collect(),
+        problems: inventory.problems.iter().map(ToString::to_string).collect(),
+    };
+    match args.output {
+        Audience::Json => output::json(&devices)?,
+        Audience::Table if devices.nics.is_empty() => {
+            output::raw("no CXI NIC: no PCI function has the id 17db:0501, 1590:0371 or 1590:0372\n")?;
+        }
+        Audience::Table => output::styled(&nic_table::nics(&devices.nics))?,
+    }
+    Ok(Ended::Done)
+}

@@ -1,0 +1,232 @@
+//! `doctor`: what is wrong with this node, and what to type.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::config::settings::Settings;
+use crate::config::{ConfigError, Origin, Problem};
+use crate::doctor::finding::{Evidence, Examination, Finding, Level, Unknown};
+use crate::doctor::{self, facts::Facts};
+use crate::exit::Ended;
+use crate::host::bundle::{self, Contents};
+use crate::host::config_files::{self, CONFIG_FILE};
+use crate::host::roots::{RootArgs, Roots};
+use crate::host::surroundings::{self, Site};
+use crate::offer::Functions;
+use crate::selection::Selection;
+use crate::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
+
+/// Where specs are that no daemon keeps.
+const STATIC_SPECS: &str = "/etc/cdi";
+
+/// Arguments of `doctor`. Its directories are those of the host, below --root; what is not given is as the host's
+/// configuration of the daemon has it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DoctorArgs {
+    /// For whom to write
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    output: Audience,
+    /// Also write all that was looked at into this tar archive, without secrets, for somebody who cannot log in here
+    #[arg(long, value_name = "FILE")]
+    bundle: Option<PathBuf>,
+    /// A log to put into the bundle
+    #[arg(long, value_name = "FILE", requires = "bundle")]
+    log: Option<PathBuf>,
+    /// CDI directories of the host, the daemon's last; may be repeated [default: /etc/cdi, and the daemon's]
+    #[arg(long, value_name = "DIR")]
+    cdi_dir: Vec<PathBuf>,
+    /// Kubelet's directory for device plugins on the host [default: the daemon's]
+    #[arg(long, value_name = "DIR")]
+    kubelet_dir: Option<PathBuf>,
+    /// Directory of the daemon's own state on the host [default: the daemon's]
+    #[arg(long, value_name = "DIR")]
+    run_dir: Option<PathBuf>,
+    /// The host.
+    #[command(flatten)]
+    roots: RootArgs,
+}
+
+/// For programs. Keys are only ever added.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    summary: Summary,
+    findings: &'a [Finding],
+    unknown: &'a [Unknown],
+}
+
+#[derive(Debug, Serialize)]
+struct Summary {
+    nics: Option<usize>,
+    problems: usize,
+    warnings: usize,
+    notes: usize,
+    unknown: usize,
+}
+
+impl Summary {
+    fn new(facts: &Facts, examination: &Examination) -> Self {
+        Self {
+            nics: facts.inventory.as_ref().ok().map(|inventory| inventory.nics.len()),
+            problems: examination.count(Level::Problem),
+            warnings: examination.count(Level::Warning),
+            notes: examination.count(Level::Note),
+            unknown: examination.unknown.len(),
+        }
+    }
+}
+
+impl DoctorArgs {
+    /// Where the host keeps things: by a flag or a variable, else by its configuration.
+    fn roots_by(&self, settings: &Settings) -> RootArgs {
+        let unless_usual = |path: &Path, usual: &str| (path != Path::new(usual)).then(|| path.to_owned());
+        let (set, roots) = (self.roots.clone(), &settings.roots);
+        RootArgs {
+            prefix: set.prefix,
+            sysfs_root: set.sysfs_root.or_else(|| unless_usual(&roots.sysfs, "/sys")),
+            devfs_root: set.devfs_root.or_else(|| unless_usual(&roots.dev, "/dev")),
+            ofi_root: set.ofi_root.or_else(|| roots.ofi.clone()),
+            cxi_root: set.cxi_root.or_else(|| roots.cxi.clone()),
+        }
+    }
+
+    fn site(&self, settings: Settings, problems: Vec<Evidence>) -> Site {
+        let mut cdi = self.cdi_dir.clone();
+        if cdi.is_empty() {
+            cdi.extend([PathBuf::from(STATIC_SPECS), settings.cdi.dir.clone()]);
+            cdi.dedup();
+        }
+        Site {
+            libraries: settings.libraries(),
+            selection: Selection::without(Functions::default(), settings.exclude),
+            problems,
+            cdi,
+            kubelet: self.kubelet_dir.clone().unwrap_or(settings.kubelet.dir),
+            run: self.run_dir.clone().unwrap_or(settings.daemon.run_dir),
+        }
+    }
+}
+
+/// The host's configuration of the daemon; the defaults, and what is wrong, where the daemon would refuse it.
+fn settings(args: &RootArgs) -> anyhow::Result<(Settings, Vec<Evidence>)> {
+    let prefix = args.prefix.clone();
+    let roots = Roots::new(&RootArgs {
+        prefix,
+        ..RootArgs::default()
+    })?;
+    let file = Path::new(CONFIG_FILE);
+    let here = roots.here(&roots.resolve(file).unwrap_or_else(|_| file.to_owned()));
+    Ok(match Settings::of(config_files::read(&here, false)) {
+        Ok(checked) => (checked.settings, Vec::new()),
+        Err(ConfigError(problems)) => {
+            let problems = problems
+                .iter()
+                .map(|problem| Evidence::new(file, described_problem(problem)));
+            (Settings::default(), problems.collect())
+        }
+    })
+}
+
+/// Without the file, which is named beside it as the host has it.
+fn described_problem(problem: &Problem) -> String {
+    let line = match &problem.origin {
+        Origin::File { line, .. } => format!("line {line}: "),
+        _ => String::new(),
+    };
+    let key = problem.key.iter().map(|key| format!("{key}: "));
+    line + &key.collect::<String>() + &problem.reason
+}
+
+/// Looks, judges, says.
+pub fn run(args: &DoctorArgs) -> anyhow::Result<Ended> {
+    let (settings, problems) = settings(&args.roots)?;
+    let roots = Roots::new(&args.roots_by(&settings))?;
+    let site = args.site(settings, problems);
+    let facts = surroundings::look(&roots, &site);
+    let examination = doctor::examine(&facts);
+    let report = Report {
+        summary: Summary::new(&facts, &examination),
+        findings: &examination.findings,
+        unknown: &examination.unknown,
+    };
+    let bundled = match &args.bundle {
+        None => String::new(),
+        Some(target) => {
+            let contents = Contents {
+                report: &report,
+                facts: &facts,
+                site: &site,
+                log: args.log.as_deref(),
+            };
+            let count = bundle::write(&roots, &contents, target)?;
+            of_bundle(target, count, args.log.is_some())
+        }
+    };
+    match args.output {
+        Audience::Json => output::json(&report)?,
+        Audience::Table => output::styled(&(described(&examination, &report.summary) + &bundled))?,
+    }
+    Ok(if examination.needs_action() {
+        Ended::Findings
+    } else {
+        Ended::Done
+    })
+}
+
+fn described(examination: &Examination, summary: &Summary) -> String {
+    let mut text: String = examination.findings.iter().map(finding).collect();
+    if !examination.unknown.is_empty() {
+        text += &format!("{}\n", paint(HEADING, "could not be read, so nothing is said of it:"));
+        let lines = examination.unknown.iter();
+        text.extend(lines.map(|unknown| format!("    {}: {}\n", visible(&unknown.subject), visible(&unknown.reason))));
+        text += "\n";
+    }
+    let nics = summary
+        .nics
+        .map_or_else(|| "? NICs".to_owned(), |nics| counted(nics, "NIC"));
+    let counts = [
+        counted(summary.problems, "problem"),
+        counted(summary.warnings, "warning"),
+        counted(summary.notes, "note"),
+    ];
+    let style = match (summary.problems, summary.warnings) {
+        (0, 0) => GOOD,
+        (0, _) => WARNING,
+        _ => BAD,
+    };
+    text + &format!("{nics}: {}\n", paint(style, &counts.join(", ")))
+}
+
+/// No program is run, so the log is for the admin to fetch.
+fn of_bundle(target: &Path, count: usize, has_log: bool) -> String {
+    let mut text = format!("wrote {}: {count} files\n", visible(&target.display().to_string()));
+    if !has_log {
+        text += "    for the log, too: journalctl -u cxi-device-plugin -b --no-pager > log.txt ; and again with --log log.txt\n";
+    }
+    text
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A headline, and under it what, why and what to do.
+fn finding(finding: &Finding) -> String {
+    let (style, level) = match finding.level {
+        Level::Problem => (BAD, "problem"),
+        Level::Warning => (WARNING, "warning"),
+        Level::Note => (HEADING, "note"),
+    };
+    let mut text = format!(
+        "{} {}: {}\n    {}\n",
+        paint(style, level),
+        finding.id,
+        paint(HEADING, &visible(&finding.subject)),
+        visible(&finding.what)
+    );
+    for evidence in &finding.evidence {
+        let path = evidence.path.display().to_string();
+        text += &format!("    read: {} = {}\n", visible(&path), visible(&evidence.value));
+    }
+    text + &format!("    do:   {}\n\n", visible(&finding.remedy))
+}

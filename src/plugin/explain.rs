@@ -1,0 +1,105 @@
+//! `explain NIC`: every condition, what it rests on, and what to type.
+
+use serde::Serialize;
+
+use super::args::{ExplainArgs, Subject};
+use super::fresh::{self, ago};
+use super::pid;
+use crate::exit::Ended;
+use crate::health::{Check, Verdict};
+use crate::host::clock::unix_seconds;
+use crate::selection;
+use crate::status::{ConditionStatus, NicStatus};
+use crate::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
+use crate::terminal::table::{Cell, plain, table};
+
+/// For programs.
+#[derive(Serialize)]
+struct Explained {
+    /// The daemon whose record this is; null for a fresh look, in which nothing is held back or remembered.
+    daemon_pid: Option<u32>,
+    nic: NicStatus,
+    /// Of each condition that is not ok.
+    remedies: Vec<Remedy>,
+}
+
+#[derive(Serialize)]
+struct Remedy {
+    check: Check,
+    text: String,
+}
+
+/// Explains.
+pub fn run(args: &ExplainArgs) -> anyhow::Result<Ended> {
+    match args.subject() {
+        Subject::Nic(name) => of_nic(args, name),
+        Subject::Process(pid) => pid::run(args, pid),
+    }
+}
+
+fn of_nic(args: &ExplainArgs, name: &str) -> anyhow::Result<Ended> {
+    let (daemon_pid, nics) = match fresh::of_daemon(&args.node.run_dir)? {
+        Some(status) => (Some(status.pid), status.node.nics),
+        None => {
+            let inventory = fresh::inventory(&args.node)?;
+            (None, inventory.nics.iter().map(fresh::status).collect())
+        }
+    };
+    let nic = selection::find(name, &nics)?.clone();
+    let conditions = nic.conditions.iter().map(|status| &status.condition);
+    let remedies = conditions
+        .filter(|condition| condition.verdict != Verdict::Ok)
+        .map(|condition| Remedy {
+            check: condition.check,
+            text: nic.remedy(condition.check),
+        });
+    let explained = Explained {
+        daemon_pid,
+        remedies: remedies.collect(),
+        nic,
+    };
+    match args.output {
+        Audience::Json => output::json(&explained)?,
+        Audience::Table => output::styled(&described(&explained))?,
+    }
+    Ok(Ended::Done)
+}
+
+fn described(explained: &Explained) -> String {
+    let nic = &explained.nic;
+    let mut text = paint(HEADING, &visible(&nic.called())) + ": " + &visible(&nic.state()) + "\n";
+    text += &match explained.daemon_pid {
+        Some(pid) => format!("as cxi-device-plugin (pid {pid}) sees it\n"),
+        None => "as it looks now; no daemon runs that would hold news back or remember how it was\n".to_owned(),
+    };
+    if nic.withheld.is_some() && nic.conditions.is_empty() {
+        return text;
+    }
+    let now = unix_seconds();
+    let rows = nic.conditions.iter().map(|status| row(status, now)).collect();
+    text += "\n";
+    text += &table(["CONDITION", "VERDICT", "FOR", "WHY"], rows);
+    if !explained.remedies.is_empty() {
+        text += "\nWhat to do:\n";
+    }
+    for Remedy { check, text: what } in &explained.remedies {
+        text += &format!("  {}: {}\n", paint(HEADING, check.name()), visible(what));
+    }
+    text
+}
+
+fn row(status: &ConditionStatus, now: u64) -> [Cell; 4] {
+    let condition = &status.condition;
+    let style = match condition.verdict {
+        Verdict::Ok => GOOD,
+        Verdict::Unknown | Verdict::Warn => WARNING,
+        Verdict::Fail => BAD,
+    };
+    let held = status.held.iter().map(|held| format!("; not published yet: {held}"));
+    [
+        plain(condition.check),
+        (style, condition.verdict.to_string()),
+        plain(status.since.map(|since| ago(since, now)).unwrap_or_default()),
+        plain(condition.text() + &held.collect::<String>()),
+    ]
+}

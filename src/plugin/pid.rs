@@ -1,0 +1,94 @@
+//! `explain --pid`: would libfabric in this container accept each NIC?
+
+use serde::Serialize;
+
+use super::args::ExplainArgs;
+use super::fresh;
+use crate::container::{self, Finding, NicReport, Report};
+use crate::exit::Ended;
+use crate::health::Verdict;
+use crate::host::process::Process;
+use crate::host::roots::Roots;
+use crate::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
+use crate::terminal::table::{Cell, plain, table};
+
+/// For programs.
+#[derive(Serialize)]
+struct Explained {
+    pid: u32,
+    command: String,
+    #[serde(flatten)]
+    report: Report,
+}
+
+/// Explains.
+pub fn run(args: &ExplainArgs, pid: u32) -> anyhow::Result<Ended> {
+    let roots = Roots::new(&args.node.roots)?;
+    let process = Process::find(&roots, pid)?;
+    let inventory = fresh::inventory(&args.node)?;
+    let (container, views) = process.look(&roots, &inventory.nics, fresh::status)?;
+    let explained = Explained {
+        pid,
+        report: container::judge(&container, &views),
+        command: process.command,
+    };
+    match args.output {
+        Audience::Json => output::json(&explained)?,
+        Audience::Table => output::styled(&described(&explained))?,
+    }
+    Ok(if explained.report.is_good() {
+        Ended::Done
+    } else {
+        Ended::Findings
+    })
+}
+
+fn described(explained: &Explained) -> String {
+    let Report { nics, findings } = &explained.report;
+    let process = format!("process {} ({})", explained.pid, explained.command);
+    let mut text = paint(HEADING, &visible(&process)) + ": would libfabric accept each NIC?\n";
+    if !nics.is_empty() {
+        text += &table(["NIC", "CXI", "NETDEV", "VERDICT"], nics.iter().map(row).collect());
+    }
+    for finding in findings {
+        text += &paragraph("container", finding);
+    }
+    for nic in nics {
+        for finding in &nic.findings {
+            text += &paragraph(&nic.address, finding);
+        }
+    }
+    text
+}
+
+fn row(nic: &NicReport) -> [Cell; 4] {
+    let (style, verdict) = match nic.verdict {
+        "accepted" => (GOOD, "accepted"),
+        "refused" => (BAD, "refused"),
+        "absent" => (WARNING, "not in this container"),
+        other => (WARNING, other),
+    };
+    let or_none = |name: &Option<String>| plain(name.as_deref().unwrap_or("-"));
+    [
+        plain(&nic.address),
+        or_none(&nic.cxi),
+        or_none(&nic.netdev),
+        (style, verdict.to_owned()),
+    ]
+}
+
+fn paragraph(subject: &str, finding: &Finding) -> String {
+    let style = match finding.verdict {
+        Verdict::Ok => GOOD,
+        Verdict::Unknown | Verdict::Warn => WARNING,
+        Verdict::Fail => BAD,
+    };
+    format!(
+        "\n{} {}: {}: {}\n  what to do: {}\n",
+        paint(style, &finding.verdict.to_string()),
+        visible(subject),
+        finding.kind,
+        visible(&finding.reason),
+        finding.remedy
+    )
+}

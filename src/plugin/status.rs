@@ -1,0 +1,85 @@
+//! `status`: what the running daemon says of itself.
+
+use anyhow::bail;
+
+use super::args::StatusArgs;
+use super::fresh::{self, ago};
+use crate::exit::Ended;
+use crate::host::clock::unix_seconds;
+use crate::nic_table;
+use crate::status::{Kubelet, Status};
+use crate::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
+
+/// Says it.
+pub fn run(args: &StatusArgs) -> anyhow::Result<Ended> {
+    let Some(status) = fresh::of_daemon(&args.run_dir)? else {
+        bail!(
+            "cxi-device-plugin is not running (nobody holds {}): start it with systemctl start cxi-device-plugin; without it, \
+             cxi-device-plugin devices shows the NICs",
+            args.run_dir.join("lock").display()
+        );
+    };
+    match args.output {
+        Audience::Json => output::json(&status)?,
+        Audience::Table => output::styled(&described(&status))?,
+    }
+    Ok(Ended::Done)
+}
+
+fn described(status: &Status) -> String {
+    let now = unix_seconds();
+    let mut text = format!(
+        "cxi-device-plugin {} runs as pid {} for {}\n",
+        status.version,
+        status.pid,
+        ago(status.started, now)
+    );
+    let mut line = |name: &str, value: String| text += &format!("{} {value}\n", paint(HEADING, &format!("{name}:")));
+    let since = ago(status.kubelet_since, now);
+    for resource in &status.node.resources {
+        line(
+            "resource",
+            format!("{} (strategy {})", visible(&resource.name), resource.strategy),
+        );
+    }
+    line(
+        "kubelet",
+        match &status.kubelet {
+            Kubelet::Registered => paint(GOOD, &format!("registered for {since}")),
+            Kubelet::Waiting => paint(WARNING, &format!("waiting for its socket for {since}")),
+            Kubelet::NotRegistered { reason } => {
+                paint(BAD, &format!("not registered for {since}: {}", visible(reason)))
+            }
+        },
+    );
+    let cdi = &status.node.cdi;
+    let file = visible(&cdi.file.display().to_string());
+    line(
+        "CDI file",
+        match &cdi.error {
+            None => file,
+            Some(error) => paint(BAD, &format!("{file} stays as it was: {}", visible(error))),
+        },
+    );
+    for source in &status.node.sources {
+        if let Some(reason) = &source.lost {
+            let lost = format!(
+                "no {}: {}; --pulse takes their place",
+                visible(&source.name),
+                visible(reason)
+            );
+            line("events", paint(WARNING, &lost));
+        }
+    }
+    if let Some(reason) = &status.node.blind {
+        let blind = format!("cannot be looked at, all below is as it was: {}", visible(reason));
+        line("node", paint(BAD, &blind));
+    }
+    for problem in &status.node.problems {
+        line("problem", paint(WARNING, &visible(problem)));
+    }
+    if status.node.nics.is_empty() {
+        return text + "no CXI NIC\n";
+    }
+    text + "\n" + &nic_table::nics(&status.node.nics)
+}

@@ -1,0 +1,510 @@
+//! Each condition as kubelet and the log come to know it: it fails, recovers, is ignored by policy, is unknown when it
+//! cannot be read. And what a restart of the daemon makes of it.
+#![cfg(test)]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::time::SystemTime;
+
+use common::changes::Change::{self, Bind, Cordon, CordonDirectory, Remove, Restarts, Set, Unbind, Uncordon, Unset};
+use common::daemon::{A, B, C, D, Daemon, Host, PATIENCE, RESOURCE, assert_no_violations, nics, until, wait_for};
+use cxi_device_plugin::health::{Action, Check, HealthPolicy};
+use cxi_sim::kubelet::Kubelet;
+
+/// What makes a condition bad, what mends it, what makes it unreadable, and what makes it bad for a NIC that has its node.
+struct Row {
+    check: Check,
+    bad: Change,
+    good: Change,
+    unreadable: &'static [Change],
+}
+
+const fn row(check: Check, bad: Change, good: Change, unreadable: &'static [Change]) -> Row {
+    Row {
+        check,
+        bad,
+        good,
+        unreadable,
+    }
+}
+
+/// Every condition but that of the CXI services, which is always unknown.
+const ROWS: [Row; 11] = [
+    row(
+        Check::Present,
+        Unbind,
+        Bind,
+        &[Unset("driver"), Set("driver", b"no link")],
+    ),
+    row(
+        Check::PciEnabled,
+        Set("enable", b"0\n"),
+        Set("enable", b"1\n"),
+        &[Unset("enable")],
+    ),
+    row(Check::Cordoned, Cordon("bad cable\n"), Uncordon, &[CordonDirectory]),
+    row(Check::Link, LINK_DOWN, LINK_UP, &[Unset("properties/link")]),
+    row(Check::RetryHandler, NO_HANDLER, HANDLER, &[Unset("properties/pct_eq")]),
+    row(
+        Check::FabricAddress,
+        Set("properties/nid", b"0xffffffff\n"),
+        Set("properties/nid", b"0x12\n"),
+        &[Unset("properties/nid")],
+    ),
+    row(
+        Check::NetdevUp,
+        Set("net/hsn0/operstate", b"down\n"),
+        Set("net/hsn0/operstate", b"up\n"),
+        &[Unset("net/hsn0/operstate")],
+    ),
+    row(
+        Check::Resources,
+        Set("properties/rgids_avail", b"0\n"),
+        Set("properties/rgids_avail", b"1\n"),
+        &[Unset("properties/rgids_avail")],
+    ),
+    row(
+        Check::PcieErrors,
+        UNCORRECTABLE_1,
+        Set("properties/pcie_uncorr_err", b"0\n"),
+        &[Unset("properties/pcie_uncorr_err"), Unset("aer_dev_fatal")],
+    ),
+    row(
+        Check::LinkFlaps,
+        Restarts(&[10, 20, 30, 40, 50]),
+        Restarts(&[40_010, 40_020, 40_030, 40_040, 40_050]),
+        &[Unset("link_restarts/time_3")],
+    ),
+    row(
+        Check::PcieLink,
+        Set("current_link_width", b"8\n"),
+        Set("current_link_width", b"16\n"),
+        &[Unset("max_link_width")],
+    ),
+];
+
+const NO_HANDLER: Change = Set("properties/pct_eq", b"0\n");
+const LINK_DOWN: Change = Set("properties/link", b"0\n");
+const LINK_UP: Change = Set("properties/link", b"1\n");
+const HANDLER: Change = Set("properties/pct_eq", b"7\n");
+const UNCORRECTABLE_1: Change = Set("properties/pcie_uncorr_err", b"1\n");
+
+/// A daemon without a slow poll, and its kubelet.
+struct Rig {
+    host: Host,
+    kubelet: Kubelet,
+    daemon: Daemon,
+}
+
+impl Rig {
+    async fn new(policy: &str) -> Self {
+        let host = Host::new(&nics(2));
+        host.configure(policy);
+        Self::on(host).await
+    }
+
+    async fn on(host: Host) -> Self {
+        let kubelet = host.kubelet();
+        let daemon = host.start(&["--pulse", "0"]);
+        let rig = Self { host, kubelet, daemon };
+        rig.is_listed(true).await;
+        rig
+    }
+
+    /// Changes the first NIC without a word to anybody.
+    fn make(&self, change: Change) {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        change.make(&self.host.node, &self.host.path("run"), A, now.as_secs());
+    }
+
+    /// In one step for the daemon, which would else tell of what is half done.
+    fn make_and_look(&self, changes: &[Change]) {
+        self.daemon.pause();
+        changes.iter().for_each(|change| self.make(*change));
+        self.daemon.wake();
+        self.daemon.look();
+    }
+
+    /// Waits until kubelet's list has the first NIC so; the second one stays as it is, whatever happens.
+    async fn is_listed(&self, healthy: bool) {
+        wait_for(&self.kubelet, &[(A, healthy), (B, true)]).await;
+    }
+
+    /// Another daemon in the place of this one.
+    async fn restart(&mut self, meanwhile: &[Change]) {
+        self.daemon.signal(nix::sys::signal::Signal::SIGTERM);
+        self.daemon.wait();
+        fs::remove_file(self.host.path("daemon.log")).unwrap();
+        meanwhile.iter().for_each(|change| self.make(*change));
+        let registrations = self.kubelet.registrations(RESOURCE);
+        self.daemon = self.host.start(&["--pulse", "0"]);
+        let is_served =
+            |kubelet: &Kubelet| kubelet.registrations(RESOURCE) > registrations && kubelet.open_streams(RESOURCE) == 1;
+        assert!(
+            self.kubelet.wait_until(PATIENCE, is_served).await,
+            "{}",
+            self.daemon.log()
+        );
+        self.daemon.look();
+    }
+
+    fn memory(&self) -> String {
+        fs::read_to_string(self.host.path("run/health.json")).unwrap()
+    }
+
+    /// Lines of the log about the first NIC.
+    fn lines(&self) -> Vec<String> {
+        let of_nic = format!("pci={A}");
+        let log = self.daemon.log();
+        let lines = log
+            .lines()
+            .filter(|line| line.contains(&of_nic) && !line.contains("card"));
+        lines.map(str::to_owned).collect()
+    }
+
+    /// How many lines about the first NIC say this.
+    fn said(&self, text: &str) -> usize {
+        self.lines().iter().filter(|line| line.contains(text)).count()
+    }
+}
+
+/// A line of the configuration for one condition.
+fn set(check: Check, action: Action) -> String {
+    format!("{check} = \"{action}\"\n")
+}
+
+#[tokio::test]
+async fn each_condition_that_fails_is_unhealthy_recovers_by_itself_and_is_healthy_when_unreadable() {
+    for Row {
+        check,
+        bad,
+        good,
+        unreadable,
+    } in &ROWS
+    {
+        let rig = Rig::new(&set(*check, Action::Fail)).await;
+        rig.make_and_look(&[*bad]);
+        rig.is_listed(false).await;
+        assert_eq!(
+            rig.said(&format!("unhealthy: {check}: ")),
+            1,
+            "{check}: {:?}",
+            rig.lines()
+        );
+        rig.daemon.look();
+        rig.make_and_look(&[*good]);
+        rig.is_listed(true).await;
+        rig.make_and_look(unreadable);
+        rig.is_listed(true).await;
+        let healthy = rig.said("healthy") - rig.said("unhealthy");
+        assert_eq!((rig.said("unhealthy"), healthy), (1, 2), "{check}: {:?}", rig.lines());
+        assert_no_violations(&rig.kubelet);
+    }
+}
+
+#[tokio::test]
+async fn each_condition_that_only_warns_is_said_once_when_it_comes_and_once_when_it_goes() {
+    for Row { check, bad, good, .. } in &ROWS {
+        // Without a node there is nothing to give, whatever the policy.
+        let bad = if *check == Check::Present {
+            &Remove("sys/class/cxi/cxi0")
+        } else {
+            bad
+        };
+        let rig = Rig::new(&set(*check, Action::Warn)).await;
+        rig.make_and_look(&[*bad]);
+        rig.daemon.look();
+        rig.is_listed(true).await;
+        assert_eq!(
+            rig.said(&format!("warning: {check}: ")),
+            1,
+            "{check}: {:?}",
+            rig.lines()
+        );
+        if !matches!(check, Check::Present | Check::RetryHandler) {
+            rig.make_and_look(&[*good]);
+            rig.daemon.look();
+            assert_eq!(
+                rig.said(&format!("no warning any more: {check}: ")),
+                1,
+                "{check}: {:?}",
+                rig.lines()
+            );
+        }
+        assert_eq!(rig.said("unhealthy"), 0, "{check}: {:?}", rig.lines());
+    }
+}
+
+#[tokio::test]
+async fn each_condition_that_is_ignored_is_neither_listed_nor_said() {
+    for Row { check, bad, .. } in &ROWS {
+        let bad = if *check == Check::Present {
+            &Remove("sys/class/cxi/cxi0")
+        } else {
+            bad
+        };
+        let rig = Rig::new(&set(*check, Action::Ignore)).await;
+        rig.make_and_look(&[*bad]);
+        rig.is_listed(true).await;
+        assert_eq!(
+            (rig.said("warning"), rig.said("unhealthy")),
+            (0, 0),
+            "{check}: {:?}",
+            rig.lines()
+        );
+    }
+}
+
+#[test]
+fn the_rows_are_all_conditions_that_can_fail() {
+    let rows: Vec<&str> = ROWS.iter().map(|row| row.check.name()).collect();
+    let names: Vec<&str> = HealthPolicy::names().filter(|name| *name != "cxi-service").collect();
+    assert_eq!(rows, names);
+}
+
+#[tokio::test]
+async fn a_nic_is_cordoned_by_a_file_at_once_and_uncordoned_without_it() {
+    let rig = Rig::new("").await;
+    rig.daemon.wait_until_settled();
+    rig.make(Cordon("bad cable, see ticket 7\nmore\n"));
+    rig.is_listed(false).await;
+    rig.daemon
+        .wait_for_log("unhealthy: cordoned: cordoned by an admin: bad cable, see ticket 7 (");
+    rig.make(Uncordon);
+    rig.is_listed(true).await;
+    assert_no_violations(&rig.kubelet);
+}
+
+#[tokio::test]
+async fn a_nic_stays_cordoned_over_restarts_and_hostile_entries_cordon_nobody() {
+    let mut rig = Rig::new("").await;
+    let cordons = rig.host.path("run/cordoned");
+    for name in ["0000:21:00.0.swp", "..a", "cxi1", "\u{202e}"] {
+        fs::write(cordons.join(name), "x").unwrap();
+    }
+    symlink("/dev/zero", cordons.join(B)).unwrap();
+    nix::unistd::mkfifo(&cordons.join("0000:ff:1f.7"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    rig.restart(&[Cordon("\u{1b}[31mred")]).await;
+    rig.is_listed(false).await;
+    assert_eq!(rig.said("cordoned by an admin: [31mred"), 1, "{:?}", rig.lines());
+}
+
+#[tokio::test]
+async fn an_error_before_a_restart_is_shown_after_it_and_none_is_invented() {
+    let mut rig = Rig::new("").await;
+    rig.make_and_look(&[UNCORRECTABLE_1]);
+    assert_eq!(rig.said("warning: pcie-errors: "), 1, "{:?}", rig.lines());
+    for _ in 0..2 {
+        rig.restart(&[]).await;
+        assert_eq!(rig.said("warning: "), 1, "{:?}", rig.lines());
+        assert_eq!(rig.said("pcie_uncorr_err = 1, at first 0"), 1, "{:?}", rig.lines());
+    }
+    let log = rig.daemon.log();
+    let mut of_the_other = log.lines().filter(|line| line.contains(&format!("pci={B}")));
+    assert!(of_the_other.all(|line| !line.contains("warning: ")), "{log}");
+}
+
+#[tokio::test]
+async fn errors_from_before_the_first_start_are_nobodys_and_those_while_we_were_down_count() {
+    let mut rig = Rig::new("").await;
+    fs::remove_file(rig.host.path("run/health.json")).unwrap();
+    rig.restart(&[UNCORRECTABLE_1]).await;
+    assert_eq!(rig.said("warning"), 0, "{:?}", rig.lines());
+    rig.restart(&[Set("properties/pcie_uncorr_err", b"2\n")]).await;
+    assert_eq!(rig.said("pcie_uncorr_err = 2, at first 1"), 1, "{:?}", rig.lines());
+}
+
+#[tokio::test]
+async fn a_driver_that_was_loaded_again_while_we_were_down_has_no_errors() {
+    let mut rig = Rig::new("").await;
+    rig.make_and_look(&[UNCORRECTABLE_1]);
+    rig.restart(&[Change::Rebind]).await;
+    assert_eq!(rig.said("warning"), 0, "{:?}", rig.lines());
+    rig.is_listed(true).await;
+}
+
+#[tokio::test]
+async fn a_retry_handler_that_died_and_came_back_is_suspect_until_the_node_is_booted() {
+    let mut rig = Rig::new("").await;
+    rig.make_and_look(&[NO_HANDLER]);
+    rig.is_listed(false).await;
+    // It comes back while nobody looks.
+    rig.restart(&[HANDLER]).await;
+    rig.is_listed(true).await;
+    let suspect = "warning: retry-handler: the retry handler has died and come back";
+    assert_eq!(rig.said(suspect), 1, "{:?}", rig.lines());
+    rig.restart(&[Change::Rebind]).await;
+    assert_eq!(rig.said(suspect), 1, "{:?}", rig.lines());
+    // Another boot of the node.
+    let boot = rig
+        .memory()
+        .lines()
+        .find(|line| line.contains("boot_id"))
+        .unwrap()
+        .to_owned();
+    let other = rig.memory().replace(&boot, "  \"boot_id\": \"another\",");
+    fs::write(rig.host.path("run/health.json"), other).unwrap();
+    rig.restart(&[]).await;
+    assert_eq!((rig.said("warning"), rig.said("healthy")), (0, 1), "{:?}", rig.lines());
+    assert!(
+        !rig.daemon.log().contains("what was remembered"),
+        "{}",
+        rig.daemon.log()
+    );
+}
+
+#[tokio::test]
+async fn what_is_remembered_is_written_only_when_it_changes() {
+    let rig = Rig::new("").await;
+    let file = rig.host.path("run/health.json");
+    let identity = || {
+        let metadata = file.metadata().unwrap();
+        (metadata.ino(), metadata.mtime_nsec(), metadata.mode() & 0o7777)
+    };
+    let before = identity();
+    assert_eq!(before.2, 0o644);
+    rig.daemon.look();
+    // An error changes what is shown, not what is remembered.
+    rig.make_and_look(&[UNCORRECTABLE_1]);
+    assert_eq!(identity(), before);
+    rig.make_and_look(&[NO_HANDLER]);
+    assert_ne!(identity(), before);
+}
+
+#[tokio::test]
+async fn hostile_memories_are_forgotten_with_one_warning() {
+    let mut rig = Rig::new("").await;
+    let good = rig.memory();
+    let deep = "[".repeat(100_000);
+    let many = "x".repeat(5 << 20);
+    let other_address = good.replace(A, "0000:21:00.0/../..");
+    let negative = good.replace("\"aer_fatal\": 0", "\"aer_fatal\": -1");
+    let odd_state = good.replace("alive", "undead");
+    let (half, _) = good.split_at(good.len() / 2);
+    for text in [
+        "",
+        "null",
+        "{}",
+        half,
+        &deep,
+        &many,
+        &other_address,
+        &negative,
+        &odd_state,
+        "\0\u{feff}",
+    ] {
+        fs::write(rig.host.path("run/health.json"), text).unwrap();
+        rig.restart(&[]).await;
+        let begin: String = text.chars().take(40).collect();
+        let log = rig.daemon.log();
+        assert_eq!(
+            log.matches("what was remembered of NICs is lost").count(),
+            1,
+            "{begin}: {log}"
+        );
+        assert_eq!(rig.said("warning"), 0, "{begin}");
+        assert_eq!(rig.memory().replace(' ', ""), good.replace(' ', ""), "{begin}");
+    }
+}
+
+/// Where nothing can be written, all goes on without.
+#[tokio::test]
+async fn a_memory_that_cannot_be_written_is_said_once() {
+    let mut rig = Rig::new("").await;
+    rig.daemon.signal(nix::sys::signal::Signal::SIGTERM);
+    rig.daemon.wait();
+    let file = rig.host.path("run/health.json");
+    fs::remove_file(&file).unwrap();
+    symlink("elsewhere", &file).unwrap();
+    rig.daemon = rig.host.start(&["--pulse", "0"]);
+    rig.is_listed(true).await;
+    rig.make_and_look(&[NO_HANDLER]);
+    rig.make_and_look(&[HANDLER]);
+    rig.daemon.look();
+    let log = rig.daemon.log();
+    assert_eq!(log.matches("will not outlive this process").count(), 1, "{log}");
+    assert_eq!(rig.said("warning: retry-handler"), 1, "{log}");
+    assert!(file.is_symlink() && !rig.host.path("run/elsewhere").exists());
+}
+
+/// Nothing but the clock asks for the look that publishes it.
+#[tokio::test]
+async fn held_news_goes_out_by_itself_once_it_is_due() {
+    let host = Host::new(&nics(2));
+    host.configure_holds("300ms", "400ms", "");
+    let rig = Rig::on(host).await;
+    for (change, healthy, line) in [(LINK_DOWN, false, "unhealthy: link: "), (LINK_UP, true, ": healthy")] {
+        let before = rig.daemon.log().len();
+        rig.make_and_look(&[change]);
+        rig.is_listed(healthy).await;
+        // Kubelet hears of bad news before the log does.
+        let log = || rig.daemon.log().split_off(before);
+        until(|| log().contains(line), log);
+        let log = log();
+        let (held, published) = (log.find("trigger: held news is due"), log.find(line));
+        assert!(held.is_some() && held < published, "{log}");
+        assert_eq!(log.matches("trigger: held").count(), 1, "{log}");
+    }
+    assert_no_violations(&rig.kubelet);
+}
+
+#[tokio::test]
+async fn all_links_down_and_up_again_are_a_message_each_and_a_line_for_each_nic() {
+    let host = Host::new(&nics(4));
+    host.configure_holds("100ms", "100ms", "");
+    let kubelet = host.kubelet();
+    let daemon = host.start(&["--pulse", "0"]);
+    let all = |healthy| [(A, healthy), (B, healthy), (C, healthy), (D, healthy)];
+    wait_for(&kubelet, &all(true)).await;
+    for up in [false, true] {
+        for pci in [A, B, C, D] {
+            host.node.link(pci, up).unwrap();
+        }
+        daemon.look();
+        wait_for(&kubelet, &all(up)).await;
+    }
+    let transcript = kubelet.transcript();
+    let lists = transcript.iter().filter(|line| line.text.contains("\"list\""));
+    assert_eq!(lists.count(), 3, "{transcript:?}");
+    let log = daemon.log();
+    assert_eq!(
+        (log.matches("unhealthy: ").count(), log.matches(": healthy").count()),
+        (4, 8),
+        "{log}"
+    );
+    assert_eq!(log.matches("warning: ").count(), 0, "{log}");
+}
+
+/// News that is due while nobody can look must not have the daemon turn in circles.
+#[tokio::test]
+async fn held_news_waits_for_a_node_that_cannot_be_looked_at() {
+    let host = Host::new(&nics(2));
+    host.configure_holds("500ms", "1s", "");
+    let rig = Rig::on(host).await;
+    rig.make_and_look(&[LINK_DOWN]);
+    let functions = rig.host.node.root().join("sys/bus/pci/devices");
+    fs::rename(&functions, rig.host.path("aside")).unwrap();
+    rig.daemon.wait_for_log("cannot look for NICs");
+    rig.daemon.wait_for_log("trigger: another try");
+    fs::rename(rig.host.path("aside"), &functions).unwrap();
+    rig.is_listed(false).await;
+    let due = rig.daemon.log().matches("trigger: held news is due").count();
+    assert!(due <= 2, "{}", rig.daemon.log());
+}
+
+#[tokio::test]
+async fn a_policy_that_changes_while_the_daemon_runs_counts_at_once() {
+    let host = Host::new(&nics(2));
+    host.configure_holds("0s", "1h", "");
+    let rig = Rig::on(host).await;
+    rig.make_and_look(&[LINK_DOWN]);
+    rig.is_listed(false).await;
+    rig.host.configure_holds("0s", "1h", &set(Check::Link, Action::Ignore));
+    rig.daemon.look();
+    rig.is_listed(true).await;
+    rig.host.configure_holds("1h", "1h", "");
+    rig.daemon.look();
+    rig.is_listed(false).await;
+}

@@ -1,0 +1,433 @@
+//! `cxi-device-plugin explain --pid`: each finding, on a made-up `/proc`. That real containers do what is said is for
+//! `tests/e2e/explain`.
+#![cfg(test)]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
+use std::process::Command;
+
+use common::daemon::{A, B};
+use common::{Said, say, scratch};
+use cxi_sim::node::{DeviceNodes, Kind, NicSpec, Node};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const PID: &str = "4711";
+
+/// A host with two NICs, and a process in a container that has both and all that libfabric wants.
+struct Stage {
+    folder: TempDir,
+    host: Node,
+    container: Node,
+}
+
+impl Stage {
+    /// None where no device nodes can be made: then there is nothing to find in a container.
+    fn new() -> Option<Self> {
+        let nics = [NicSpec::new(Kind::Cassini1), NicSpec::new(Kind::Cassini2)];
+        let folder = scratch();
+        let host = Node::create(folder.path().join("host"), &nics).unwrap();
+        if host.device_nodes().unwrap() != DeviceNodes::Character {
+            say("no device nodes can be made here (root can): explain --pid is not tested");
+            return None;
+        }
+        let container = Node::create(folder.path().join("container"), &nics).unwrap();
+        let stage = Self {
+            folder,
+            host,
+            container,
+        };
+        stage.make_libraries();
+        stage.put(
+            "status",
+            "Name:\tmpi\nState:\tS (sleeping)\nUid:\t7 7 7 7\nGid:\t7 7 7 7\nGroups:\t\nCapEff:\t0\n",
+        );
+        stage.put(
+            "limits",
+            "Max locked memory         unlimited            unlimited            bytes\n",
+        );
+        stage.put("mountinfo", "1 0 0:1 / / rw - overlay overlay rw\n");
+        stage.put("environ", "");
+        for namespace in ["net", "user"] {
+            stage.link(namespace, PID, "host's");
+            stage.link(namespace, "1", "host's");
+        }
+        symlink(stage.container.root(), stage.proc("root")).unwrap();
+        Some(stage)
+    }
+
+    /// The host's libfabric and libcxi where the container's loader looks, as the same files.
+    fn make_libraries(&self) {
+        let libraries = self.container.root().join("usr/lib64");
+        for gone in ["usr/lib64", "opt/cray/lib64"] {
+            fs::remove_dir_all(self.container.root().join(gone)).unwrap();
+        }
+        fs::create_dir_all(&libraries).unwrap();
+        for (from, name) in [("opt/cray/lib64", "libfabric.so.1"), ("usr/lib64", "libcxi.so.1")] {
+            let file = fs::canonicalize(self.host.root().join(from).join(name)).unwrap();
+            fs::hard_link(&file, libraries.join(name)).unwrap();
+            // Any library will do for the one that these need.
+            fs::copy(&file, libraries.join("libc.so.6")).unwrap();
+        }
+        self.loader("lib64/ld-linux-x86-64.so.2");
+    }
+
+    fn loader(&self, name: &str) {
+        let name = match std::env::consts::ARCH {
+            "aarch64" if name.contains("linux") => "lib/ld-linux-aarch64.so.1",
+            _ => name,
+        };
+        let loader = self.container.root().join(name);
+        fs::create_dir_all(loader.parent().unwrap()).unwrap();
+        fs::write(loader, b"\0/lib64/\0/usr/lib64/\0").unwrap();
+    }
+
+    fn proc(&self, name: &str) -> PathBuf {
+        self.of(PID, name)
+    }
+
+    fn of(&self, pid: &str, name: &str) -> PathBuf {
+        let path = self.host.root().join("proc").join(pid).join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        path
+    }
+
+    fn put(&self, name: &str, text: impl AsRef<[u8]>) {
+        fs::write(self.proc(name), text).unwrap();
+    }
+
+    fn link(&self, namespace: &str, pid: &str, of: &str) {
+        let link = self.of(pid, &format!("ns/{namespace}"));
+        let _ = fs::remove_file(&link);
+        symlink(format!("{namespace}:[{of}]"), link).unwrap();
+    }
+
+    /// A place in the container.
+    fn at(&self, path: &str) -> PathBuf {
+        self.container.root().join(path)
+    }
+
+    fn explain(&self, args: &[&str]) -> Said {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cxi-device-plugin"));
+        for variable in ["SYSFS_ROOT", "DEVFS_ROOT", "OFI_ROOT", "CXI_ROOT"] {
+            command.env_remove(variable);
+        }
+        command.args(["explain", "--pid"]).args(args);
+        command.arg("--root").arg(self.host.root());
+        command.arg("--run-dir").arg(self.folder.path().join("run"));
+        command.output().unwrap().into()
+    }
+
+    fn report(&self) -> Report {
+        let said = self.explain(&[PID, "--output", "json"]);
+        let json: Value = serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("{said:?}"));
+        Report { code: said.code, json }
+    }
+
+    /// Both NICs have this verdict and, of what is not `ok`, exactly these kinds; beside them the container.
+    #[track_caller]
+    fn expect(&self, code: i32, verdict: &str, of_nic: &[&str], of_container: &[&str]) -> Report {
+        let report = self.report();
+        assert_eq!(report.code, code, "{report:?}");
+        for nic in [A, B] {
+            assert_eq!(report.nic(nic)["verdict"], verdict, "{report:?}");
+            assert_eq!(kinds(&report.nic(nic)["findings"]), of_nic, "{report:?}");
+        }
+        let of_container: Vec<&str> = of_container.iter().copied().chain(["cxi-service"]).collect();
+        assert_eq!(kinds(&report.json["findings"]), of_container, "{report:?}");
+        report
+    }
+}
+
+#[derive(Debug)]
+struct Report {
+    code: i32,
+    json: Value,
+}
+
+impl Report {
+    fn nic(&self, address: &str) -> &Value {
+        let nics = self.json["nics"].as_array().unwrap();
+        nics.iter().find(|nic| nic["address"] == address).unwrap()
+    }
+}
+
+fn kinds(findings: &Value) -> Vec<&str> {
+    let findings = findings.as_array().unwrap();
+    findings
+        .iter()
+        .map(|finding| finding["kind"].as_str().unwrap())
+        .collect()
+}
+
+/// The same for every finding that one change makes.
+#[track_caller]
+fn refused(change: impl Fn(&Stage), of_nic: &[&str], of_container: &[&str]) {
+    let Some(stage) = Stage::new() else { return };
+    change(&stage);
+    stage.expect(3, "refused", of_nic, of_container);
+}
+
+#[test]
+fn a_container_that_has_all_is_accepted_and_the_service_is_unknown() {
+    let Some(stage) = Stage::new() else { return };
+    let report = stage.expect(0, "accepted", &[], &[]);
+    assert_eq!(report.nic(A)["netdev"], "hsn0");
+    assert_eq!(report.json["findings"][0]["verdict"], "unknown");
+    let said = stage.explain(&[PID]);
+    assert!(said.stdout.contains("what to do: see which services"), "{said:?}");
+}
+
+#[test]
+fn a_container_without_a_node_has_no_nic() {
+    let Some(stage) = Stage::new() else { return };
+    fs::remove_file(stage.at("dev/cxi0")).unwrap();
+    let report = stage.report();
+    assert_eq!((report.code, &report.nic(A)["verdict"]), (0, &"absent".into()));
+    assert_eq!(report.nic(B)["verdict"], "accepted");
+    // Promised by kubelet's answer, and dropped by a runtime that does not know CDI.
+    stage.put("environ", format!("PCIDEVICE_BETA_HPE_COM_CXI={A}\0"));
+    let report = stage.report();
+    assert_eq!((report.code, &report.nic(A)["verdict"]), (3, &"refused".into()));
+    assert_eq!(kinds(&report.nic(A)["findings"]), ["no-node"]);
+    stage.put("environ", "");
+    fs::remove_file(stage.at("dev/cxi1")).unwrap();
+    stage.expect(3, "absent", &[], &["no-node"]);
+}
+
+#[test]
+fn a_node_that_cannot_be_opened_or_is_another_is_named() {
+    refused(
+        |stage| stage.put("mountinfo", "1 0 0:1 / /dev rw,nodev - tmpfs tmpfs rw\n"),
+        &["nodev"],
+        &[],
+    );
+    refused(
+        |stage| {
+            for node in ["dev/cxi0", "dev/cxi1"] {
+                fs::set_permissions(stage.at(node), fs::Permissions::from_mode(0o600)).unwrap();
+            }
+        },
+        &["mode"],
+        &[],
+    );
+    refused(
+        |stage| {
+            for node in ["dev/cxi0", "dev/cxi1"] {
+                fs::remove_file(stage.at(node)).unwrap();
+                fs::write(stage.at(node), "").unwrap();
+            }
+        },
+        &["stale-node"],
+        &[],
+    );
+    refused(
+        |stage| {
+            stage.put("cgroup", "3:devices:/box\n0::/\n");
+            let cgroup = stage.host.root().join("sys/fs/cgroup/devices/box");
+            fs::create_dir_all(&cgroup).unwrap();
+            fs::write(cgroup.join("devices.list"), "c 1:3 rwm\nc 1:7 r\n").unwrap();
+        },
+        &["cgroup"],
+        &[],
+    );
+}
+
+#[test]
+fn root_in_the_hosts_user_namespace_is_not_bound_by_modes() {
+    let Some(stage) = Stage::new() else { return };
+    for node in ["dev/cxi0", "dev/cxi1"] {
+        fs::set_permissions(stage.at(node), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    stage.put(
+        "status",
+        "Name:\tmpi\nState:\tS\nUid:\t9 9 9 9\nGid:\t9 9 9 9\nCapEff:\t2\n",
+    );
+    stage.expect(0, "accepted", &[], &[]);
+    stage.link("user", PID, "own");
+    stage.expect(3, "refused", &["mode"], &[]);
+}
+
+#[test]
+fn a_hidden_sysfs_is_named() {
+    refused(
+        |stage| fs::remove_dir_all(stage.at("sys/class/cxi_user")).unwrap(),
+        &[],
+        &["sysfs"],
+    );
+    refused(
+        |stage| {
+            for nic in [A, B] {
+                let function = fs::canonicalize(stage.at("sys/bus/pci/devices").join(nic)).unwrap();
+                fs::remove_file(function.join("resource0")).unwrap();
+            }
+        },
+        &["sysfs"],
+        &[],
+    );
+}
+
+#[test]
+fn a_network_of_its_own_hides_the_netdevs() {
+    let hide = |stage: &Stage| {
+        for netdev in ["hsn0", "hsn1"] {
+            fs::remove_file(stage.at("sys/class/net").join(netdev)).unwrap();
+        }
+        stage.link("net", PID, "own");
+    };
+    refused(hide, &["netdev-view"], &[]);
+    // Without the test of the address there is still no link to see.
+    refused(
+        |stage| {
+            hide(stage);
+            stage.put("environ", "CXIP_SKIP_AMA_CHECK=1\0");
+        },
+        &["netdev-view"],
+        &[],
+    );
+}
+
+#[test]
+fn an_address_or_a_state_that_libfabric_refuses_is_named() {
+    let set = |stage: &Stage, attribute: &str, value: &str| {
+        for (nic, netdev) in [(A, "hsn0"), (B, "hsn1")] {
+            let attribute = format!("net/{netdev}/{attribute}");
+            stage.container.set(nic, &attribute, value.as_bytes()).unwrap();
+        }
+    };
+    refused(|stage| set(stage, "addr_assign_type", "0\n"), &["fabric-address"], &[]);
+    refused(
+        |stage| set(stage, "address", "00:40:a6:00:00:01\n"),
+        &["fabric-address"],
+        &[],
+    );
+    refused(|stage| set(stage, "operstate", "down\n"), &["netdev-up"], &[]);
+    let Some(stage) = Stage::new() else { return };
+    set(&stage, "addr_assign_type", "0\n");
+    stage.put("environ", "CXIP_SKIP_AMA_CHECK=1\0");
+    stage.expect(0, "accepted", &[], &[]);
+}
+
+#[test]
+fn the_host_decides_about_retry_handler_and_link() {
+    let Some(stage) = Stage::new() else { return };
+    for nic in [A, B] {
+        stage.host.set(nic, "properties/pct_eq", b"0\n").unwrap();
+    }
+    let report = stage.expect(3, "refused", &["retry-handler"], &[]);
+    let remedy = report.nic(A)["findings"][0]["remedy"].as_str().unwrap();
+    assert!(remedy.contains("reboot") && !remedy.contains("restart"), "{remedy}");
+    stage.put("environ", "CXIP_SKIP_RH_CHECK=1\0");
+    stage.expect(0, "accepted", &[], &[]);
+    for nic in [A, B] {
+        stage.host.link(nic, false).unwrap();
+    }
+    let report = stage.report();
+    assert!(kinds(&report.nic(B)["findings"]).contains(&"link"), "{report:?}");
+}
+
+#[test]
+fn limits_and_variables_are_named() {
+    refused(
+        |stage| stage.put("limits", "Max locked memory  65536  65536  bytes\n"),
+        &[],
+        &["memlock"],
+    );
+    refused(|stage| stage.put("environ", "FI_PROVIDER=tcp\0"), &[], &["provider"]);
+    refused(
+        |stage| stage.put("environ", "FI_CXI_DEVICE_NAME=cxi7\0"),
+        &["device-name"],
+        &[],
+    );
+    let Some(stage) = Stage::new() else { return };
+    stage.put("environ", "FI_PROVIDER=^tcp,udp\0");
+    stage.expect(0, "accepted", &[], &[]);
+    stage.put("limits", "nothing of that kind\n");
+    stage.expect(0, "accepted", &[], &["memlock"]);
+}
+
+#[test]
+fn libraries_that_do_not_load_are_named() {
+    refused(
+        |stage| fs::remove_file(stage.at("usr/lib64/libfabric.so.1")).unwrap(),
+        &[],
+        &["not-found"],
+    );
+    refused(
+        |stage| {
+            let musl = format!("lib/ld-musl-{}.so.1", std::env::consts::ARCH);
+            fs::remove_dir_all(stage.at("lib64")).unwrap();
+            stage.loader(&musl);
+        },
+        &[],
+        &["not-found", "not-found"],
+    );
+    refused(
+        |stage| fs::remove_dir_all(stage.at("lib64")).unwrap(),
+        &[],
+        &["no-libc"],
+    );
+}
+
+#[test]
+fn links_of_the_container_lead_nowhere_outside() {
+    let Some(stage) = Stage::new() else { return };
+    // What the host has at these paths would make it good again.
+    let host = stage.host.root().to_str().unwrap().to_owned();
+    fs::remove_dir_all(stage.at("sys/class")).unwrap();
+    symlink(format!("{host}/sys/class"), stage.at("sys/class")).unwrap();
+    stage.expect(3, "refused", &[], &["sysfs"]);
+    fs::remove_file(stage.at("sys/class")).unwrap();
+    symlink(
+        format!("../../../../../../../../..{host}/sys/class"),
+        stage.at("sys/class"),
+    )
+    .unwrap();
+    stage.expect(3, "refused", &[], &["sysfs"]);
+}
+
+#[test]
+fn hostile_content_is_survived() {
+    let Some(stage) = Stage::new() else { return };
+    let endless = vec![b'x'; 5 << 20];
+    stage.put("environ", &endless);
+    stage.put("mountinfo", &endless);
+    stage.put("limits", [0xff; 64]);
+    stage.put("cgroup", "3:devices:/../../../etc\n");
+    // A pipe that nobody writes, a device, a loop.
+    let libraries = stage.at("usr/lib64");
+    for name in ["libfabric.so.1", "libcxi.so.1"] {
+        fs::remove_file(libraries.join(name)).unwrap();
+    }
+    nix::unistd::mkfifo(&libraries.join("libfabric.so.1"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    symlink("libcxi.so.1", libraries.join("libcxi.so.1")).unwrap();
+    let report = stage.report();
+    assert_eq!(report.code, 3, "{report:?}");
+    for text in ["", "Name:\t\u{1b}[31m", "Uid:\t-1\n"] {
+        stage.put("status", text);
+        let said = stage.explain(&[PID]);
+        assert_eq!(said.code, 1, "{said:?}");
+        assert!(!said.stderr.contains('\u{1b}'), "{said:?}");
+    }
+}
+
+#[test]
+fn a_process_that_is_not_there_is_an_error_that_says_what_to_give() {
+    let Some(stage) = Stage::new() else { return };
+    let said = stage.explain(&["99"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(
+        said.stderr.contains("there is no process 99") && said.stderr.contains("podman inspect"),
+        "{said:?}"
+    );
+    stage.put("status", "Name:\tmpi\nState:\tZ (zombie)\n");
+    let said = stage.explain(&[PID]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.stderr.contains("process 4711 has ended"), "{said:?}");
+    for args in [&["0x1"][..], &["-1"], &[PID, "cxi0"]] {
+        assert_eq!(stage.explain(args).code, 2, "{args:?}");
+    }
+}
