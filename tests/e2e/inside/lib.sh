@@ -38,6 +38,9 @@ journal() { journalctl -b --no-pager -u "$UNIT" "$@"; }
 # said TEXT [MATCH...]: the unit has said it.
 said() { journal "${@:2}" | grep -q "$1"; }
 
+# noted NAME TEXT: a message with the id of that name, and that text, is in the journal.
+noted() { journal "MESSAGE_ID=$(message_id "$1")" | grep -qF "$2"; }
+
 # another_process_than PID: the unit runs, and is not that one.
 another_process_than() {
     local now

@@ -70,6 +70,25 @@ check_reload() {
     systemctl is-active "$UNIT"
 }
 
+# A bad file is refused whole, by name, and the service goes on; a good one is taken without a new process.
+check_reload_of_files() {
+    local before file=/etc/cxi-device-plugin/config.toml
+    before=$(show MainPID)
+    cp "$file" /tmp/config.toml
+    printf '[health]\npol = "5s"\n' >"$file"
+    systemctl reload "$UNIT"
+    until_so noted CONFIG_REFUSED "$file:2"
+    status_is '2 NICs, 2 healthy, kubelet not registered'
+    printf '[log]\nlevel = "debug"\n' >"$file"
+    systemctl reload "$UNIT"
+    until_so noted CONFIG_READ log.level
+    status_is '2 NICs, 2 healthy, kubelet not registered'
+    cp /tmp/config.toml "$file"
+    systemctl reload "$UNIT"
+    until_so is ActiveState active
+    expect 'process' "$before" "$(show MainPID)"
+}
+
 # The stamp of this boot says that it was ready: with one NIC down, a start that waited would be killed.
 check_restart_does_not_wait() {
     cxi-sim node link "$HOST" "$SECOND" down
@@ -240,6 +259,7 @@ check 'systemd: no capability, no new privileges, seccomp' check_sandbox
 check 'systemd: systemd-analyze security is at most 2.0' check_security
 check 'systemd: the journal has the fields of each message, and the remedy' check_journal
 check 'systemd: reload keeps the process' check_reload
+check 'systemd: reload of a bad file and of a good one' check_reload_of_files
 check 'systemd: a restart waits for no NIC' check_restart_does_not_wait
 check 'systemd: a first start waits for NICs, start_grace at most' check_first_start_waits
 check 'systemd: kubelet directory absent at start' check_kubelet_comes_late
