@@ -249,7 +249,7 @@ async fn where_nothing_happens_nothing_is_written() {
 }
 
 #[test]
-fn the_socket_is_for_root_and_group_and_never_takes_anothers_place() {
+fn the_socket_is_for_root_and_group_and_never_takes_the_place_of_another() {
     let host = Host::new(&nics(1));
     let shown = Shown(&host);
     fs::create_dir_all(host.path("run")).unwrap();
