@@ -131,7 +131,7 @@ fn collect(folder: &Path, names: &mut Vec<String>) {
 
 #[test]
 fn each_file_has_its_place() {
-    let listed: Vec<&str> = [&PURE[..], &SHARED, &TOP].concat();
+    let listed: Vec<&str> = [PURE, &SHARED, &TOP].concat();
     for name in sources_in("") {
         let in_folder = name
             .split_once('/')
