@@ -154,6 +154,10 @@ check_kubelet_directory_is_a_link() {
     rm -rf /var/lib/kubelet /data/kubelet
     mkdir -p /data/plugins /var/lib/kubelet
     ln -s /data/plugins /var/lib/kubelet/device-plugins
+    # systemd resolves a link of ReadWritePaths= itself, but none below it.
+    mkdir -p "/etc/systemd/system/$UNIT.d"
+    printf '[Service]\nReadWritePaths=-/data/plugins\n' >"/etc/systemd/system/$UNIT.d/20-plugins.conf"
+    systemctl daemon-reload
     systemctl start "$UNIT"
     kubelet /data/plugins
     status_is '2 NICs, 2 healthy, kubelet registered'
