@@ -31,8 +31,16 @@ pub enum Ended {
     Findings,
 }
 
+/// A program from its command line to its exit code.
+pub fn program<Args: clap::Parser>(name: &str, run: impl FnOnce(Args) -> anyhow::Result<Ended>) -> ExitCode {
+    match arguments(name) {
+        Ok(args) => report(name, run(args)),
+        Err(ended) => ended,
+    }
+}
+
 /// The command line; or, once help, version or what is wrong with it has been said, how to end.
-pub fn arguments<Args: clap::Parser>(program: &str) -> Result<Args, ExitCode> {
+fn arguments<Args: clap::Parser>(program: &str) -> Result<Args, ExitCode> {
     Args::try_parse().map_err(|answer| {
         let said = answer.print().and_then(|()| io::stdout().flush());
         if answer.use_stderr() {
@@ -45,7 +53,7 @@ pub fn arguments<Args: clap::Parser>(program: &str) -> Result<Args, ExitCode> {
 }
 
 /// Says on stderr what went wrong, if something did.
-pub fn report(program: &str, result: anyhow::Result<Ended>) -> ExitCode {
+fn report(program: &str, result: anyhow::Result<Ended>) -> ExitCode {
     let error = match result {
         Ok(Ended::Done) => return ExitCode::SUCCESS,
         Ok(Ended::Findings) => return ExitCode::from(FINDINGS),

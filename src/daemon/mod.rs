@@ -31,7 +31,7 @@ use crate::export::Exporter;
 use crate::host::cordons;
 use crate::host::lock::InstanceLock;
 use crate::host::lookout::Lookout;
-use crate::host::mounts::Mount;
+use crate::host::mounts::{Mount, StaleMounts};
 use crate::host::roots::Roots;
 use crate::host::scan::{Scanner, Wanted};
 use crate::kubelet::service::Streams;
@@ -71,52 +71,28 @@ pub fn run(args: RunArgs) -> anyhow::Result<()> {
 
 async fn serve(configuration: Configuration, roots: Roots) -> anyhow::Result<()> {
     let mut signals = Signals::new().context("cannot handle signals")?;
-    let hangup = signal(SignalKind::hangup()).context("cannot handle signals")?;
-    let news = Arc::new(Notify::new());
     let settings = configuration.settings().clone();
     let streams = Arc::new(watch::Sender::new(Streams::default()));
-    let lookout = lookout(&roots, &settings, &news);
     let meter = meter(&settings);
-    let publisher = Publisher::new(lookout, &settings, Arc::clone(&streams), meter.clone());
-    let snapshots = publisher.subscribe();
-    let Daemon { run_dir, start_grace } = &settings.daemon;
-    let asked = Asked {
-        hangup,
-        news,
-        notifier: Notifier::new(run_dir, *start_grace, snapshots.clone(), streams.subscribe()),
-        meter: meter.clone(),
-    };
     let exporter = Exporter::new(&settings, roots.clone(), meter.clone());
-    let mut rounds = Rounds::new(publisher, roots, configuration, asked);
+    let mut rounds = rounds(configuration, roots, &streams, &meter)?;
     tokio::select! {
         () = rounds.look() => {}
         () = signals.terminated() => return Ok(()),
     }
     let (stop, stopping) = watch::channel(false);
     let (kubelet, of_kubelet) = watch::channel(Kubelet::default());
-    let reporter = Reporter::new(run_dir.clone(), rounds.node(), of_kubelet, rounds.beat());
+    let reporter = Reporter::new(
+        settings.daemon.run_dir.clone(),
+        rounds.node(),
+        of_kubelet,
+        rounds.beat(),
+    );
     let reporter = tokio::spawn(reporter.run());
     let exporting = show(exporter, rounds.beat(), stopping.clone()).await;
-    let session = Session {
-        mount: Mount::new(&settings.kubelet.dir),
-        kubelet_dir: settings.kubelet.dir,
-        is_expected: settings.kubelet.enabled == Enabled::Yes,
-        resource: settings.resource.name,
-        snapshots,
-        streams,
-        beat: rounds.beat(),
-        kubelet,
-        meter: meter.resource(),
-    };
-    let is_served = settings.kubelet.enabled != Enabled::No;
-    let mut session = tokio::spawn(async move {
-        if is_served {
-            return session.run(stopping).await;
-        }
-        tracing::info!("kubelet is not served: kubelet.enabled is false");
-        let _ = stopping.clone().wait_for(|stopping| *stopping).await;
-        Ok(())
-    });
+    let enabled = settings.kubelet.enabled;
+    let session = session(settings, &rounds, streams, kubelet, &meter);
+    let mut session = tokio::spawn(serve_kubelet(enabled, session, stopping));
     let ended = tokio::select! {
         stale = rounds.run() => Err(stale.into()),
         () = signals.terminated() => Ok(()),
@@ -135,6 +111,63 @@ async fn serve(configuration: Configuration, roots: Roots) -> anyhow::Result<()>
     session.await.context("the kubelet session failed")??;
     reporter.await.context("the reporter failed")?;
     ended
+}
+
+/// The loop, and what owns the state.
+fn rounds(
+    configuration: Configuration,
+    roots: Roots,
+    streams: &Arc<watch::Sender<Streams>>,
+    meter: &Meter,
+) -> anyhow::Result<Rounds> {
+    let hangup = signal(SignalKind::hangup()).context("cannot handle signals")?;
+    let news = Arc::new(Notify::new());
+    let settings = configuration.settings();
+    let lookout = lookout(&roots, settings, &news);
+    let publisher = Publisher::new(lookout, settings, Arc::clone(streams), meter.clone());
+    let Daemon { run_dir, start_grace } = &settings.daemon;
+    let notifier = Notifier::new(run_dir, *start_grace, publisher.subscribe(), streams.subscribe());
+    let asked = Asked {
+        hangup,
+        news,
+        notifier,
+        meter: meter.clone(),
+    };
+    Ok(Rounds::new(publisher, roots, configuration, asked))
+}
+
+fn session(
+    settings: Settings,
+    rounds: &Rounds,
+    streams: Arc<watch::Sender<Streams>>,
+    kubelet: watch::Sender<Kubelet>,
+    meter: &Meter,
+) -> Session {
+    Session {
+        mount: Mount::new(&settings.kubelet.dir),
+        kubelet_dir: settings.kubelet.dir,
+        is_expected: settings.kubelet.enabled == Enabled::Yes,
+        resource: settings.resource.name,
+        snapshots: rounds.snapshots(),
+        streams,
+        beat: rounds.beat(),
+        kubelet,
+        meter: meter.resource(),
+    }
+}
+
+/// Waits for the end where kubelet is not to be served.
+async fn serve_kubelet(
+    enabled: Enabled,
+    session: Session,
+    mut stopping: watch::Receiver<bool>,
+) -> Result<(), StaleMounts> {
+    if enabled != Enabled::No {
+        return session.run(stopping).await;
+    }
+    tracing::info!("kubelet is not served: kubelet.enabled is false");
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+    Ok(())
 }
 
 /// Counts only when somebody wants to know.

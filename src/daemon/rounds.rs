@@ -20,6 +20,7 @@ use crate::host::roots::Roots;
 use crate::metrics::Meter;
 use crate::rate_limit::RateLimit;
 use crate::settle::Settle;
+use crate::snapshot::Snapshot;
 use crate::status::{Node, Resource, Source};
 use crate::trigger::Trigger;
 
@@ -90,6 +91,11 @@ impl Rounds {
     /// Changes with every look: whoever wants to look at something now and then does it with this, and wakes nobody.
     pub fn beat(&self) -> watch::Receiver<()> {
         self.beat.subscribe()
+    }
+
+    /// What is published, now and later.
+    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.publisher.subscribe()
     }
 
     /// What is seen of the node, now and later.

@@ -22,11 +22,7 @@ const PROGRAM: &str = "cxi-cdi-generator";
 
 /// Parses the command line, runs, and says how it went.
 pub fn main() -> ExitCode {
-    let args: Args = match exit::arguments(PROGRAM) {
-        Ok(args) => args,
-        Err(ended) => return ended,
-    };
-    exit::report(PROGRAM, run(args.action()))
+    exit::program(PROGRAM, |args: Args| run(args.action()))
 }
 
 /// The command line as it is defined, for manual pages and completions.
