@@ -7,6 +7,7 @@ prefix ?= /usr
 DESTDIR ?=
 bindir ?= $(prefix)/bin
 mandir ?= $(prefix)/share/man
+datadir ?= $(prefix)/share/cxi-device-plugin
 bashcompdir ?= $(prefix)/share/bash-completion/completions
 zshcompdir ?= $(prefix)/share/zsh/site-functions
 fishcompdir ?= $(prefix)/share/fish/vendor_completions.d
@@ -143,6 +144,9 @@ install: ## Install programs, unit, manual pages, completions (DESTDIR, prefix);
 	install -d $(DESTDIR)$(sysconfdir)/cxi-device-plugin
 	install -m 0644 packaging/config/config.toml $(DESTDIR)$(sysconfdir)/cxi-device-plugin
 	install -m 0644 packaging/journald/* $(DESTDIR)$(catalogdir)
+	install -d $(DESTDIR)$(datadir)/grafana $(DESTDIR)$(datadir)/prometheus
+	install -m 0644 packaging/grafana/*.json $(DESTDIR)$(datadir)/grafana
+	install -m 0644 packaging/prometheus/*.rules.yml $(DESTDIR)$(datadir)/prometheus
 
 .PHONY: clean
 clean: ## Remove everything that was built, the tools in target/tools too

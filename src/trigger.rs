@@ -34,6 +34,30 @@ pub enum Trigger {
     Retry,
 }
 
+impl Trigger {
+    /// Every [`kind`](Self::kind).
+    pub const KINDS: [&'static str; 11] = [
+        "uevent", "link", "files", "overflow", "source", "hangup", "news", "pulse", "held", "written", "retry",
+    ];
+
+    /// A short name for counting.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Uevent { .. } => "uevent",
+            Self::Link(_) => "link",
+            Self::Files(_) => "files",
+            Self::Overflow(_) => "overflow",
+            Self::Source(_) => "source",
+            Self::Hangup => "hangup",
+            Self::News => "news",
+            Self::Pulse => "pulse",
+            Self::Held => "held",
+            Self::Written => "written",
+            Self::Retry => "retry",
+        }
+    }
+}
+
 impl fmt::Display for Trigger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

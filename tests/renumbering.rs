@@ -19,6 +19,7 @@ use cxi_device_plugin::host::mounts::Mount;
 use cxi_device_plugin::host::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::scan::Scanner;
 use cxi_device_plugin::kubelet::session::Session;
+use cxi_device_plugin::metrics::{Meter, ResourceMeter};
 use cxi_device_plugin::snapshot::Snapshot;
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::node::{Kind, NicSpec, Node};
@@ -72,6 +73,7 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
         Lookout::new(Scanner::new(roots, Libraries::None), || {}),
         &configured,
         Arc::clone(&streams),
+        Meter::default(),
     );
     let snapshots = publisher.subscribe();
     let nothing: Preparation = Arc::new(|| {});
@@ -94,6 +96,7 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
         streams,
         beat: watch::Sender::default().subscribe(),
         kubelet: watch::Sender::default(),
+        meter: ResourceMeter::default(),
     };
     let session = tokio::spawn(session.run(stopping));
     kubelet

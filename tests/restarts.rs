@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::daemon::{A, B, Daemon, Host, PATIENCE, RESOURCE, assert_no_violations, until, wait_for};
 use cxi_device_plugin::kubelet::registration::register;
-use cxi_device_plugin::kubelet::socket::OwnSocket;
+use cxi_device_plugin::kubelet::socket;
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::node::{Kind, NicSpec};
 use fastrand::Rng;
@@ -110,7 +110,7 @@ async fn after_each_of_100_restarts_it_is_registered_once_and_nothing_stale_is_l
 async fn a_kubelet_that_started_since_our_socket_was_bound_is_not_told_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let resource = RESOURCE.parse().unwrap();
-    let (socket, _listener) = OwnSocket::bind(folder.path(), &resource, 1).unwrap();
+    let (socket, _listener) = socket::bind(folder.path(), &resource, 1).unwrap();
     let kubelet = Kubelet::start(folder.path()).unwrap();
     let refused = register(folder.path(), &socket, &resource).await.unwrap_err();
     assert!(refused.contains("removed our socket"), "{refused}");

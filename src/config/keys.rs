@@ -8,7 +8,7 @@ use super::fragment::Table;
 use super::inputs::{Effective, Findings, Reader};
 use super::problem::Problem;
 use super::settings::{
-    Cdi, Container, Daemon, Enabled, Health, Kubelet, LibrarySettings, Log, RUN_DIR, Resource, Roots, Settings,
+    Cdi, Container, Daemon, Enabled, Export, Health, Kubelet, LibrarySettings, Log, RUN_DIR, Resource, Roots, Settings,
 };
 use super::unknown;
 use crate::allocate::Strategy;
@@ -40,6 +40,7 @@ pub fn read(table: &Table) -> (Settings, Findings) {
         strategy: top.table("allocation", |allocation| allocation.get("strategy", Strategy::Direct)),
         resource: top.only_table("resource", resource),
         health: top.table("health", health),
+        export: top.table("export", export),
         log: top.table("log", logging),
     };
     top.note_unknown();
@@ -138,6 +139,15 @@ fn health(table: &mut Reader<'_>) -> Health {
     Health {
         poll: Some(poll).filter(|poll| !poll.is_zero()),
         policy,
+    }
+}
+
+fn export(table: &mut Reader<'_>) -> Export {
+    Export {
+        textfile: table.get("textfile", None),
+        metrics_socket: table.get("metrics_socket", None),
+        nfd_dir: table.get("nfd_dir", None),
+        devinfo_dir: table.get("devinfo_dir", None),
     }
 }
 

@@ -4,12 +4,13 @@ use super::inputs::Effective;
 use super::settings::{Cdi, Checked, Log, Settings};
 
 /// What a running daemon has opened or told to somebody: keys, or the beginnings of some.
-const FIXED: [&str; 7] = [
+const FIXED: [&str; 8] = [
     "daemon.",
     "roots.",
     "kubelet.",
     "cdi.dir",
     "resource[",
+    "export.",
     "log.target",
     "log.format",
 ];
@@ -49,6 +50,7 @@ impl Checked {
                 dir: old.cdi.dir,
                 ..new.cdi
             },
+            export: old.export,
             log: Log {
                 level: new.log.level,
                 ..old.log

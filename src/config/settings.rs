@@ -49,6 +49,8 @@ pub struct Settings {
     pub exclude: Vec<Exclusion>,
     /// `[health]`
     pub health: Health,
+    /// `[export]`
+    pub export: Export,
     /// `[log]`
     pub log: Log,
 }
@@ -146,6 +148,26 @@ pub struct Health {
     pub poll: Option<Duration>,
     /// What each condition does, and how long news of it waits.
     pub policy: HealthPolicy,
+}
+
+/// What is shown to other programs; none for what is not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Export {
+    /// Metrics as a file for the textfile collector of node_exporter.
+    pub textfile: Option<PathBuf>,
+    /// Metrics on a unix socket.
+    pub metrics_socket: Option<PathBuf>,
+    /// Directory of feature files of node-feature-discovery.
+    pub nfd_dir: Option<PathBuf>,
+    /// Directory of the device-info files of device plugins.
+    pub devinfo_dir: Option<PathBuf>,
+}
+
+impl Export {
+    /// Whether nothing is shown.
+    pub fn is_off(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The log.
@@ -247,6 +269,13 @@ impl Settings {
             wrong(
                 "cdi.names",
                 "strategy \"cdi\" tells kubelet the PCI addresses as names: add \"pci\"",
+            );
+        }
+        let textfile = self.export.textfile.as_ref();
+        if textfile.is_some_and(|file| file.extension().is_none_or(|suffix| suffix != "prom")) {
+            wrong(
+                "export.textfile",
+                "node_exporter reads only files whose names end in .prom",
             );
         }
         problems

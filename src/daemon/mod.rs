@@ -8,12 +8,15 @@ mod notify;
 mod publisher;
 mod reporter;
 mod rounds;
+mod told;
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 
 pub use self::args::{RunArgs, roots};
 use self::configuration::Configuration;
@@ -24,6 +27,7 @@ use self::reporter::Reporter;
 use self::rounds::{Asked, Rounds};
 use crate::config::Settings;
 use crate::config::settings::{Daemon, Enabled};
+use crate::export::Exporter;
 use crate::host::cordons;
 use crate::host::lock::InstanceLock;
 use crate::host::lookout::Lookout;
@@ -34,6 +38,7 @@ use crate::kubelet::service::Streams;
 use crate::kubelet::session::Session;
 use crate::log;
 use crate::message_id;
+use crate::metrics::Meter;
 use crate::status::Kubelet;
 
 /// Runs until a signal ends it.
@@ -71,14 +76,17 @@ async fn serve(configuration: Configuration, roots: Roots) -> anyhow::Result<()>
     let settings = configuration.settings().clone();
     let streams = Arc::new(watch::Sender::new(Streams::default()));
     let lookout = lookout(&roots, &settings, &news);
-    let publisher = Publisher::new(lookout, &settings, Arc::clone(&streams));
+    let meter = meter(&settings);
+    let publisher = Publisher::new(lookout, &settings, Arc::clone(&streams), meter.clone());
     let snapshots = publisher.subscribe();
     let Daemon { run_dir, start_grace } = &settings.daemon;
     let asked = Asked {
         hangup,
         news,
         notifier: Notifier::new(run_dir, *start_grace, snapshots.clone(), streams.subscribe()),
+        meter: meter.clone(),
     };
+    let exporter = Exporter::new(&settings, roots.clone(), meter.clone());
     let mut rounds = Rounds::new(publisher, roots, configuration, asked);
     tokio::select! {
         () = rounds.look() => {}
@@ -88,6 +96,7 @@ async fn serve(configuration: Configuration, roots: Roots) -> anyhow::Result<()>
     let (kubelet, of_kubelet) = watch::channel(Kubelet::default());
     let reporter = Reporter::new(run_dir.clone(), rounds.node(), of_kubelet, rounds.beat());
     let reporter = tokio::spawn(reporter.run());
+    let exporting = show(exporter, rounds.beat(), stopping.clone()).await;
     let session = Session {
         mount: Mount::new(&settings.kubelet.dir),
         kubelet_dir: settings.kubelet.dir,
@@ -97,6 +106,7 @@ async fn serve(configuration: Configuration, roots: Roots) -> anyhow::Result<()>
         streams,
         beat: rounds.beat(),
         kubelet,
+        meter: meter.resource(),
     };
     let is_served = settings.kubelet.enabled != Enabled::No;
     let mut session = tokio::spawn(async move {
@@ -121,9 +131,32 @@ async fn serve(configuration: Configuration, roots: Roots) -> anyhow::Result<()>
     );
     notify::stopping();
     stop.send_replace(true);
+    exporting.await.context("the exports failed")?;
     session.await.context("the kubelet session failed")??;
     reporter.await.context("the reporter failed")?;
     ended
+}
+
+/// Counts only when somebody wants to know.
+fn meter(settings: &Settings) -> Meter {
+    if settings.export.is_off() {
+        return Meter::default();
+    }
+    let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Meter::on(&settings.resource.name, start.as_secs())
+}
+
+/// What pods need is there when this returns; the rest comes by and by.
+async fn show(
+    exporter: Option<Exporter>,
+    beat: watch::Receiver<()>,
+    stopping: watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    let Some(mut exporter) = exporter else {
+        return tokio::spawn(std::future::ready(()));
+    };
+    exporter.prepare().await;
+    tokio::spawn(exporter.run(beat, stopping))
 }
 
 fn lookout(roots: &Roots, settings: &Settings, news: &Arc<Notify>) -> Lookout {

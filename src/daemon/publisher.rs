@@ -1,7 +1,7 @@
 //! From a scan to the CDI file and to kubelet, in the order that never promises what is not there: what is lost leaves
 //! kubelet first and the file after; what is new enters the file first and kubelet after.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,20 +10,20 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::judge::Judge;
+use super::told::Told;
 use crate::allocate::Strategy;
 use crate::cdi::model::Spec;
 use crate::cdi::netdev_view;
 use crate::cdi::render::{self, Policy};
 use crate::config::Settings;
-use crate::health::{Check, Condition, Verdict};
 use crate::host::cdi_directory::CdiDirectory;
 use crate::host::lookout::{Lookout, Preparation};
 use crate::host::scan::Wanted;
 use crate::host::store::Outcome;
-use crate::inventory::{Fru, Inventory, Nic, Unread};
+use crate::inventory::Inventory;
 use crate::kubelet::service::Streams;
 use crate::message_id;
-use crate::pci::PciAddress;
+use crate::metrics::{CdiWrite, Meter};
 use crate::snapshot::Snapshot;
 use crate::status::{Cdi, Node};
 
@@ -45,20 +45,12 @@ pub struct Publisher {
     interfaces: BTreeSet<String>,
     node: Node,
     told: Told,
-}
-
-/// What the log has been told already, so that nothing is said twice.
-#[derive(Debug, Default)]
-struct Told {
-    nics: BTreeMap<PciAddress, String>,
-    cards: BTreeMap<PciAddress, Fru>,
-    problems: Vec<Unread>,
-    warnings: BTreeSet<(PciAddress, Check)>,
+    meter: Meter,
 }
 
 impl Publisher {
     /// Nothing is published before the first [`refresh`](Self::refresh).
-    pub fn new(lookout: Lookout, settings: &Settings, streams: Arc<watch::Sender<Streams>>) -> Self {
+    pub fn new(lookout: Lookout, settings: &Settings, streams: Arc<watch::Sender<Streams>>, meter: Meter) -> Self {
         Self {
             lookout,
             judge: Judge::new(settings.health.policy.clone(), &settings.daemon.run_dir),
@@ -72,6 +64,7 @@ impl Publisher {
             interfaces: BTreeSet::new(),
             node: Node::default(),
             told: Told::default(),
+            meter,
         }
     }
 
@@ -118,7 +111,7 @@ impl Publisher {
     /// Looks at the node and publishes what has changed; `prepare` comes before the look. Returns whether the CDI file was
     /// written, and its directory possibly made.
     pub async fn refresh(&mut self, prepare: &Preparation) -> bool {
-        match self.lookout.look(prepare).await {
+        let written = match self.lookout.look(prepare).await {
             Ok(mut inventory) => {
                 if self.blind.take().is_some() {
                     tracing::info!("the node can be looked at again");
@@ -136,7 +129,9 @@ impl Publisher {
                 self.cannot_look(unread.to_string());
                 false
             }
-        }
+        };
+        self.meter.current(self.blind.is_none(), self.write_error.is_none());
+        written
     }
 
     /// What was published stays: that we see nothing does not mean that there is nothing.
@@ -163,6 +158,7 @@ impl Publisher {
         }
         self.told.tell(inventory, &self.policy, &next);
         self.node = Node::of(inventory, &next, |nic| self.policy.selection.withheld(nic));
+        self.meter.published(inventory, &next);
         self.send(next);
         self.judge.keep().await;
         written
@@ -202,13 +198,14 @@ impl Publisher {
         match published {
             Ok(outcome) => {
                 let was_tampered_with = spec.is_some() && spec == self.on_disk;
-                tell_of_file(&file, outcome, was_tampered_with);
+                tell_of_file(&self.meter, &file, outcome, was_tampered_with);
                 self.on_disk = spec;
                 self.write_error = None;
                 outcome == Outcome::Written
             }
             Err(error) => {
                 let error = format!("{error:#}");
+                self.meter.cdi(CdiWrite::Failed);
                 if self.write_error.as_ref() != Some(&error) {
                     tracing::error!(
                         message_id = message_id::CDI_FAILED,
@@ -231,92 +228,22 @@ fn cdi_directory(settings: &Settings) -> CdiDirectory {
     }
 }
 
-fn tell_of_file(file: &Path, outcome: Outcome, was_tampered_with: bool) {
+fn tell_of_file(meter: &Meter, file: &Path, outcome: Outcome, was_tampered_with: bool) {
     let (message_id, file) = (message_id::CDI_WRITTEN, file.display());
     match outcome {
         Outcome::Written if was_tampered_with => {
             let message_id = message_id::CDI_RESTORED;
             tracing::warn!(message_id, %file, "restored {file}: somebody had changed or removed it");
+            meter.cdi(CdiWrite::Restored);
         }
-        Outcome::Written => tracing::info!(message_id, %file, "wrote {file}"),
-        Outcome::Removed => tracing::info!(message_id, %file, "removed {file}: no NIC is usable"),
+        Outcome::Written => {
+            tracing::info!(message_id, %file, "wrote {file}");
+            meter.cdi(CdiWrite::Written);
+        }
+        Outcome::Removed => {
+            tracing::info!(message_id, %file, "removed {file}: no NIC is usable");
+            meter.cdi(CdiWrite::Removed);
+        }
         Outcome::Unchanged | Outcome::Absent => {}
     }
-}
-
-impl Told {
-    fn tell(&mut self, inventory: &Inventory, policy: &Policy, next: &Snapshot) {
-        for problem in inventory
-            .problems
-            .iter()
-            .filter(|problem| !self.problems.contains(problem))
-        {
-            tracing::warn!("{problem}");
-        }
-        self.problems.clone_from(&inventory.problems);
-        let mut nics = BTreeMap::new();
-        for nic in &inventory.nics {
-            let (pci, cxi) = (nic.address, nic.cxi.as_ref().ok().map(ToString::to_string));
-            let (message_id, state, reason) = state(nic, policy, next);
-            let separator = if reason.is_empty() { "" } else { ": " };
-            let line = format!(
-                "{}: {state}{separator}{reason}",
-                cxi.as_deref().unwrap_or("no cxi name")
-            );
-            if self.nics.get(&pci) != Some(&line) {
-                match message_id {
-                    message_id::NIC_UNHEALTHY => tracing::warn!(message_id, nic = cxi, %pci, reason, "{line}"),
-                    _ => tracing::info!(message_id, nic = cxi, %pci, reason, "{line}"),
-                }
-            }
-            nics.insert(pci, line);
-            if let Ok(fru) = &nic.fru
-                && self.cards.insert(nic.address, fru.clone()).as_ref() != Some(fru)
-            {
-                tracing::info!(message_id = message_id::NIC_CARD, pci = %nic.address, "{fru}");
-            }
-        }
-        for gone in self.nics.keys().filter(|address| !nics.contains_key(address)) {
-            tracing::warn!(message_id = message_id::NIC_GONE, pci = %gone, "gone");
-        }
-        self.nics = nics;
-        self.tell_warnings(next);
-    }
-
-    /// Of a NIC that is unhealthy, the line about that says enough.
-    fn tell_warnings(&mut self, next: &Snapshot) {
-        self.warnings.retain(|(address, _)| next.devices.contains_key(address));
-        for (nic, device) in &next.devices {
-            for condition in &device.conditions {
-                let warning = (*nic, condition.check);
-                if condition.verdict == Verdict::Warn && device.is_healthy() {
-                    if self.warnings.insert(warning) {
-                        let (message_id, check) = (message_id::NIC_WARNING, condition.check.name());
-                        let reason = &condition.reason;
-                        tracing::warn!(message_id, pci = %nic, condition = check, reason, "warning: {condition}");
-                    }
-                } else if !condition.verdict.is_bad() && self.warnings.remove(&warning) {
-                    let (message_id, check) = (message_id::NIC_WARNING_OVER, condition.check.name());
-                    tracing::info!(message_id, pci = %nic, condition = check, "no warning any more: {condition}");
-                }
-            }
-        }
-    }
-}
-
-/// The kind of message, the state in a word, and why it is so.
-fn state(nic: &Nic, policy: &Policy, next: &Snapshot) -> (&'static str, &'static str, String) {
-    match (policy.selection.withheld(nic), next.devices.get(&nic.address)) {
-        (Some(reason), _) => (message_id::NIC_NOT_OFFERED, "not offered", reason),
-        (None, Some(device)) if device.is_healthy() => (message_id::NIC_HEALTHY, "healthy", String::new()),
-        (None, device) => {
-            let reason = reasons(device.map_or(&[], |device| &device.conditions));
-            (message_id::NIC_UNHEALTHY, "unhealthy", reason)
-        }
-    }
-}
-
-fn reasons(conditions: &[Condition]) -> String {
-    let failed = conditions.iter().filter(|condition| condition.verdict == Verdict::Fail);
-    failed.map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

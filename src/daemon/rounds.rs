@@ -17,6 +17,7 @@ use crate::host::libraries;
 use crate::host::lookout::Preparation;
 use crate::host::mounts::{Mount, StaleMounts};
 use crate::host::roots::Roots;
+use crate::metrics::Meter;
 use crate::rate_limit::RateLimit;
 use crate::settle::Settle;
 use crate::status::{Node, Resource, Source};
@@ -46,6 +47,7 @@ pub struct Rounds {
     beat: watch::Sender<()>,
     node: watch::Sender<Arc<Node>>,
     overflows: RateLimit,
+    meter: Meter,
 }
 
 /// What the loop listens to beside the node's events.
@@ -57,6 +59,8 @@ pub struct Asked {
     pub news: Arc<Notify>,
     /// Tells systemd.
     pub notifier: Notifier,
+    /// Counts.
+    pub meter: Meter,
 }
 
 impl Rounds {
@@ -79,6 +83,7 @@ impl Rounds {
             beat: watch::Sender::default(),
             node: watch::Sender::default(),
             overflows: RateLimit::new(1, OVERFLOWS),
+            meter: asked.meter,
         }
     }
 
@@ -101,6 +106,7 @@ impl Rounds {
         let has_written = self.publisher.refresh(&prepare).await;
         self.events.follow(self.publisher.interfaces());
         self.looked = Instant::now();
+        self.meter.looked(self.looked - began, self.events.heard());
         tracing::debug!("looked at the node in {} us", (self.looked - began).as_micros());
         if has_written {
             // A directory that was made is not watched yet: somebody may have changed the file since.
@@ -178,6 +184,7 @@ impl Rounds {
 
     fn note(&mut self, trigger: &Trigger) {
         tracing::debug!("trigger: {trigger}");
+        self.meter.triggered(trigger);
         if matches!(trigger, Trigger::Overflow(_)) && self.overflows.say(self.began.elapsed()).is_some() {
             tracing::warn!("{trigger}: some are lost, so the node is looked at");
         }

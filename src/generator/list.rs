@@ -1,6 +1,5 @@
 //! `list`: what every CDI directory offers of our kind, and what comes of it.
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -55,7 +54,7 @@ pub fn run(args: &ListArgs) -> anyhow::Result<Ended> {
     let inventory = scan(&roots);
     let host = Host {
         inventory: inventory.as_ref(),
-        missing: missing_nodes(&directories, &roots),
+        missing: spec_files::missing_nodes(&directories, &roots),
     };
     let listed = Listed {
         devices: survey::survey(&directories, &host).into_iter().map(device).collect(),
@@ -85,19 +84,6 @@ fn scan(roots: &Roots) -> Option<Inventory> {
             None
         }
     }
-}
-
-fn missing_nodes(directories: &[Vec<SpecFile>], roots: &Roots) -> BTreeSet<String> {
-    let of_our_kind = directories
-        .iter()
-        .flatten()
-        .filter_map(|file| file.content.as_ref().ok());
-    let nodes = of_our_kind
-        .filter(|offered| offered.kind == KIND)
-        .flat_map(|offered| offered.devices.iter().flat_map(|device| &device.nodes));
-    let distinct: BTreeSet<&String> = nodes.collect();
-    let is_missing = |node: &str| roots.here(Path::new(node)).symlink_metadata().is_err();
-    distinct.into_iter().filter(|node| is_missing(node)).cloned().collect()
 }
 
 fn device(entry: Entry) -> ListedDevice {

@@ -26,5 +26,6 @@ pub mod spec_files;
 pub mod store;
 pub mod surroundings;
 pub mod temporary;
+pub mod unix_socket;
 pub mod watch;
 mod whole_file;

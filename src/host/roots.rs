@@ -18,7 +18,7 @@ use super::foreign;
 use crate::inventory::{Reading, Unread};
 
 /// A sysfs attribute holds at most one page.
-const ATTRIBUTE_LIMIT: u64 = 4096;
+const ATTRIBUTE_LIMIT: usize = 4096;
 /// Far above what a directory of devices or libraries holds; stops a directory without end.
 const DIRECTORY_LIMIT: usize = 65_536;
 /// As the kernel follows them.
@@ -186,11 +186,16 @@ impl Roots {
 
     /// An attribute's text without the line end that most attributes have.
     pub fn text(&self, host_path: &Path) -> Reading<String> {
-        let bytes = self.bytes(host_path, ATTRIBUTE_LIMIT)?;
-        if bytes.len() as u64 > ATTRIBUTE_LIMIT {
+        let mut page = [0; ATTRIBUTE_LIMIT + 1];
+        let length = self
+            .open(host_path)
+            .and_then(|file| read_once(file, &mut page))
+            .map_err(|error| Unread::new(host_path, error))?;
+        if length > ATTRIBUTE_LIMIT {
             return Err(Unread::new(host_path, format!("longer than {ATTRIBUTE_LIMIT} bytes")));
         }
-        let text = String::from_utf8(bytes).map_err(|_| Unread::new(host_path, "not a text"))?;
+        let bytes = page.get(..length).unwrap_or_default();
+        let text = str::from_utf8(bytes).map_err(|_| Unread::new(host_path, "not a text"))?;
         Ok(text.trim_end().to_owned())
     }
 
@@ -339,6 +344,17 @@ impl Roots {
             pending.extend(reversed_components(&target));
         }
         Ok(real)
+    }
+}
+
+/// The kernel gives an attribute that fits whole at the first read; asking whether there is more would be a second system
+/// call for each of hundreds.
+fn read_once(mut file: File, page: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match file.read(page) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
     }
 }
 

@@ -1,10 +1,13 @@
 //! The files of a CDI directory as readers of CDI take them: names that end in .yaml or .json, regular, of bounded size.
 
+use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use super::roots::Roots;
+use crate::cdi::KIND;
 use crate::cdi::drift::Seen;
 use crate::cdi::format::Format;
 use crate::cdi::read;
@@ -44,6 +47,20 @@ pub fn read_all(directory: &Path) -> io::Result<Vec<SpecFile>> {
         path,
     });
     Ok(files.collect())
+}
+
+/// Device nodes that specs of our kind name and the node does not have.
+pub fn missing_nodes(directories: &[Vec<SpecFile>], roots: &Roots) -> BTreeSet<String> {
+    let of_our_kind = directories
+        .iter()
+        .flatten()
+        .filter_map(|file| file.content.as_ref().ok());
+    let nodes = of_our_kind
+        .filter(|offered| offered.kind == KIND)
+        .flat_map(|offered| offered.devices.iter().flat_map(|device| &device.nodes));
+    let distinct: BTreeSet<&String> = nodes.collect();
+    let is_missing = |node: &str| roots.here(Path::new(node)).symlink_metadata().is_err();
+    distinct.into_iter().filter(|node| is_missing(node)).cloned().collect()
 }
 
 /// What stands where a file of ours may be; a link is none of ours.

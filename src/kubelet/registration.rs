@@ -16,7 +16,7 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use super::pb;
 use super::pb::registration_client::RegistrationClient;
 use super::service::OPTIONS;
-use super::socket::OwnSocket;
+use crate::host::unix_socket::OwnSocket;
 use crate::resource::ResourceName;
 
 /// Kubelet dials back inside the call and gives that 10 s.

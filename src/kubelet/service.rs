@@ -2,6 +2,7 @@
 //! can make kubelet wait.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
@@ -11,6 +12,7 @@ use super::pb;
 use super::pb::device_plugin_server::DevicePlugin;
 use crate::allocate::{Allocation, allocate};
 use crate::message_id;
+use crate::metrics::ResourceMeter;
 use crate::preference::preferred;
 use crate::resource::ResourceName;
 use crate::snapshot::{ListedDevice, Snapshot};
@@ -41,6 +43,8 @@ pub struct PluginService {
     pub streams: Arc<watch::Sender<Streams>>,
     /// Turns true when the streams shall end.
     pub closing: watch::Receiver<bool>,
+    /// Counts.
+    pub meter: ResourceMeter,
 }
 
 type DeviceList = Result<pb::ListAndWatchResponse, Status>;
@@ -79,6 +83,7 @@ impl DevicePlugin for PluginService {
     }
 
     async fn allocate(&self, request: Request<pb::AllocateRequest>) -> Result<Response<pb::AllocateResponse>, Status> {
+        let began = Instant::now();
         let snapshot = Arc::clone(&self.snapshots.borrow());
         let requests = &request.get_ref().container_requests;
         let answer = |container: &pb::ContainerAllocateRequest| {
@@ -89,6 +94,7 @@ impl DevicePlugin for PluginService {
             .iter()
             .map(|container| container.devices_ids.as_slice())
             .collect();
+        self.meter.allocated(began.elapsed(), answers.is_ok());
         match answers {
             Ok(container_responses) => {
                 tracing::info!(

@@ -18,10 +18,12 @@ use super::pb::device_plugin_server::DevicePluginServer;
 use super::registration::{Epoch, register};
 use super::rival::Rivals;
 use super::service::{PluginService, Streams};
-use super::socket::OwnSocket;
+use super::socket;
 use crate::host::mounts::{Mount, StaleMounts};
+use crate::host::unix_socket::OwnSocket;
 use crate::host::watch::DirectoryWatch;
 use crate::message_id;
+use crate::metrics::ResourceMeter;
 use crate::resource::ResourceName;
 use crate::snapshot::Snapshot;
 use crate::status::Kubelet;
@@ -50,6 +52,8 @@ pub struct Session {
     pub beat: watch::Receiver<()>,
     /// Where the session says how it stands.
     pub kubelet: watch::Sender<Kubelet>,
+    /// Counts.
+    pub meter: ResourceMeter,
 }
 
 /// What a session watches.
@@ -110,6 +114,7 @@ impl Session {
             let Some((ended, was_live)) = self.live(epoch, count, &mut around, &mut stopping).await else {
                 return Ok(());
             };
+            self.meter.ended(was_live);
             if matches!(ended, Ended::NotBound(_)) {
                 self.mount.check()?;
             }
@@ -232,6 +237,7 @@ impl Session {
             return Ended::NoStream;
         }
         *was_live = true;
+        self.meter.registered();
         tracing::info!(
             message_id = message_id::REGISTERED,
             resource = %self.resource,
@@ -268,7 +274,7 @@ struct RunningServer {
 
 impl RunningServer {
     fn start(session: &Session, count: u64) -> io::Result<Self> {
-        let (socket, listener) = OwnSocket::bind(&session.kubelet_dir, &session.resource, count)?;
+        let (socket, listener) = socket::bind(&session.kubelet_dir, &session.resource, count)?;
         let (closing, mut close) = watch::channel(false);
         let (end, ended) = watch::channel(false);
         let service = PluginService {
@@ -276,6 +282,7 @@ impl RunningServer {
             snapshots: session.snapshots.clone(),
             streams: Arc::clone(&session.streams),
             closing: close.clone(),
+            meter: session.meter.clone(),
         };
         let task = tokio::spawn(async move {
             let told_to_close = async move { drop(close.wait_for(|closing| *closing).await) };

@@ -3,64 +3,21 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
 
-use nix::sys::stat::{Mode, umask};
+use nix::sys::stat::Mode;
 use tokio::net::UnixListener;
 
+use crate::host::unix_socket::{OwnSocket, is_dead};
 use crate::resource::ResourceName;
 
-/// A socket file of ours, removed when this value goes, unless somebody else has put another file there.
-#[derive(Debug)]
-pub struct OwnSocket {
-    path: PathBuf,
-    identity: (u64, u64),
-}
-
-impl OwnSocket {
-    /// Binds `cxi-<hash>-<pid>-<count>.sock`, for root only from the first instant.
-    pub fn bind(directory: &Path, resource: &ResourceName, count: u64) -> io::Result<(Self, UnixListener)> {
-        remove_dead(directory, resource);
-        let path = directory.join(format!(
-            "cxi-{}-{}-{count}.sock",
-            resource.short_hash(),
-            std::process::id()
-        ));
-        let old = umask(Mode::from_bits_truncate(0o177));
-        let listener = UnixListener::bind(&path);
-        umask(old);
-        let listener = listener?;
-        let identity = identity(&path)?;
-        Ok((Self { path, identity }, listener))
-    }
-
-    /// The name that kubelet joins to its directory.
-    pub fn file_name(&self) -> String {
-        self.path
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default()
-    }
-
-    /// Whether the path still leads to us: a starting kubelet removes all sockets it finds.
-    pub fn is_in_place(&self) -> bool {
-        identity(&self.path).is_ok_and(|identity| identity == self.identity)
-    }
-}
-
-impl Drop for OwnSocket {
-    fn drop(&mut self) {
-        if self.is_in_place() {
-            // Nothing to be done about a failure: the next start removes what is left.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
+/// Binds `cxi-<hash>-<pid>-<count>.sock`, for root only.
+pub fn bind(directory: &Path, resource: &ResourceName, count: u64) -> io::Result<(OwnSocket, UnixListener)> {
+    remove_dead(directory, resource);
+    let pid = std::process::id();
+    let path = directory.join(format!("cxi-{}-{pid}-{count}.sock", resource.short_hash()));
+    OwnSocket::bind(&path, Mode::S_IRUSR | Mode::S_IWUSR)
 }
 
 /// Removes what predecessors that were killed have left. A socket that somebody serves is let be.
@@ -80,8 +37,4 @@ fn is_ours(name: &str, prefix: &str) -> bool {
     let middle = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(".sock"));
     let numbers = middle.and_then(|middle| middle.split_once('-'));
     numbers.is_some_and(|(pid, count)| pid.parse::<u32>().is_ok() && count.parse::<u64>().is_ok())
-}
-
-fn is_dead(path: &Path) -> bool {
-    UnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }

@@ -77,6 +77,10 @@ const KEYS: &[Key] = &[
     key("health.hold_down", &["\"0s\"", "\"250ms\""], Else::Nothing),
     key("health.link", CONDITION, Else::Nothing),
     key("health.retry-handler", CONDITION, Else::Nothing),
+    key("export.textfile", &["\"\"", "\"/x.prom\""], Else::Nothing),
+    key("export.metrics_socket", &["\"\"", "\"/x.sock\""], Else::Nothing),
+    key("export.nfd_dir", DIRECTORIES, Else::Nothing),
+    key("export.devinfo_dir", DIRECTORIES, Else::Nothing),
     key("log.level", &["\"error\"", "\"debug\""], Else::Flag("--log-level")),
     key("log.format", &["\"text\"", "\"json\""], Else::Nothing),
 ];

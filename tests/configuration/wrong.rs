@@ -57,7 +57,7 @@ const ROWS: &[Row] = &[
     // Keys of a later version.
     (
         "[export]\ntextfile = \"/x\"\n",
-        &["1:2: export: this version of cxi-device-plugin does nothing with it yet"],
+        &["2:12: export.textfile: node_exporter reads only files whose names end in .prom"],
     ),
     ("[cxi_service]\nuid = 3\n", &["1:2: cxi_service: this version"]),
     ("[runtime]\nendpoint = \"auto\"\n", &["1:2: runtime: this version"]),

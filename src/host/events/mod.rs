@@ -121,6 +121,17 @@ impl Events {
             (Files::NAME, self.files.lost.as_deref()),
         ]
     }
+
+    /// The sources by short names, for programs, and whether each is heard wholly.
+    pub fn heard(&self) -> [(&'static str, bool); 4] {
+        let [uevents, links, errors, files] = self.sources().map(|(_, lost)| lost.is_none());
+        [
+            ("uevents", uevents),
+            ("links", links),
+            ("driver-errors", errors),
+            ("files", files),
+        ]
+    }
 }
 
 /// A source that may be lost.

@@ -1,0 +1,76 @@
+//! What is shown to other programs of the node, all of it only when asked for: metrics as a file or on a socket, labels for
+//! node-feature-discovery, device-info files for Multus.
+
+mod complaint;
+pub mod device_info;
+pub mod labels;
+mod node_files;
+mod socket;
+mod stale_names;
+mod textfile;
+
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+
+use self::node_files::NodeFiles;
+use self::stale_names::StaleNames;
+use crate::config::Settings;
+use crate::config::settings::Export;
+use crate::host::roots::Roots;
+use crate::metrics::Meter;
+
+/// Shows things as long as it runs.
+#[derive(Debug)]
+pub struct Exporter {
+    places: Export,
+    meter: Meter,
+    files: NodeFiles,
+    stale_names: StaleNames,
+}
+
+impl Exporter {
+    /// Shows nothing yet; none when the meter is off.
+    pub fn new(settings: &Settings, roots: Roots, meter: Meter) -> Option<Self> {
+        let places = settings.export.clone();
+        Some(Self {
+            files: NodeFiles::new(&places, settings.resource.name.clone(), meter.views()?),
+            places,
+            meter,
+            stale_names: StaleNames {
+                roots,
+                cdi_dir: settings.cdi.dir.clone(),
+            },
+        })
+    }
+
+    /// Writes what CNI plugins want to find as soon as there are pods: before kubelet is told of any NIC.
+    pub async fn prepare(&mut self) {
+        self.files.write().await;
+    }
+
+    /// Shows things until `stopping` turns true, then takes away what is true of a running daemon only. `beat` changes with
+    /// every look at the node: the time to try again what failed.
+    pub async fn run(mut self, beat: watch::Receiver<()>, mut stopping: watch::Receiver<bool>) {
+        let (places, meter) = (&self.places, &self.meter);
+        tokio::select! {
+            () = self.files.keep(beat.clone()) => {}
+            () = textfile::keep(places.textfile.as_deref(), meter, beat.clone()) => {}
+            () = socket::serve(places.metrics_socket.as_deref(), meter, beat.clone()) => {}
+            () = self.stale_names.keep(meter, beat.clone()) => {}
+            _ = stopping.wait_for(|stopping| *stopping) => {}
+        }
+        textfile::remove(places.textfile.as_deref()).await;
+        self.files.withdraw().await;
+    }
+}
+
+/// On a thread of its own, since a slow disk must not keep kubelet waiting; an error with its causes, in one line.
+async fn on_disk<E>(change: impl FnOnce() -> Result<(), E> + Send + 'static) -> Result<(), String>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    match spawn_blocking(change).await {
+        Ok(changed) => changed.map_err(|error| format!("{:#}", anyhow::Error::new(error))),
+        Err(error) => Err(error.to_string()),
+    }
+}
