@@ -35,11 +35,11 @@ message_id() { sed -n "s/^pub const $1: &str = \"\(.*\)\";/\1/p" /rig/message_id
 # journal [ARG...]: the unit's messages of this boot.
 journal() { journalctl -b --no-pager -u "$UNIT" "$@"; }
 
-# said TEXT [MATCH...]: the unit has said it.
-said() { journal "${@:2}" | grep -q "$1"; }
+# said TEXT [MATCH...]: the unit has said it. Read to the end, or the journal fails for want of a reader.
+said() { journal "${@:2}" | grep "$1" >/dev/null; }
 
 # noted NAME TEXT: a message with the id of that name, and that text, is in the journal.
-noted() { journal "MESSAGE_ID=$(message_id "$1")" | grep -qF "$2"; }
+noted() { journal "MESSAGE_ID=$(message_id "$1")" | grep -F "$2" >/dev/null; }
 
 # another_process_than PID: the unit runs, and is not that one.
 another_process_than() {
@@ -60,6 +60,6 @@ no_drop_in() {
     systemctl daemon-reload
 }
 
-# kubelet DIR: an emulated kubelet, at home in DIR.
-kubelet() { systemd-run --quiet --collect --unit=rig-kubelet cxi-sim kubelet --dir "$1" --transcript /out/transcript; }
-no_kubelet() { systemctl stop rig-kubelet; }
+# kubelet DIR: an emulated kubelet, at home in DIR. Each has a unit of its own: systemd forgets the last one when it likes.
+kubelet() { systemd-run --quiet --collect --unit="rig-kubelet-$RANDOM$RANDOM" cxi-sim kubelet --dir "$1" --transcript /out/transcript; }
+no_kubelet() { systemctl stop 'rig-kubelet-*'; }
