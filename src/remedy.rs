@@ -78,7 +78,7 @@ pub fn in_container(kind: &str) -> &'static str {
         }
         "netdev-view" => {
             "give the container the host's network: hostNetwork: true in the pod, --network host with podman; or move a VF's \
-             netdev into it by the host-device CNI"
+             netdev into it by the host-device CNI; or, experimental, run with --netdev-view sysfs"
         }
         "provider" => "take FI_PROVIDER out of the container's environment, or set it to cxi",
         "device-name" => "take FI_CXI_DEVICE_NAME out of the container's environment: the number of a NIC moves",

@@ -98,18 +98,33 @@ check_restart_does_not_wait() {
     no_drop_in
 }
 
-# A stopped service has left no stamp: its next start is a first one.
+# Cordons, counters and the stamp of this boot are for the next start, however the service was stopped.
+check_state_outlives_a_stop() {
+    cxi-device-plugin cordon "$SECOND" --reason cable --root "$HOST"
+    status_is '2 NICs, 1 healthy, kubelet not registered'
+    systemctl stop "$UNIT"
+    systemctl start "$UNIT"
+    status_is '2 NICs, 1 healthy, kubelet not registered'
+    cxi-device-plugin uncordon "$SECOND" --root "$HOST"
+    status_is '2 NICs, 2 healthy, kubelet not registered'
+}
+
+# What a boot does to /run.
+forget_this_boot() {
+    systemctl stop "$UNIT"
+    rm -rf /run/cxi-device-plugin
+}
+
 check_first_start_waits() {
     local begun active
-    systemctl stop "$UNIT"
-    [[ ! -e /run/cxi-device-plugin ]]
+    forget_this_boot
     systemctl start --no-block "$UNIT"
     until_so is StatusText '2 NICs, 1 healthy, kubelet not registered'
     expect 'while a NIC is missing' activating "$(show ActiveState)"
     until_so is ActiveState active
     begun=$(show ExecMainStartTimestampMonotonic) active=$(show ActiveEnterTimestampMonotonic)
     ((active - begun >= 19000000)) || { echo "ready after $((active - begun)) us"; return 1; }
-    systemctl stop "$UNIT"
+    forget_this_boot
     systemctl start --no-block "$UNIT"
     until_so is StatusText '2 NICs, 1 healthy, kubelet not registered'
     expect 'while a NIC is missing' activating "$(show ActiveState)"
@@ -266,6 +281,7 @@ check 'systemd: reload keeps the process' check_reload
 check 'systemd: reload of a bad file and of a good one' check_reload_of_files
 check 'systemd: a restart waits for no NIC' check_restart_does_not_wait
 check 'systemd: a first start waits for NICs, start_grace at most' check_first_start_waits
+check 'systemd: a cordon outlives a stop' check_state_outlives_a_stop
 check 'systemd: kubelet directory absent at start' check_kubelet_comes_late
 check 'systemd: kubelet directory removed and made anew' check_kubelet_directory_is_made_anew
 check 'systemd: kubelet directory is a link, and the plugin directory is one' check_kubelet_directory_is_a_link
