@@ -212,7 +212,7 @@ fn what_counts_depends_on_nothing_but_the_stated_order() {
     let number = |name: &str, default: u64| std::env::var(name).map_or(default, |text| text.parse().unwrap());
     let (seed, cases) = (
         number("CXI_RANDOM_SEED", fastrand::u64(..)),
-        number("CXI_RANDOM_CASES", 200),
+        number("CXI_RANDOM_CONFIGURATIONS", 1000),
     );
     say(&format!("{cases} configurations: CXI_RANDOM_SEED={seed}"));
     for case in 0..cases {
