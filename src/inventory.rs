@@ -98,7 +98,7 @@ pub struct Nic {
     pub pcie_uncorrectable_errors: Reading<u64>,
     /// Total of `aer_dev_fatal`: fatal PCIe errors as the kernel counts them.
     pub aer_fatal_errors: Reading<u64>,
-    /// `link_restarts/`: Unix seconds of the last ten automatic restarts of the link; 0 for an unused entry. PF only.
+    /// `link_restarts/`: Unix seconds of the last automatic restarts of the link, ten at most. PF only.
     pub link_restarts: Reading<Vec<u64>>,
     /// The PCIe link.
     pub pcie_link: Reading<PcieLink>,

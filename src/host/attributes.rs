@@ -104,11 +104,11 @@ impl<'a> Attributes<'a> {
         total.ok_or_else(|| Unread::new(self.sysfs.join(attribute), "no total"))
     }
 
-    /// When the link was restarted, in Unix seconds; 0 for an unused entry.
+    /// When the link was restarted, in Unix seconds. The driver fills the ring from its first entry on (`cass_lmon.c`), so
+    /// nothing comes after an unused one, which is 0.
     pub fn link_restarts(&self) -> Reading<Vec<u64>> {
-        (0..LINK_RESTARTS)
-            .map(|entry| self.number(&format!("link_restarts/time_{entry}")))
-            .collect()
+        let entries = (0..LINK_RESTARTS).map(|entry| self.number(&format!("link_restarts/time_{entry}")));
+        entries.take_while(|at| *at != Ok(0)).collect()
     }
 
     /// The PCIe link.
