@@ -202,7 +202,7 @@ const ROWS: &[Row] = &[
         LinkFlaps,
         Good,
     ),
-    ("c1", &[Unset("link_restarts/time_9")], LinkFlaps, Unknown),
+    ("c1", &[Unset("link_restarts/time_0")], LinkFlaps, Unknown),
     ("c1", &[Set("link_restarts/time_0", b"-1\n")], LinkFlaps, Unknown),
     ("c1vf", &[], LinkFlaps, Unknown),
     //
