@@ -42,6 +42,17 @@ expect() {
     return 1
 }
 
+# make_work, forget_work [DIRECTORY...]: the mount point of a rig's scratch folder, and directories made beside it. It need not
+# be empty: podman tidies up after a detached container when the namespace of the rig has ended already.
+make_work() {
+    rm -rf "${WORK:?}"
+    mkdir -p "$WORK"
+}
+forget_work() {
+    rm -rf "${WORK:?}"
+    [[ $# == 0 ]] || rmdir "$@"
+}
+
 # retry COMMAND...: a registry that stumbles once must not fail a run.
 retry() {
     local delay
