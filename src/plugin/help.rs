@@ -49,7 +49,7 @@ Exit codes:
   2
       Wrong usage
   3
-      Findings (explain --pid)
+      Findings (doctor, explain --pid)
   75
       Another instance is running; or a directory was made after the start, out of reach of this sandbox: start again
   78
