@@ -7,11 +7,11 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use crate::config::ConfigError;
 use crate::host::lock::LockError;
 use crate::host::mounts::StaleMounts;
 use crate::host::roots::RootError;
 use crate::host_args::{ClosureAllError, EnvVarsError};
+use crate::model::config::ConfigError;
 
 /// There are findings, as a caller who asked for them can tell by this code alone.
 const FINDINGS: u8 = 3;

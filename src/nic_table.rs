@@ -1,6 +1,6 @@
 //! The NICs of a node as a table for people.
 
-use crate::status::NicStatus;
+use crate::model::status::NicStatus;
 use crate::terminal::output::{BAD, GOOD, WARNING};
 use crate::terminal::table::{Cell, plain, table};
 

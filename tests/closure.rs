@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use common::cc::{Library, PLAIN, ldd};
 use common::stage::{Stage, assert_has, targets, yaml};
 use common::{Generator, Said, say};
-use cxi_device_plugin::cdi::model::Spec;
+use cxi_device_plugin::model::cdi::model::Spec;
 
 /// A node without libraries, where tests put theirs; no prefix, so that `ldd` sees what the generator sees.
 struct Shop(Stage);

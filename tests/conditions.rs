@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use common::changes::Change::{self, Bind, Cordon, CordonDirectory, Remove, Restarts, Set, Unbind, Uncordon, Unset};
 use common::daemon::{A, B, C, D, Daemon, Host, PATIENCE, RESOURCE, assert_no_violations, nics, until, wait_for};
-use cxi_device_plugin::health::{Action, Check, HealthPolicy};
+use cxi_device_plugin::model::health::{Action, Check, HealthPolicy};
 use cxi_sim::kubelet::Kubelet;
 
 /// What makes a condition bad, what mends it, what makes it unreadable, and what makes it bad for a NIC that has its node.

@@ -13,8 +13,8 @@ use common::apart;
 use common::cc::{Library, PLAIN};
 use common::stage::assert_has;
 use common::ward::{Report, SMALL, UNLIMITED, Ward, doctor, findings_of};
-use cxi_device_plugin::doctor::finding::FindingId;
-use cxi_device_plugin::health::Check;
+use cxi_device_plugin::model::doctor::finding::FindingId;
+use cxi_device_plugin::model::health::Check;
 use cxi_sim::node::{Kind, NicSpec, Variant};
 
 const CONTAINERD_2: (&str, &str) = ("etc/containerd/config.toml", "version = 3\n");

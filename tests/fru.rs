@@ -9,7 +9,7 @@ use common::daemon::{A, Host, PATIENCE, wait_for};
 use cxi_device_plugin::host::libraries::Libraries;
 use cxi_device_plugin::host::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::scan::Scanner;
-use cxi_device_plugin::inventory::{Fru, Reading};
+use cxi_device_plugin::model::nic::inventory::{Fru, Reading};
 use cxi_sim::node::{Kind, NicSpec, Node, Variant};
 
 /// A scanner of the node and the news that a card's texts have come.

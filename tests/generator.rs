@@ -12,7 +12,7 @@ use common::stage::{
     FIRST, SECOND, Stage, THIRD, assert_has, device, identity, mounted, names, nic, nodes, targets, yaml, yaml_file,
 };
 use common::{Generator, Said, listing};
-use cxi_device_plugin::cdi::model::Spec;
+use cxi_device_plugin::model::cdi::model::Spec;
 use cxi_sim::node::{Kind, NicSpec, Variant};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cxi_device_plugin::health::memory::Memories;
-use cxi_device_plugin::health::{Check, Engine, Health, HealthPolicy, Moment, Verdict};
-use cxi_device_plugin::inventory::{Generation, Netdev, Nic};
-use cxi_device_plugin::pci::PciAddress;
+use cxi_device_plugin::model::health::memory::Memories;
+use cxi_device_plugin::model::health::{Check, Engine, Health, HealthPolicy, Moment, Verdict};
+use cxi_device_plugin::model::nic::inventory::{Generation, Netdev, Nic};
+use cxi_device_plugin::model::nic::pci::PciAddress;
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! The journal's ids: `src/message_id.rs`, its documentation and the journal's catalogue say the same, and each is used.
+//! The journal's ids: `src/model/message_id.rs`, its documentation and the journal's catalogue say the same, and each is used.
 //! That the fields arrive is seen in `tests/e2e/systemd`.
 #![cfg(test)]
 
@@ -17,7 +17,7 @@ fn text(path: &str) -> String {
 
 /// Name and id of each constant.
 fn ids() -> Vec<(String, String)> {
-    let source = text("src/message_id.rs");
+    let source = text("src/model/message_id.rs");
     let constants = source.lines().filter_map(|line| line.strip_prefix("pub const "));
     let parts = |line: &str| {
         let (name, rest) = line.split_once(": &str = \"").unwrap();

@@ -11,7 +11,7 @@ use std::path::Path;
 use common::daemon::{A, B, Host, RESOURCE, nics, wait_for};
 use common::stage::{FIRST, SECOND, Stage, assert_has, device, names, nic, targets, yaml};
 use common::{Generator, Said};
-use cxi_device_plugin::cdi::model::{CDI_VERSION, Mount, Spec};
+use cxi_device_plugin::model::cdi::model::{CDI_VERSION, Mount, Spec};
 use cxi_sim::node::Variant;
 
 const VIEW: &str = "--netdev-view=sysfs";

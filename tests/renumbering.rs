@@ -11,7 +11,6 @@ use std::thread;
 use std::time::Instant;
 
 use common::daemon::PATIENCE;
-use cxi_device_plugin::config::Settings;
 use cxi_device_plugin::daemon::Publisher;
 use cxi_device_plugin::host::libraries::Libraries;
 use cxi_device_plugin::host::lookout::{Lookout, Preparation};
@@ -20,7 +19,8 @@ use cxi_device_plugin::host::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::scan::Scanner;
 use cxi_device_plugin::kubelet::session::Session;
 use cxi_device_plugin::metrics::{Meter, ResourceMeter};
-use cxi_device_plugin::snapshot::Snapshot;
+use cxi_device_plugin::model::alloc::snapshot::Snapshot;
+use cxi_device_plugin::model::config::Settings;
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::node::{Kind, NicSpec, Node};
 use tokio::sync::watch;
@@ -49,7 +49,7 @@ struct Answer {
 }
 
 fn map_of(snapshot: &Snapshot) -> Map {
-    let node = |edits: &cxi_device_plugin::cdi::model::ContainerEdits| edits.device_nodes[0].host_path.clone();
+    let node = |edits: &cxi_device_plugin::model::cdi::model::ContainerEdits| edits.device_nodes[0].host_path.clone();
     snapshot
         .devices
         .iter()

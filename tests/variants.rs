@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use common::apart;
 use common::daemon::{Host, PATIENCE, RESOURCE, assert_no_violations};
-use cxi_device_plugin::cdi::model::{ContainerEdits, Spec};
+use cxi_device_plugin::model::cdi::model::{ContainerEdits, Spec};
 use cxi_sim::kubelet::Device;
 use cxi_sim::node::{NicSpec, Variant};
 

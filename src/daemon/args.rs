@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::given::Given;
-use crate::allocate::Strategy;
-use crate::cdi::format::Format;
-use crate::config::fragment::Content;
-use crate::config::value::Value;
-use crate::config::{Checked, ConfigError, Fragment, Origin, Problem, Settings};
 use crate::host::config_files::{self, CONFIG_FILE};
 use crate::host::roots::{RootArgs, RootError, Roots};
 use crate::host_args::{EnvVarsError, HostArgs};
-use crate::resource::ResourceName;
+use crate::model::alloc::allocate::Strategy;
+use crate::model::alloc::resource::ResourceName;
+use crate::model::cdi::format::Format;
+use crate::model::config::fragment::Content;
+use crate::model::config::value::Value;
+use crate::model::config::{Checked, ConfigError, Fragment, Origin, Problem, Settings};
 
 /// Arguments of `run`.
 #[derive(Debug, Clone, clap::Args)]

@@ -1,9 +1,9 @@
 //! The configuration of a running daemon: read anew at SIGHUP, and refused as a whole if it cannot be used.
 
 use super::RunArgs;
-use crate::config::{Checked, Settings};
 use crate::log::LogLevel;
-use crate::message_id;
+use crate::model::config::{Checked, Settings};
+use crate::model::message_id;
 
 /// What counts, and from where to read it anew.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, Error, FromArgMatches};
 
-use crate::config::Origin;
+use crate::model::config::Origin;
 
 /// The arguments that were given. As a field of a struct of arguments it knows the others; it must be the first one.
 #[derive(Debug, Clone, Default)]

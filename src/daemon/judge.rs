@@ -7,12 +7,12 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
-use crate::health::memory::Memories;
-use crate::health::{Engine, Health, HealthPolicy, Moment};
 use crate::host::clock::unix_seconds;
 use crate::host::memory::MemoryFile;
-use crate::inventory::Nic;
-use crate::pci::PciAddress;
+use crate::model::health::memory::Memories;
+use crate::model::health::{Engine, Health, HealthPolicy, Moment};
+use crate::model::nic::inventory::Nic;
+use crate::model::nic::pci::PciAddress;
 
 /// Judges what was looked at, now.
 #[derive(Debug)]

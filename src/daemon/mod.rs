@@ -25,8 +25,6 @@ use self::notify::Notifier;
 pub use self::publisher::Publisher;
 use self::reporter::Reporter;
 use self::rounds::{Asked, Rounds};
-use crate::config::Settings;
-use crate::config::settings::{Daemon, Enabled};
 use crate::export::Exporter;
 use crate::host::cordons;
 use crate::host::lock::InstanceLock;
@@ -37,9 +35,11 @@ use crate::host::scan::{Scanner, Wanted};
 use crate::kubelet::service::Streams;
 use crate::kubelet::session::Session;
 use crate::log;
-use crate::message_id;
 use crate::metrics::Meter;
-use crate::status::Kubelet;
+use crate::model::config::Settings;
+use crate::model::config::settings::{Daemon, Enabled};
+use crate::model::message_id;
+use crate::model::status::Kubelet;
 
 /// Runs until a signal ends it.
 ///

@@ -16,8 +16,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::host::store;
 use crate::kubelet::service::Streams;
-use crate::readiness::{Readiness, Tally};
-use crate::snapshot::Snapshot;
+use crate::model::alloc::snapshot::Snapshot;
+use crate::model::readiness::{Readiness, Tally};
 
 /// Of the stamp in run_dir, which lasts as long as the boot.
 const STAMP: &str = "first-start";

@@ -11,21 +11,21 @@ use tokio::time::{Instant, timeout};
 
 use super::judge::Judge;
 use super::told::Told;
-use crate::allocate::Strategy;
-use crate::cdi::model::Spec;
-use crate::cdi::netdev_view;
-use crate::cdi::render::{self, Policy};
-use crate::config::Settings;
 use crate::host::cdi_directory::CdiDirectory;
 use crate::host::lookout::{Lookout, Preparation};
 use crate::host::scan::Wanted;
 use crate::host::store::Outcome;
-use crate::inventory::Inventory;
 use crate::kubelet::service::Streams;
-use crate::message_id;
 use crate::metrics::{CdiWrite, Meter};
-use crate::snapshot::Snapshot;
-use crate::status::{Cdi, Node};
+use crate::model::alloc::allocate::Strategy;
+use crate::model::alloc::snapshot::Snapshot;
+use crate::model::cdi::model::Spec;
+use crate::model::cdi::netdev_view;
+use crate::model::cdi::render::{self, Policy};
+use crate::model::config::Settings;
+use crate::model::message_id;
+use crate::model::nic::inventory::Inventory;
+use crate::model::status::{Cdi, Node};
 
 /// How long a removal waits for kubelet to take the news before the file changes all the same.
 const DELIVERY_DEADLINE: Duration = Duration::from_secs(1);

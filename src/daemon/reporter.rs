@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 
 use crate::host::clock::unix_seconds;
 use crate::host::store;
-use crate::status::{self, Kubelet, Node, Status};
+use crate::model::status::{self, Kubelet, Node, Status};
 
 /// Owns the file.
 #[derive(Debug)]

@@ -18,11 +18,11 @@ use crate::host::lookout::Preparation;
 use crate::host::mounts::{Mount, StaleMounts};
 use crate::host::roots::Roots;
 use crate::metrics::Meter;
-use crate::rate_limit::RateLimit;
-use crate::settle::Settle;
-use crate::snapshot::Snapshot;
-use crate::status::{Node, Resource, Source};
-use crate::trigger::Trigger;
+use crate::model::alloc::snapshot::Snapshot;
+use crate::model::rate_limit::RateLimit;
+use crate::model::settle::Settle;
+use crate::model::status::{Node, Resource, Source};
+use crate::model::trigger::Trigger;
 
 /// Triggers within this time fold into one look.
 const SETTLE: Duration = Duration::from_millis(50);

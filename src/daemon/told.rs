@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cdi::render::Policy;
-use crate::health::{Check, Condition, Verdict};
-use crate::inventory::{Fru, Inventory, Nic, Unread};
-use crate::message_id;
-use crate::pci::PciAddress;
-use crate::snapshot::{Device, Snapshot};
+use crate::model::alloc::snapshot::{Device, Snapshot};
+use crate::model::cdi::render::Policy;
+use crate::model::health::{Check, Condition, Verdict};
+use crate::model::message_id;
+use crate::model::nic::inventory::{Fru, Inventory, Nic, Unread};
+use crate::model::nic::pci::PciAddress;
 
 /// What the log has been told already.
 #[derive(Debug, Default)]

@@ -1,8 +1,8 @@
 //! Device-info files of the Network Plumbing Working Group (specification 1.1.0, sections 3 and 4.1): Multus hands the one of
 //! a pod's device to the CNI plugin. They hold the PCI address only; `cxiN` and netdev move, and such a file is copied. Pure.
 
-use crate::pci::PciAddress;
-use crate::resource::ResourceName;
+use crate::model::alloc::resource::ResourceName;
+use crate::model::nic::pci::PciAddress;
 
 /// Version of the specification.
 const VERSION: &str = "1.1.0";

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::inventory::Generation;
 use crate::metrics::view::View;
+use crate::model::nic::inventory::Generation;
 
 /// Name of our file in the directory of feature files.
 pub const FILE: &str = "hpe-cxi";

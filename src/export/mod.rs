@@ -14,10 +14,10 @@ use tokio::task::spawn_blocking;
 
 use self::node_files::NodeFiles;
 use self::stale_names::StaleNames;
-use crate::config::Settings;
-use crate::config::settings::Export;
 use crate::host::roots::Roots;
 use crate::metrics::Meter;
+use crate::model::config::Settings;
+use crate::model::config::settings::Export;
 
 /// Shows things as long as it runs.
 #[derive(Debug)]

@@ -9,11 +9,11 @@ use tokio::sync::watch;
 
 use super::complaint::Complaint;
 use super::{device_info, labels, on_disk};
-use crate::config::settings::Export;
 use crate::host::spec_files;
 use crate::host::store::{self, StoreError};
 use crate::metrics::view::View;
-use crate::resource::ResourceName;
+use crate::model::alloc::resource::ResourceName;
+use crate::model::config::settings::Export;
 
 /// Far above what such a directory holds; stops a directory without end.
 const DIRECTORY_LIMIT: usize = 65_536;

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-use crate::cdi::survey::{self, Host, State};
 use crate::host::roots::Roots;
 use crate::host::spec_files;
 use crate::metrics::Meter;
+use crate::model::cdi::survey::{self, Host, State};
 
 /// Where the generator writes.
 const STATIC: &str = "/etc/cdi";

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand};
 
 use super::help;
-use crate::cdi::format::Format;
-use crate::cdi::naming::{NameKind, Naming};
-use crate::config::settings::RUN_DIR;
 use crate::host::cdi_directory::CdiDirectory;
 use crate::host::roots::RootArgs;
 use crate::host_args::HostArgs;
-use crate::offer::Functions;
+use crate::model::cdi::format::Format;
+use crate::model::cdi::naming::{NameKind, Naming};
+use crate::model::config::settings::RUN_DIR;
+use crate::model::nic::offer::Functions;
 use crate::terminal::output::Audience;
 
 /// Writes the CDI spec for the HPE Slingshot (CXI) NICs of this node

@@ -4,11 +4,11 @@ use anyhow::anyhow;
 
 use super::args::SpecArgs;
 use super::report;
-use crate::cdi::model::Spec;
-use crate::cdi::{netdev_view, render};
 use crate::host::roots::Roots;
 use crate::host::scan::Scanner;
-use crate::selection::Selection;
+use crate::model::cdi::model::Spec;
+use crate::model::cdi::{netdev_view, render};
+use crate::model::nic::selection::Selection;
 
 /// Looks at the node, says what is unusual about it, and renders; none when no NIC is usable.
 pub fn spec(args: &SpecArgs) -> anyhow::Result<Option<Spec>> {

@@ -7,11 +7,11 @@ use anyhow::{Context, bail};
 
 use super::args::{GenerateArgs, Target};
 use super::{beside, fresh};
-use crate::cdi::format::{self, Format};
-use crate::cdi::model::Spec;
 use crate::exit::Ended;
 use crate::host::cdi_directory::CdiDirectory;
 use crate::host::store::{self, Outcome};
+use crate::model::cdi::format::{self, Format};
+use crate::model::cdi::model::Spec;
 use crate::terminal::output;
 
 /// Generates.

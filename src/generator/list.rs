@@ -7,14 +7,14 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::args::ListArgs;
-use crate::cdi::survey::{self, Entry, Host, SpecFile, State};
-use crate::cdi::{KIND, naming};
 use crate::exit::Ended;
 use crate::host::libraries::Libraries;
 use crate::host::roots::Roots;
 use crate::host::scan::Scanner;
 use crate::host::spec_files;
-use crate::inventory::Inventory;
+use crate::model::cdi::survey::{self, Entry, Host, SpecFile, State};
+use crate::model::cdi::{KIND, naming};
+use crate::model::nic::inventory::Inventory;
 use crate::terminal::output::{self, Audience, BAD, GOOD, WARNING, visible};
 use crate::terminal::table::{Cell, plain, table};
 

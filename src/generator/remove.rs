@@ -6,9 +6,9 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::args::RemoveArgs;
-use crate::cdi::format::Format;
 use crate::exit::Ended;
 use crate::host::cdi_directory::CdiDirectory;
+use crate::model::cdi::format::Format;
 use crate::terminal::output::{self, Audience};
 
 #[derive(Serialize)]

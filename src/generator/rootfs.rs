@@ -7,13 +7,13 @@ use anyhow::{Context, bail};
 use serde::Serialize;
 
 use super::args::VerifyArgs;
-use crate::cdi::render;
 use crate::exit::Ended;
 use crate::host::forecast;
 use crate::host::libraries;
 use crate::host::roots::{RootArgs, Roots};
-use crate::image::{self, Facts, Finding, Forecast, LIBFABRIC, Libc};
-use crate::inventory::Inventory;
+use crate::model::cdi::render;
+use crate::model::libs::image::{self, Facts, Finding, Forecast, LIBFABRIC, Libc};
+use crate::model::nic::inventory::Inventory;
 use crate::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 use crate::terminal::table::{Cell, plain, table};
 

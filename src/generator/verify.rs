@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use super::args::VerifyArgs;
 use super::{beside, fresh, rootfs};
-use crate::cdi::drift::{self, Finding};
-use crate::cdi::format;
-use crate::cdi::model::Spec;
 use crate::exit::Ended;
 use crate::host::cdi_directory::{CdiDirectory, PublishError};
 use crate::host::spec_files;
+use crate::model::cdi::drift::{self, Finding};
+use crate::model::cdi::format;
+use crate::model::cdi::model::Spec;
 use crate::terminal::output::{self, Audience, BAD, GOOD, HEADING, paint, visible};
 
 /// For programs.

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::roots::Roots;
-use crate::inventory::{Function, Netdev, PcieLink, PcieRate, Reading, Unread, pcie_root};
+use crate::model::nic::inventory::{Function, Netdev, PcieLink, PcieRate, Reading, Unread, pcie_root};
 
 /// BAR0 of a physical function (`MMIO_BAR_LEN_PF` in `cass_core.h`); that of a virtual function is smaller.
 const PF_BAR0_BYTES: u64 = 1 << 31;

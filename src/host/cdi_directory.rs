@@ -7,9 +7,9 @@ use thiserror::Error;
 
 use super::spec_files;
 use super::store::{self, Outcome, StoreError};
-use crate::cdi::format::{self, Format, FormatError};
-use crate::cdi::model::Spec;
-use crate::cdi::{FILE_STEM, KIND};
+use crate::model::cdi::format::{self, Format, FormatError};
+use crate::model::cdi::model::Spec;
+use crate::model::cdi::{FILE_STEM, KIND};
 
 /// A CDI directory as we keep our spec in it.
 #[derive(Debug, Clone)]

@@ -1,13 +1,13 @@
-//! What libfabric and libcxi need, as the host's loader finds it. The rules are in [`crate::loader`]; here are the files.
+//! What libfabric and libcxi need, as the host's loader finds it. The rules are in [`crate::model::libs::loader`]; here are the files.
 
 use std::path::{Path, PathBuf};
 
 use super::elf::{self, ElfError};
 use super::ld_cache::Cache;
 use super::roots::Roots;
-use crate::glibc;
-use crate::inventory::{Library, Unread};
-use crate::loader::{self, Candidate, Disk, Kind, Loaded, Missing, Search, Start};
+use crate::model::libs::glibc;
+use crate::model::libs::loader::{self, Candidate, Disk, Kind, Loaded, Missing, Search, Start};
+use crate::model::nic::inventory::{Library, Unread};
 
 /// The libraries of a host or of an image that is unpacked somewhere.
 #[derive(Debug)]

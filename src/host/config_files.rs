@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::config::Fragment;
+use crate::model::config::Fragment;
 
 /// Where the configuration is unless the daemon is told otherwise.
 pub const CONFIG_FILE: &str = "/etc/cxi-device-plugin/config.toml";

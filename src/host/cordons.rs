@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::spec_files::look_at;
-use crate::cdi::drift::Seen;
-use crate::inventory::{Cordon, Reading, Unread};
-use crate::pci::PciAddress;
+use crate::model::cdi::drift::Seen;
+use crate::model::nic::inventory::{Cordon, Reading, Unread};
+use crate::model::nic::pci::PciAddress;
 
 /// Longer words of an admin are cut: they go into every log line about the NIC.
 const REASON_LIMIT: usize = 256;

@@ -1,5 +1,5 @@
 //! What the loader of an image or of a running container makes of the host's libraries: the files behind
-//! [`crate::image`].
+//! [`crate::model::libs::image`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,11 +10,11 @@ use super::closure::{self, Libraries};
 use super::image_loader;
 use super::libraries;
 use super::roots::Roots;
-use crate::cdi::model::ContainerEdits;
-use crate::glibc::Version;
-use crate::image::{CORE, Exposed, Facts, Found, LIBFABRIC, Libc};
-use crate::inventory::Library;
-use crate::loader::{self, Candidate, Disk, Loaded, Search, Start};
+use crate::model::cdi::model::ContainerEdits;
+use crate::model::libs::glibc::Version;
+use crate::model::libs::image::{CORE, Exposed, Facts, Found, LIBFABRIC, Libc};
+use crate::model::libs::loader::{self, Candidate, Disk, Loaded, Search, Start};
+use crate::model::nic::inventory::Library;
 
 /// What a container of an unpacked image gets with these edits, where the image sets `image_path` as its LD_LIBRARY_PATH.
 pub fn of_image(host: &Roots, image: &Roots, libraries: &[Library], edits: &ContainerEdits, image_path: &str) -> Facts {

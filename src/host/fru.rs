@@ -6,9 +6,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use crate::host::roots::Roots;
-use crate::inventory::{CxiName, Fru, Reading, Unread};
-use crate::pci::PciAddress;
+use super::roots::Roots;
+use crate::model::nic::inventory::{CxiName, Fru, Reading, Unread};
+use crate::model::nic::pci::PciAddress;
 
 /// One life of a NIC: an address under one kernel name.
 type Life = (PciAddress, CxiName);

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::closure::{self, Libraries};
 use super::roots::Roots;
-use crate::glibc::Version;
-use crate::image::Libc;
-use crate::loader::{Candidate, Disk, Kind, Search};
+use crate::model::libs::glibc::Version;
+use crate::model::libs::image::Libc;
+use crate::model::libs::loader::{Candidate, Disk, Kind, Search};
 
 #[cfg(target_arch = "x86_64")]
 const GLIBC: &str = "/lib64/ld-linux-x86-64.so.2";

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::roots::Roots;
-use crate::inventory::{Reading, Unread};
+use crate::model::nic::inventory::{Reading, Unread};
 
 const PATH: &str = "/etc/ld.so.cache";
 const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";

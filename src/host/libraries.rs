@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::roots::Roots;
 use super::{closure, elf, ld_cache};
-use crate::inventory::{Library, Reading, Unread};
-pub use crate::libraries::Libraries;
+pub use crate::model::libs::libraries::Libraries;
+use crate::model::nic::inventory::{Library, Reading, Unread};
 
 /// A family of files that belong to one library.
 struct Family {

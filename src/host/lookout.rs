@@ -13,9 +13,9 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
 use super::scan::{Scanner, Wanted};
-use crate::inventory::{Inventory, Nic, Reading, Unread};
-use crate::message_id;
-use crate::pci::PciAddress;
+use crate::model::message_id;
+use crate::model::nic::inventory::{Inventory, Nic, Reading, Unread};
+use crate::model::nic::pci::PciAddress;
 
 /// How long a look may stay at one place. The driver answers from memory, in microseconds.
 const PATIENCE: Duration = Duration::from_secs(2);

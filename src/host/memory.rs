@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::spec_files::{look_at, text};
 use super::store::{self, StoreError};
-use crate::cdi::drift::Seen;
-use crate::health::memory::{self, Memories};
+use crate::model::cdi::drift::Seen;
+use crate::model::health::memory::{self, Memories};
 
 /// Its name in the daemon's own directory.
 const NAME: &str = "health.json";

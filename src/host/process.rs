@@ -14,10 +14,10 @@ use thiserror::Error;
 use super::attributes;
 use super::forecast;
 use super::roots::Roots;
-use crate::container::{Container, Node, View, parse};
-use crate::inventory::{CxiName, Netdev, Nic, Reading, Unread};
-use crate::pci::PciAddress;
-use crate::status::NicStatus;
+use crate::model::container::{Container, Node, View, parse};
+use crate::model::nic::inventory::{CxiName, Netdev, Nic, Reading, Unread};
+use crate::model::nic::pci::PciAddress;
+use crate::model::status::NicStatus;
 
 /// Bounds of what is read of a process; the kernel itself stops most of it at a page or at the size of the arguments.
 const TEXT_LIMIT: u64 = 4 << 20;

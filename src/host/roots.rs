@@ -15,7 +15,7 @@ use nix::sys::stat::FileStat;
 use thiserror::Error;
 
 use super::foreign;
-use crate::inventory::{Reading, Unread};
+use crate::model::nic::inventory::{Reading, Unread};
 
 /// A sysfs attribute holds at most one page.
 const ATTRIBUTE_LIMIT: usize = 4096;

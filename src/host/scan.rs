@@ -13,11 +13,11 @@ use super::fru::FruTexts;
 use super::libraries::{self, Libraries};
 use super::lookout::Course;
 use super::roots::Roots;
-use crate::config::Settings;
-use crate::inventory::{
+use crate::model::config::Settings;
+use crate::model::nic::inventory::{
     Companion, CompanionNode, Cordon, CxiName, DeviceNode, Function, Generation, Inventory, Nic, Reading, Unread,
 };
-use crate::pci::PciAddress;
+use crate::model::nic::pci::PciAddress;
 
 /// All PCI functions, below sysfs.
 const PCI_FUNCTIONS: &str = "bus/pci/devices";

@@ -7,11 +7,11 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::roots::Roots;
-use crate::cdi::KIND;
-use crate::cdi::drift::Seen;
-use crate::cdi::format::Format;
-use crate::cdi::read;
-use crate::cdi::survey::SpecFile;
+use crate::model::cdi::KIND;
+use crate::model::cdi::drift::Seen;
+use crate::model::cdi::format::Format;
+use crate::model::cdi::read;
+use crate::model::cdi::survey::SpecFile;
 
 /// Specs are a few kilobytes; a larger file is nobody's spec.
 const SIZE_LIMIT: u64 = 4 << 20;

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::roots::Roots;
-use crate::inventory::{Reading, Unread};
+use crate::model::nic::inventory::{Reading, Unread};
 
 impl Roots {
     /// A file's whole text, wherever its links lead on the host; none where there is no file.

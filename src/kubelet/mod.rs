@@ -1,6 +1,5 @@
 //! Kubelet: the device plugin API, and the state machine that keeps us registered.
 
-pub mod backoff;
 pub mod pb;
 pub mod registration;
 mod rival;

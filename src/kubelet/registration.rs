@@ -17,7 +17,7 @@ use super::pb;
 use super::pb::registration_client::RegistrationClient;
 use super::service::OPTIONS;
 use crate::host::unix_socket::OwnSocket;
-use crate::resource::ResourceName;
+use crate::model::alloc::resource::ResourceName;
 
 /// Kubelet dials back inside the call and gives that 10 s.
 const DEADLINE: Duration = Duration::from_secs(20);

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::resource::ResourceName;
+use crate::model::alloc::resource::ResourceName;
 
 /// So many times within [`WINDOW`] are no accident.
 const TIMES: usize = 3;

@@ -10,12 +10,12 @@ use tonic::{Request, Response, Status};
 
 use super::pb;
 use super::pb::device_plugin_server::DevicePlugin;
-use crate::allocate::{Allocation, allocate};
-use crate::message_id;
 use crate::metrics::ResourceMeter;
-use crate::preference::preferred;
-use crate::resource::ResourceName;
-use crate::snapshot::{ListedDevice, Snapshot};
+use crate::model::alloc::allocate::{Allocation, allocate};
+use crate::model::alloc::preference::preferred;
+use crate::model::alloc::resource::ResourceName;
+use crate::model::alloc::snapshot::{ListedDevice, Snapshot};
+use crate::model::message_id;
 
 /// What kubelet is told of our abilities, in Register and in GetDevicePluginOptions alike.
 pub const OPTIONS: pb::DevicePluginOptions = pb::DevicePluginOptions {
@@ -221,8 +221,8 @@ impl From<Allocation> for pb::ContainerAllocateResponse {
     }
 }
 
-impl From<crate::cdi::model::Mount> for pb::Mount {
-    fn from(mount: crate::cdi::model::Mount) -> Self {
+impl From<crate::model::cdi::model::Mount> for pb::Mount {
+    fn from(mount: crate::model::cdi::model::Mount) -> Self {
         Self {
             container_path: mount.container_path,
             host_path: mount.host_path,
@@ -231,8 +231,8 @@ impl From<crate::cdi::model::Mount> for pb::Mount {
     }
 }
 
-impl From<crate::cdi::model::DeviceNode> for pb::DeviceSpec {
-    fn from(node: crate::cdi::model::DeviceNode) -> Self {
+impl From<crate::model::cdi::model::DeviceNode> for pb::DeviceSpec {
+    fn from(node: crate::model::cdi::model::DeviceNode) -> Self {
         Self {
             container_path: node.path,
             host_path: node.host_path,

@@ -13,7 +13,6 @@ use tokio::time::{Instant, timeout};
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::Server;
 
-use super::backoff::Backoff;
 use super::pb::device_plugin_server::DevicePluginServer;
 use super::registration::{Epoch, register};
 use super::rival::Rivals;
@@ -22,11 +21,12 @@ use super::socket;
 use crate::host::mounts::{Mount, StaleMounts};
 use crate::host::unix_socket::OwnSocket;
 use crate::host::watch::DirectoryWatch;
-use crate::message_id;
 use crate::metrics::ResourceMeter;
-use crate::resource::ResourceName;
-use crate::snapshot::Snapshot;
-use crate::status::Kubelet;
+use crate::model::alloc::resource::ResourceName;
+use crate::model::alloc::snapshot::Snapshot;
+use crate::model::backoff::Backoff;
+use crate::model::message_id;
+use crate::model::status::Kubelet;
 
 /// Kubelet opens ListAndWatch right after it has answered Register.
 const STREAM_DEADLINE: Duration = Duration::from_secs(5);

@@ -10,7 +10,7 @@ use nix::sys::stat::Mode;
 use tokio::net::UnixListener;
 
 use crate::host::unix_socket::{OwnSocket, is_dead};
-use crate::resource::ResourceName;
+use crate::model::alloc::resource::ResourceName;
 
 /// Binds `cxi-<hash>-<pid>-<count>.sock`, for root only.
 pub fn bind(directory: &Path, resource: &ResourceName, count: u64) -> io::Result<(OwnSocket, UnixListener)> {

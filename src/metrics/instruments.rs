@@ -14,8 +14,8 @@ use super::CdiWrite;
 use super::node::Nics;
 use super::text::{Labels, Total};
 use super::view::View;
-use crate::resource::ResourceName;
-use crate::trigger::Trigger;
+use crate::model::alloc::resource::ResourceName;
+use crate::model::trigger::Trigger;
 
 /// In seconds. Answers come from memory; 0.00015 is their budget.
 const ALLOCATE_BUCKETS: [f64; 9] = [2.5e-5, 5e-5, 0.0001, 0.00015, 0.00025, 0.0005, 0.001, 0.01, 0.1];

@@ -13,10 +13,10 @@ use tokio::sync::watch;
 
 use self::instruments::{Instruments, Resource, label};
 use self::view::View;
-use crate::inventory::Inventory;
-use crate::resource::ResourceName;
-use crate::snapshot::Snapshot;
-use crate::trigger::Trigger;
+use crate::model::alloc::resource::ResourceName;
+use crate::model::alloc::snapshot::Snapshot;
+use crate::model::nic::inventory::Inventory;
+use crate::model::trigger::Trigger;
 
 /// What became of the CDI file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

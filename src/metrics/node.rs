@@ -10,8 +10,8 @@ use tokio::sync::watch;
 
 use super::text::{Family, Labels, family};
 use super::view::{NicView, State, View};
-use crate::health::Verdict;
-use crate::inventory::Function;
+use crate::model::health::Verdict;
+use crate::model::nic::inventory::Function;
 
 /// Series of the NICs of one resource.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
 //! What leaves the daemon about each NIC, for metrics, labels and device-info files. Pure.
 
-use crate::health::{Check, Verdict};
-use crate::inventory::{Function, Generation, Inventory, Nic, Reading};
-use crate::pci::PciAddress;
-use crate::snapshot::Snapshot;
+use crate::model::alloc::snapshot::Snapshot;
+use crate::model::health::{Check, Verdict};
+use crate::model::nic::inventory::{Function, Generation, Inventory, Nic, Reading};
+use crate::model::nic::pci::PciAddress;
 
 /// The node as it is shown to others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

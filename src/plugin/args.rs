@@ -6,10 +6,10 @@ use clap::{Parser, Subcommand};
 
 use super::doctor::DoctorArgs;
 use super::help;
-use crate::config::settings::RUN_DIR;
 use crate::daemon::RunArgs;
 use crate::host::config_files::CONFIG_FILE;
 use crate::host::roots::RootArgs;
+use crate::model::config::settings::RUN_DIR;
 use crate::terminal::output::Audience;
 
 /// Offers the HPE Slingshot (CXI) NICs of this node to Kubernetes and keeps their CDI spec true

@@ -1,10 +1,10 @@
 //! `config`: what the daemon would run by, and where each value comes from.
 
 use super::args::{ConfigArgs, Form};
-use crate::config::Origin;
-use crate::config::inputs::Effective;
-use crate::config::show;
 use crate::exit::Ended;
+use crate::model::config::Origin;
+use crate::model::config::inputs::Effective;
+use crate::model::config::show;
 use crate::terminal::output::{self, GOOD};
 use crate::terminal::table::{Cell, plain, table};
 

@@ -7,9 +7,9 @@ use super::fresh;
 use crate::exit::Ended;
 use crate::host::store::{self, Outcome};
 use crate::host::{cordons, lock};
-use crate::pci::PciAddress;
-use crate::selection;
-use crate::status::NicStatus;
+use crate::model::nic::pci::PciAddress;
+use crate::model::nic::selection;
+use crate::model::status::NicStatus;
 use crate::terminal::output;
 
 /// Cordons.

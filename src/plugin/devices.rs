@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::args::DevicesArgs;
 use super::fresh;
 use crate::exit::Ended;
+use crate::model::status::NicStatus;
 use crate::nic_table;
-use crate::status::NicStatus;
 use crate::terminal::output::{self, Audience};
 
 /// For programs.

@@ -4,17 +4,18 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::config::settings::Settings;
-use crate::config::{ConfigError, Origin, Problem};
-use crate::doctor::finding::{Evidence, Examination, Finding, Level, Unknown};
-use crate::doctor::{self, facts::Facts};
 use crate::exit::Ended;
 use crate::host::bundle::{self, Contents};
 use crate::host::config_files::{self, CONFIG_FILE};
 use crate::host::roots::{RootArgs, Roots};
 use crate::host::surroundings::{self, Site};
-use crate::offer::Functions;
-use crate::selection::Selection;
+use crate::model::config::settings::Settings;
+use crate::model::config::{ConfigError, Origin, Problem};
+use crate::model::doctor;
+use crate::model::doctor::facts::Facts;
+use crate::model::doctor::finding::{Evidence, Examination, Finding, Level, Unknown};
+use crate::model::nic::offer::Functions;
+use crate::model::nic::selection::Selection;
 use crate::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 
 /// Where specs are that no daemon keeps.

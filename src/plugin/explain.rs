@@ -6,10 +6,10 @@ use super::args::{ExplainArgs, Subject};
 use super::fresh::{self, ago};
 use super::pid;
 use crate::exit::Ended;
-use crate::health::{Check, Verdict};
 use crate::host::clock::unix_seconds;
-use crate::selection;
-use crate::status::{ConditionStatus, NicStatus};
+use crate::model::health::{Check, Verdict};
+use crate::model::nic::selection;
+use crate::model::status::{ConditionStatus, NicStatus};
 use crate::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 use crate::terminal::table::{Cell, plain, table};
 

@@ -16,9 +16,9 @@ use crate::host::libraries::Libraries;
 use crate::host::lock;
 use crate::host::roots::Roots;
 use crate::host::scan::Scanner;
-use crate::inventory::{Inventory, Nic};
-use crate::selection::Selection;
-use crate::status::{self, NicStatus, Status};
+use crate::model::nic::inventory::{Inventory, Nic};
+use crate::model::nic::selection::Selection;
+use crate::model::status::{self, NicStatus, Status};
 
 /// Hundreds of NICs with all their conditions.
 const SIZE_LIMIT: u64 = 16 << 20;

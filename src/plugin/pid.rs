@@ -4,11 +4,11 @@ use serde::Serialize;
 
 use super::args::ExplainArgs;
 use super::fresh;
-use crate::container::{self, Finding, NicReport, Report};
 use crate::exit::Ended;
-use crate::health::Verdict;
 use crate::host::process::Process;
 use crate::host::roots::Roots;
+use crate::model::container::{self, Finding, NicReport, Report};
+use crate::model::health::Verdict;
 use crate::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 use crate::terminal::table::{Cell, plain, table};
 

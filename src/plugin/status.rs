@@ -6,8 +6,8 @@ use super::args::StatusArgs;
 use super::fresh::{self, ago};
 use crate::exit::Ended;
 use crate::host::clock::unix_seconds;
+use crate::model::status::{Kubelet, Status};
 use crate::nic_table;
-use crate::status::{Kubelet, Status};
 use crate::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 
 /// Says it.

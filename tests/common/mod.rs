@@ -16,11 +16,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use cxi_device_plugin::cdi::render::Policy;
-use cxi_device_plugin::health::memory::Memories;
-use cxi_device_plugin::health::{Engine, HealthPolicy, Moment};
-use cxi_device_plugin::inventory::Inventory;
-use cxi_device_plugin::snapshot::Snapshot;
+use cxi_device_plugin::model::alloc::snapshot::Snapshot;
+use cxi_device_plugin::model::cdi::render::Policy;
+use cxi_device_plugin::model::health::memory::Memories;
+use cxi_device_plugin::model::health::{Engine, HealthPolicy, Moment};
+use cxi_device_plugin::model::nic::inventory::Inventory;
 use cxi_sim::node::{NicSpec, Node, Variant};
 use tempfile::TempDir;
 

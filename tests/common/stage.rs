@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use cxi_device_plugin::cdi::model::{Device, Spec};
+use cxi_device_plugin::model::cdi::model::{Device, Spec};
 use cxi_sim::node::{Kind, NicSpec, Node};
 use tempfile::TempDir;
 

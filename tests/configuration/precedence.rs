@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use cxi_device_plugin::health::{Check, HealthPolicy};
+use cxi_device_plugin::model::health::{Check, HealthPolicy};
 use fastrand::Rng;
 use serde_json::{Value, json};
 

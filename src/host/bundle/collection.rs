@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::host::roots::Roots;
-use crate::inventory::{Reading, Unread};
+use crate::model::nic::inventory::{Reading, Unread};
 
 /// Far above what a node with hundreds of NICs has.
 const ENTRY_LIMIT: usize = 1 << 17;

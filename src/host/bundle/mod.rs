@@ -16,7 +16,7 @@ pub use self::archive::BundleError;
 use self::collection::Collection;
 use super::roots::Roots;
 use super::surroundings::Site;
-use crate::doctor::facts::Facts;
+use crate::model::doctor::facts::Facts;
 
 /// The first file in a bundle, by which one is known.
 const REPORT: &str = "doctor.json";

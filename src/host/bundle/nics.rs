@@ -8,9 +8,9 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::collection::{Collection, Entry};
-use crate::doctor::facts::Facts;
 use crate::host::roots::Roots;
-use crate::inventory::{Nic, Unread};
+use crate::model::doctor::facts::Facts;
+use crate::model::nic::inventory::{Nic, Unread};
 
 /// A PCI function's own attributes that say something of it; none of them does anything when it is read.
 const ATTRIBUTES: [&str; 32] = [

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::collection::{Collection, Entry};
-use crate::doctor::facts::{CdiDirectory, Facts, Runtime, RuntimeKind, TextFile};
-use crate::doctor::redact;
 use crate::host::libraries::{self, Libraries};
 use crate::host::roots::Roots;
 use crate::host::surroundings::{self, Site, processes};
 use crate::host::{closure, spec_files};
-use crate::inventory::{Reading, Unread};
-use crate::loader::Candidate;
+use crate::model::doctor::facts::{CdiDirectory, Facts, Runtime, RuntimeKind, TextFile};
+use crate::model::doctor::redact;
+use crate::model::libs::loader::Candidate;
+use crate::model::nic::inventory::{Reading, Unread};
 
 /// Our own configuration.
 const CONFIGURATION: &str = "/etc/cxi-device-plugin";
@@ -127,7 +127,7 @@ fn daemon(collection: &mut Collection, facts: &Facts, site: &Site) {
     for (link, target) in links {
         collection.put(link, Entry::Link { target });
     }
-    for name in [crate::status::FILE, "health.json"] {
+    for name in [crate::model::status::FILE, "health.json"] {
         let file = surroundings::text_file(collection.roots, site.run.join(name));
         plain(collection, &file, str::to_owned);
     }

@@ -10,7 +10,7 @@ use object::read::ReadCache;
 use thiserror::Error;
 
 use self::view::View;
-use crate::loader::Object;
+use crate::model::libs::loader::Object;
 
 /// As for file names.
 const SONAME_LIMIT: u64 = 255;

@@ -6,7 +6,7 @@ use object::elf::{
 use object::endian::Endianness;
 
 use super::view::View;
-use crate::loader::Requirement;
+use crate::model::libs::loader::Requirement;
 
 /// Far above the libraries that one library asks for versions of, or the versions it has itself.
 const RECORD_LIMIT: u64 = 4096;

@@ -8,10 +8,10 @@ use netlink_sys::protocols::NETLINK_GENERIC;
 
 use super::Listen;
 use super::listener::{Listener, Received};
-use crate::message_id;
-use crate::netlink::generic::{self, CxiError, Heard};
-use crate::rate_limit::RateLimit;
-use crate::trigger::Trigger;
+use crate::model::message_id;
+use crate::model::netlink::generic::{self, CxiError, Heard};
+use crate::model::rate_limit::RateLimit;
+use crate::model::trigger::Trigger;
 
 const FAMILY: &str = "cxierr";
 /// A dying NIC raises thousands of interrupts.

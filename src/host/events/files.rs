@@ -10,8 +10,8 @@ use inotify::{Event, EventMask, EventStream, Inotify, WatchMask, Watches};
 use tokio_stream::StreamExt;
 
 use super::Listen;
-use crate::pci::PciAddress;
-use crate::trigger::Trigger;
+use crate::model::nic::pci::PciAddress;
+use crate::model::trigger::Trigger;
 
 /// What a directory is watched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

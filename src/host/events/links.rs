@@ -7,8 +7,8 @@ use netlink_sys::protocols::NETLINK_ROUTE;
 
 use super::Listen;
 use super::listener::{Listener, Received};
-use crate::netlink::link;
-use crate::trigger::Trigger;
+use crate::model::netlink::link;
+use crate::model::trigger::Trigger;
 
 const RTMGRP_LINK: u32 = 1;
 

@@ -18,8 +18,8 @@ pub use self::files::{Content, Watcher};
 use self::links::Links;
 use self::uevents::Uevents;
 use super::roots::Roots;
-use crate::message_id;
-use crate::trigger::Trigger;
+use crate::model::message_id;
+use crate::model::trigger::Trigger;
 
 /// A source of triggers.
 trait Listen: Sized {

@@ -6,8 +6,8 @@ use netlink_sys::protocols::NETLINK_KOBJECT_UEVENT;
 
 use super::Listen;
 use super::listener::{Listener, Received};
-use crate::netlink::uevent;
-use crate::trigger::Trigger;
+use crate::model::netlink::uevent;
+use crate::model::trigger::Trigger;
 
 /// The group in which the kernel speaks; udevd speaks in 2.
 const KERNEL_GROUP: u32 = 1;

@@ -5,13 +5,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::cdi::KIND;
-use crate::cdi::read;
-use crate::cdi::survey::SpecFile;
-use crate::doctor::facts::CdiDirectory;
 use crate::host::roots::Roots;
 use crate::host::spec_files;
-use crate::inventory::{Reading, Unread};
+use crate::model::cdi::KIND;
+use crate::model::cdi::read;
+use crate::model::cdi::survey::SpecFile;
+use crate::model::doctor::facts::CdiDirectory;
+use crate::model::nic::inventory::{Reading, Unread};
 
 /// What is in a directory of the host.
 pub fn directory(roots: &Roots, path: &Path) -> CdiDirectory {

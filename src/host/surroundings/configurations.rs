@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::{entries, text_file};
-use crate::doctor::facts::TextFile;
 use crate::host::roots::Roots;
-use crate::inventory::Reading;
+use crate::model::doctor::facts::TextFile;
+use crate::model::nic::inventory::Reading;
 
 /// Where CNI configurations are: of most clusters, of Multus, of k3s.
 const CNI: [&str; 3] = [

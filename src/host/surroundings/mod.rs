@@ -16,11 +16,11 @@ use super::libraries::{self, Libraries};
 use super::lock;
 use super::roots::Roots;
 use super::scan::Scanner;
-use crate::doctor::facts::{self, Daemon, Driver, Facts, Kubelet, Network, TextFile};
-use crate::health::Evidence;
-use crate::inventory::{Reading, Unread};
-use crate::selection::Selection;
-use crate::status::{self, Status};
+use crate::model::doctor::facts::{self, Daemon, Driver, Facts, Kubelet, Network, TextFile};
+use crate::model::health::Evidence;
+use crate::model::nic::inventory::{Reading, Unread};
+use crate::model::nic::selection::Selection;
+use crate::model::status::{self, Status};
 
 /// Routes and addresses of a busy host.
 const TABLE_LIMIT: u64 = 4 << 20;

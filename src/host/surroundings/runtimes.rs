@@ -5,9 +5,9 @@ use std::path::Path;
 use super::configurations::some_of;
 use super::processes::Processes;
 use super::{text_file, units};
-use crate::doctor::containerd;
-use crate::doctor::facts::{Runtime, RuntimeKind, TextFile};
 use crate::host::roots::Roots;
+use crate::model::doctor::containerd;
+use crate::model::doctor::facts::{Runtime, RuntimeKind, TextFile};
 
 /// Where a runtime shows, and where its configuration is then.
 struct Sign {

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::configurations::some_of;
 use super::{entries, text_file};
-use crate::doctor::facts::TextFile;
 use crate::host::roots::Roots;
-use crate::inventory::Reading;
+use crate::model::doctor::facts::TextFile;
+use crate::model::nic::inventory::Reading;
 
 /// Our unit.
 pub const OURS: &str = "cxi-device-plugin.service";

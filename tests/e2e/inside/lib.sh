@@ -29,7 +29,7 @@ is() { [[ $(show "$1") == "$2" ]]; }
 # status_is TEXT: systemctl status shows it, and the service is active.
 status_is() { until_so is StatusText "$1" && until_so is ActiveState active; }
 
-# message_id NAME: the id of that name in src/message_id.rs.
+# message_id NAME: the id of that name in src/model/message_id.rs.
 message_id() { sed -n "s/^pub const $1: &str = \"\(.*\)\";/\1/p" /rig/message_id.rs; }
 
 # journal [ARG...]: the unit's messages of this boot.

@@ -1,0 +1,6 @@
+//! What is published to kubelet, and what a container gets of it.
+
+pub mod allocate;
+pub mod preference;
+pub mod resource;
+pub mod snapshot;

@@ -1,0 +1,137 @@
+//! What the daemon publishes: the devices as kubelet shall see them, and what a container gets with each. Pure.
+
+use std::collections::BTreeMap;
+
+use super::allocate::Strategy;
+use crate::model::cdi::model::{ContainerEdits, Spec};
+use crate::model::cdi::render::{self, Policy};
+use crate::model::health::{self, Check, Condition, Health, Held, Verdict};
+use crate::model::nic::inventory::{Inventory, Nic};
+use crate::model::nic::pci::PciAddress;
+
+/// One published state. Never changed, only replaced.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Counts the published states of this process.
+    pub generation: u64,
+    /// The NICs on offer.
+    pub devices: BTreeMap<PciAddress, Device>,
+    /// What every container with a NIC gets.
+    pub common: ContainerEdits,
+    /// How containers get it.
+    pub strategy: Strategy,
+}
+
+/// A NIC on offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Every condition as published, with its reason.
+    pub conditions: Vec<Condition>,
+    /// Conditions that have changed and wait for their hold time.
+    pub held: Vec<Held>,
+    /// NUMA node, where the firmware names one.
+    pub numa_node: Option<u32>,
+    /// Root of the PCIe hierarchy, where it is known.
+    pub pcie_root: Option<String>,
+    /// What a container gets with this NIC; none without a usable device node.
+    pub edits: Option<ContainerEdits>,
+}
+
+/// A device as ListAndWatch shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedDevice {
+    /// The PCI address.
+    pub id: String,
+    /// Whether kubelet may give it to new pods.
+    pub healthy: bool,
+    /// For the topology manager.
+    pub numa_node: Option<u32>,
+}
+
+impl Device {
+    fn of(nic: &Nic, health: Health, inventory: &Inventory, policy: &Policy) -> Self {
+        Self {
+            conditions: health.conditions,
+            held: health.held,
+            numa_node: nic.numa_node.clone().ok().flatten(),
+            pcie_root: nic.pcie_root().map(str::to_owned),
+            edits: render::device_edits(nic, inventory, policy),
+        }
+    }
+
+    /// Whether new pods may get it.
+    pub fn is_healthy(&self) -> bool {
+        self.edits.is_some() && health::is_healthy(&self.conditions)
+    }
+
+    fn fail(&mut self, check: Check, reason: &str) {
+        self.conditions.push(Condition {
+            check,
+            verdict: Verdict::Fail,
+            reason: reason.to_owned(),
+            evidence: Vec::new(),
+        });
+    }
+}
+
+impl Snapshot {
+    /// The state that follows from a scan and the health of its NICs.
+    pub fn of(inventory: &Inventory, policy: &Policy, mut health: BTreeMap<PciAddress, Health>) -> Self {
+        let device = |nic: &Nic| {
+            Some((
+                nic.address,
+                Device::of(nic, health.remove(&nic.address)?, inventory, policy),
+            ))
+        };
+        let on_offer = inventory
+            .nics
+            .iter()
+            .filter(|nic| policy.selection.withheld(nic).is_none());
+        Self {
+            generation: 0,
+            devices: on_offer.filter_map(device).collect(),
+            common: render::common_edits(inventory, policy),
+            strategy: policy.strategy,
+        }
+    }
+
+    /// The list for kubelet. Topology is for all devices of a resource or for none: beside others, a device without it
+    /// never satisfies an aligned request.
+    pub fn listing(&self) -> Vec<ListedDevice> {
+        let with_topology = self.devices.values().all(|device| device.numa_node.is_some());
+        let listed = |(address, device): (&PciAddress, &Device)| ListedDevice {
+            id: address.to_string(),
+            healthy: device.is_healthy(),
+            numa_node: device.numa_node.filter(|_| with_topology),
+        };
+        self.devices.iter().map(listed).collect()
+    }
+
+    /// The state between this one and `next`: what gets lost is lost already, what is new is not there yet. Kubelet
+    /// hears of it before the CDI file changes, and of `next` afterwards.
+    pub fn on_the_way_to(&self, next: &Self) -> Self {
+        let mut between = next.clone();
+        between.strategy = self.strategy;
+        between.devices.retain(|address, _| self.devices.contains_key(address));
+        for (address, device) in &mut between.devices {
+            if device.is_healthy() && !self.devices.get(address).is_some_and(Device::is_healthy) {
+                device.fail(Check::CdiFile, "the CDI file is about to be written");
+            }
+        }
+        between
+    }
+
+    /// Takes from the healthy the devices whose names the spec on disk does not carry as they are now.
+    pub fn trust_only(&mut self, on_disk: Option<&Spec>) {
+        for (address, device) in &mut self.devices {
+            let name = address.to_string();
+            let written = on_disk.and_then(|spec| spec.devices.iter().find(|device| device.name == name));
+            if device.is_healthy() && written.map(|device| &device.container_edits) != device.edits.as_ref() {
+                device.fail(
+                    Check::CdiFile,
+                    "the CDI file could not be written, so a runtime would not find this NIC",
+                );
+            }
+        }
+    }
+}

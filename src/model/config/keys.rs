@@ -1,0 +1,160 @@
+//! Every key with its default: a key is one line here.
+
+use std::time::Duration;
+
+use tracing::Level;
+
+use super::fragment::Table;
+use super::inputs::{Effective, Findings, Reader};
+use super::problem::Problem;
+use super::settings::{
+    Cdi, Container, Daemon, Enabled, Export, Health, Kubelet, LibrarySettings, Log, RUN_DIR, Resource, Roots, Settings,
+};
+use super::unknown;
+use crate::log;
+use crate::model::alloc::allocate::Strategy;
+use crate::model::alloc::resource::ResourceName;
+use crate::model::cdi::environment::EnvironmentVariable;
+use crate::model::cdi::format::Format;
+use crate::model::cdi::naming::Naming;
+use crate::model::cdi::netdev_view::NetdevView;
+use crate::model::cdi::render::Expose;
+use crate::model::health::{Check, HealthPolicy};
+use crate::model::libs::libraries::Libraries;
+use crate::model::nic::inventory::Companion;
+use crate::model::nic::offer::Functions;
+use crate::model::readiness::START_GRACE;
+
+/// Reads a table as far as it is right.
+pub fn read(table: &Table) -> (Settings, Findings) {
+    let mut findings = Findings::default();
+    let mut top = Reader::new(table, &mut findings);
+    let settings = Settings {
+        exclude: top.get("exclude", Vec::new()),
+        daemon: top.table("daemon", daemon),
+        roots: top.table("roots", roots),
+        kubelet: top.table("kubelet", kubelet),
+        cdi: top.table("cdi", cdi),
+        libraries: top.table("libraries", libraries),
+        container: top.table("container", container),
+        strategy: top.table("allocation", |allocation| allocation.get("strategy", Strategy::Direct)),
+        resource: top.only_table("resource", resource),
+        health: top.table("health", health),
+        export: top.table("export", export),
+        log: top.table("log", logging),
+    };
+    top.note_unknown();
+    (settings, findings)
+}
+
+/// Every key with its default.
+pub fn defaults() -> Vec<Effective> {
+    read(&Table::new()).1.effective
+}
+
+impl Findings {
+    /// What is wrong, with the unknown keys explained.
+    pub fn all_problems(&mut self) -> Vec<Problem> {
+        let mut problems = std::mem::take(&mut self.problems);
+        let unknown = std::mem::take(&mut self.unknown);
+        problems.extend(unknown.into_iter().map(|(key, origin)| unknown::problem(key, origin)));
+        problems
+    }
+}
+
+fn daemon(table: &mut Reader<'_>) -> Daemon {
+    Daemon {
+        run_dir: table.get("run_dir", RUN_DIR.into()),
+        start_grace: table.get("start_grace", START_GRACE),
+    }
+}
+
+fn roots(table: &mut Reader<'_>) -> Roots {
+    Roots {
+        sysfs: table.get("sysfs", "/sys".into()),
+        dev: table.get("dev", "/dev".into()),
+        ofi: table.get("ofi", None),
+        cxi: table.get("cxi", None),
+    }
+}
+
+fn kubelet(table: &mut Reader<'_>) -> Kubelet {
+    Kubelet {
+        enabled: table.get("enabled", Enabled::Auto),
+        dir: table.get("dir", "/var/lib/kubelet/device-plugins".into()),
+    }
+}
+
+fn cdi(table: &mut Reader<'_>) -> Cdi {
+    let usual = Naming::default();
+    Cdi {
+        dir: table.get("dir", "/var/run/cdi".into()),
+        format: table.get("format", Format::Yaml),
+        naming: Naming {
+            kinds: table.get("names", usual.kinds),
+            all: table.get("all", usual.all),
+        },
+    }
+}
+
+fn libraries(table: &mut Reader<'_>) -> LibrarySettings {
+    LibrarySettings {
+        mode: table.get("mode", Libraries::Listed),
+        closure_all: table.get("closure_all", false),
+        expose: table.get("expose", Expose::LoaderPaths),
+        extra: table.get("extra", Vec::new()),
+    }
+}
+
+fn container(table: &mut Reader<'_>) -> Container {
+    Container {
+        devices: table.get("devices", Companion::usual()),
+        netdev_view: table.get("netdev_view", NetdevView::Off),
+        environment: table.entries("env", environment),
+    }
+}
+
+/// One variable of `[container.env]`.
+fn environment(key: &str, text: &str) -> Result<EnvironmentVariable, String> {
+    EnvironmentVariable::new(key, text).map_err(|error| error.to_string())
+}
+
+fn resource(table: &mut Reader<'_>) -> Resource {
+    Resource {
+        name: table.get("name", ResourceName::default()),
+        functions: table.table("select", |select| select.get("function", Functions::Pf)),
+    }
+}
+
+fn health(table: &mut Reader<'_>) -> Health {
+    let poll = table.get("poll", Duration::from_secs(30));
+    let mut policy = HealthPolicy::default();
+    policy.hold_down = table.get("hold_down", policy.hold_down);
+    policy.hold_up = table.get("hold_up", policy.hold_up);
+    for check in Check::OF_NIC {
+        let action = table.get(check.name(), policy.action(check));
+        // Its own name is known to it.
+        let _ = policy.set(check.name(), action);
+    }
+    Health {
+        poll: Some(poll).filter(|poll| !poll.is_zero()),
+        policy,
+    }
+}
+
+fn export(table: &mut Reader<'_>) -> Export {
+    Export {
+        textfile: table.get("textfile", None),
+        metrics_socket: table.get("metrics_socket", None),
+        nfd_dir: table.get("nfd_dir", None),
+        devinfo_dir: table.get("devinfo_dir", None),
+    }
+}
+
+fn logging(table: &mut Reader<'_>) -> Log {
+    Log {
+        level: table.get("level", Level::INFO),
+        target: table.get("target", log::Target::Auto),
+        format: table.get("format", log::Format::Text),
+    }
+}

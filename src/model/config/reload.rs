@@ -1,0 +1,117 @@
+//! What a new configuration changes in a running daemon, and what it cannot.
+
+use super::inputs::Effective;
+use super::settings::{Cdi, Checked, Log, Settings};
+
+/// What a running daemon has opened or told to somebody: keys, or the beginnings of some.
+const FIXED: [&str; 8] = [
+    "daemon.",
+    "roots.",
+    "kubelet.",
+    "cdi.dir",
+    "resource[",
+    "export.",
+    "log.target",
+    "log.format",
+];
+
+/// Keys whose values differ.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// They can count at once.
+    pub now: Vec<String>,
+    /// They take a restart.
+    pub late: Vec<String>,
+}
+
+impl Checked {
+    /// What is different in `next`.
+    pub fn changes(&self, next: &Self) -> Changes {
+        let lacks = |other: &Self, one: &Effective| !other.effective.iter().any(|another| same(one, another));
+        let gone = self.effective.iter().filter(|old| lacks(next, old));
+        let new = next.effective.iter().filter(|new| lacks(self, new));
+        let mut keys: Vec<String> = gone.chain(new).map(|effective| effective.key.clone()).collect();
+        keys.sort();
+        keys.dedup();
+        let (late, now) = keys.into_iter().partition(|key| is_fixed(key));
+        Changes { now, late }
+    }
+
+    /// This configuration, with that of `running` where it cannot change.
+    pub fn beside(mut self, running: &Self) -> Self {
+        let old = running.settings.clone();
+        let new = self.settings;
+        self.settings = Settings {
+            daemon: old.daemon,
+            roots: old.roots,
+            kubelet: old.kubelet,
+            resource: old.resource,
+            cdi: Cdi {
+                dir: old.cdi.dir,
+                ..new.cdi
+            },
+            export: old.export,
+            log: Log {
+                level: new.log.level,
+                ..old.log
+            },
+            ..new
+        };
+        self.effective.retain(|effective| !is_fixed(&effective.key));
+        let fixed = running.effective.iter().filter(|effective| is_fixed(&effective.key));
+        self.effective.extend(fixed.cloned());
+        self
+    }
+}
+
+fn same(one: &Effective, other: &Effective) -> bool {
+    one.key == other.key && one.value == other.value
+}
+
+fn is_fixed(key: &str) -> bool {
+    FIXED.iter().any(|fixed| key.starts_with(fixed))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::model::config::Fragment;
+
+    /// Every table, each with a key that takes a restart and one that counts at once, where it has both.
+    fn checked(fixed: &str, free: &str, format: &str) -> Checked {
+        let target = if fixed == "1" { "target = \"stderr\"\n" } else { "" };
+        let text = format!(
+            "exclude = [\"{free}\"]\n[daemon]\nrun_dir = \"/{fixed}\"\n[roots]\nsysfs = \"/{fixed}\"\n\
+             [kubelet]\ndir = \"/{fixed}\"\n[cdi]\ndir = \"/{fixed}\"\nnames = [\"pci\"]\n[container.env]\nA = \"{free}\"\n\
+             [[resource]]\nname = \"{fixed}.x/y\"\n[health]\npoll = \"{free}s\"\n[log]\nformat = \"{format}\"\n{target}"
+        );
+        Settings::of(vec![Fragment::parse(Path::new("test.toml"), &text)]).unwrap()
+    }
+
+    #[test]
+    fn what_is_fixed_stays_and_the_rest_is_new() {
+        let (running, next) = (checked("1", "1", "text"), checked("2", "2", "json"));
+        let both = next.clone().beside(&running);
+        assert_eq!(both.settings, checked("1", "2", "text").settings);
+        let changes = running.changes(&next);
+        assert_eq!(changes.now, ["container.env.A", "exclude", "health.poll"]);
+        let late = [
+            "cdi.dir",
+            "daemon.run_dir",
+            "kubelet.dir",
+            "log.format",
+            "log.target",
+            "resource[0].name",
+            "roots.sysfs",
+        ];
+        assert_eq!(changes.late, late);
+        // What waits for the restart still differs the next time, and nothing else does.
+        let changes = both.changes(&next);
+        assert_eq!(
+            (changes.now.as_slice(), changes.late.as_slice()),
+            (&[][..], &late.map(str::to_owned)[..])
+        );
+    }
+}

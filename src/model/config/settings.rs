@@ -1,0 +1,283 @@
+//! What the daemon runs by: every key with its default, read from the merged inputs and checked. A key is one line here.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tracing::Level;
+
+use super::fragment::{Fragment, Table};
+use super::inputs::{self, Effective};
+use super::keys;
+use super::problem::{ConfigError, Origin, Problem};
+use crate::log;
+use crate::model::alloc::allocate::Strategy;
+use crate::model::alloc::resource::ResourceName;
+use crate::model::cdi::environment::EnvironmentVariable;
+use crate::model::cdi::format::Format;
+use crate::model::cdi::naming::{NameKind, Naming};
+use crate::model::cdi::netdev_view::NetdevView;
+use crate::model::cdi::render::{Expose, Policy};
+use crate::model::health::HealthPolicy;
+use crate::model::libs::libraries::Libraries;
+use crate::model::nic::inventory::Companion;
+use crate::model::nic::offer::{Exclusion, Functions};
+use crate::model::nic::selection::Selection;
+
+/// Where the daemon keeps its state unless it is told otherwise.
+pub const RUN_DIR: &str = "/run/cxi-device-plugin";
+
+/// Everything that the daemon runs by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `[daemon]`
+    pub daemon: Daemon,
+    /// `[roots]`
+    pub roots: Roots,
+    /// `[kubelet]`
+    pub kubelet: Kubelet,
+    /// `[cdi]`
+    pub cdi: Cdi,
+    /// `[libraries]`
+    pub libraries: LibrarySettings,
+    /// `[container]`
+    pub container: Container,
+    /// `[allocation] strategy`
+    pub strategy: Strategy,
+    /// `[[resource]]`
+    pub resource: Resource,
+    /// `exclude`
+    pub exclude: Vec<Exclusion>,
+    /// `[health]`
+    pub health: Health,
+    /// `[export]`
+    pub export: Export,
+    /// `[log]`
+    pub log: Log,
+}
+
+/// The daemon itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Daemon {
+    /// Lock and state.
+    pub run_dir: PathBuf,
+    /// How long after the first start of a boot systemd hears of readiness at the latest.
+    pub start_grace: Duration,
+}
+
+/// Where the host keeps things; none for the usual places of a library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Roots {
+    /// sysfs.
+    pub sysfs: PathBuf,
+    /// Device nodes.
+    pub dev: PathBuf,
+    /// libfabric.
+    pub ofi: Option<PathBuf>,
+    /// libcxi.
+    pub cxi: Option<PathBuf>,
+}
+
+/// Whether there is kubelet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enabled {
+    /// Served whenever it is there
+    Auto,
+    /// The same, and its absence is worth a warning
+    Yes,
+    /// Never served: only the CDI file is kept
+    No,
+}
+
+/// Kubelet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kubelet {
+    /// Whether it is served.
+    pub enabled: Enabled,
+    /// Its directory for device plugins.
+    pub dir: PathBuf,
+}
+
+/// The CDI spec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cdi {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// As YAML or JSON.
+    pub format: Format,
+    /// The devices' names.
+    pub naming: Naming,
+}
+
+/// The host's libraries in containers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LibrarySettings {
+    /// Which ones.
+    pub mode: Libraries,
+    /// Whether a closure has those that images are likely to have, too.
+    pub closure_all: bool,
+    /// How containers find them.
+    pub expose: Expose,
+    /// Further ones, by their paths on the host.
+    pub extra: Vec<PathBuf>,
+}
+
+/// What else containers get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// Environment.
+    pub environment: Vec<EnvironmentVariable>,
+    /// Device nodes beside the NICs' own.
+    pub devices: Vec<Companion>,
+    /// What they see of their NICs' network interfaces.
+    pub netdev_view: NetdevView,
+}
+
+/// One extended resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// Its name.
+    pub name: ResourceName,
+    /// Which kind of functions it has.
+    pub functions: Functions,
+}
+
+/// How the NICs are judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Time between two looks without an event; none for no such looks.
+    pub poll: Option<Duration>,
+    /// What each condition does, and how long news of it waits.
+    pub policy: HealthPolicy,
+}
+
+/// What is shown to other programs; none for what is not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Export {
+    /// Metrics as a file for the textfile collector of node_exporter.
+    pub textfile: Option<PathBuf>,
+    /// Metrics on a unix socket.
+    pub metrics_socket: Option<PathBuf>,
+    /// Directory of feature files of node-feature-discovery.
+    pub nfd_dir: Option<PathBuf>,
+    /// Directory of the device-info files of device plugins.
+    pub devinfo_dir: Option<PathBuf>,
+}
+
+impl Export {
+    /// Whether nothing is shown.
+    pub fn is_off(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// The least severe messages in it.
+    pub level: Level,
+    /// Where it goes.
+    pub target: log::Target,
+    /// How it looks.
+    pub format: log::Format,
+}
+
+/// Settings, and where each came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// The settings.
+    pub settings: Settings,
+    /// Every key in the order of the file.
+    pub effective: Vec<Effective>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        keys::read(&Table::new()).0
+    }
+}
+
+impl Settings {
+    /// The settings that follow from fragments, of which each wins over those before it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with any of them, even where another one wins over it.
+    pub fn of(fragments: Vec<Fragment>) -> Result<Checked, ConfigError> {
+        let mut problems = Vec::new();
+        for fragment in &fragments {
+            problems.extend(fragment.faults.iter().cloned());
+            let wrong = keys::read(&fragment.table).1.all_problems().into_iter();
+            // What comes after a fault may have been taken for something else.
+            problems.extend(wrong.filter(|problem| fragment.faults.iter().all(|fault| problem.origin < fault.origin)));
+        }
+        let (settings, findings) = keys::read(&inputs::merged(fragments));
+        if problems.is_empty() {
+            problems.extend(settings.contradictions(&findings.effective));
+        }
+        problems.sort();
+        problems.dedup();
+        if !problems.is_empty() {
+            return Err(ConfigError(problems));
+        }
+        Ok(Checked {
+            settings,
+            effective: findings.effective,
+        })
+    }
+
+    /// What a site decides about containers.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            expose: self.libraries.expose,
+            netdev_view: self.container.netdev_view,
+            environment: self.container.environment.clone(),
+            selection: Selection::without(self.resource.functions, self.exclude.clone()),
+            naming: self.cdi.naming.clone(),
+            strategy: self.strategy,
+        }
+    }
+
+    /// The libraries for containers.
+    pub fn libraries(&self) -> Libraries {
+        let LibrarySettings { mode, closure_all, .. } = self.libraries;
+        mode.with_all(closure_all).unwrap_or(mode)
+    }
+
+    /// Values that each are right, but not together.
+    fn contradictions(&self, effective: &[Effective]) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut wrong = |key: &str, reason: &str| {
+            let origin = effective.iter().find(|effective| effective.key == key);
+            problems.push(Problem {
+                origin: origin.map_or(Origin::Default, |effective| effective.origin.clone()),
+                key: Some(key.to_owned()),
+                reason: reason.to_owned(),
+            });
+        };
+        if self.libraries.mode.with_all(self.libraries.closure_all).is_none() {
+            wrong(
+                "libraries.closure_all",
+                "it says which libraries 'closure' takes: set libraries.mode = \"closure\" with it, or leave it out",
+            );
+        }
+        if self.cdi.naming.kinds.is_empty() && !self.cdi.naming.all {
+            wrong(
+                "cdi.names",
+                "without names and without 'all' no NIC has a CDI name: name at least \"pci\"",
+            );
+        }
+        if self.strategy == Strategy::Cdi && !self.cdi.naming.kinds.contains(&NameKind::Pci) {
+            wrong(
+                "cdi.names",
+                "strategy \"cdi\" tells kubelet the PCI addresses as names: add \"pci\"",
+            );
+        }
+        let textfile = self.export.textfile.as_ref();
+        if textfile.is_some_and(|file| file.extension().is_none_or(|suffix| suffix != "prom")) {
+            wrong(
+                "export.textfile",
+                "node_exporter reads only files whose names end in .prom",
+            );
+        }
+        problems
+    }
+}

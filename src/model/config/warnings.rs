@@ -1,0 +1,55 @@
+//! What is allowed, and probably not what is wanted.
+
+use std::path::Path;
+
+use super::problem::{Origin, Problem};
+use super::settings::Checked;
+use crate::model::cdi::render::Expose;
+
+/// Where container runtimes look unless they are told otherwise.
+const CDI_DIRECTORIES: [&str; 3] = ["/etc/cdi", "/var/run/cdi", "/run/cdi"];
+
+impl Checked {
+    /// What an admin should think about once more in the files. Who gives a flag has just thought about it.
+    pub fn warnings(&self) -> Vec<Problem> {
+        let settings = &self.settings;
+        let mut warnings = Vec::new();
+        let mut warn = |key: &str, reason: String| {
+            let effective = self.effective.iter().find(|effective| effective.key == key);
+            let origin = effective.map(|effective| effective.origin.clone());
+            warnings.extend(
+                origin
+                    .filter(|origin| matches!(origin, Origin::File { .. }))
+                    .map(|origin| Problem {
+                        origin,
+                        key: Some(key.to_owned()),
+                        reason,
+                    }),
+            );
+        };
+        let dir = &settings.cdi.dir;
+        if !CDI_DIRECTORIES.iter().any(|usual| dir == Path::new(usual)) {
+            let usual = "/etc/cdi and /var/run/cdi";
+            warn(
+                "cdi.dir",
+                format!("runtimes look in {usual} unless they are told otherwise"),
+            );
+        } else if dir == Path::new("/etc/cdi") {
+            let reason = "this is for files of admins, such as cxi-cdi-generator's; the daemon's place is /var/run/cdi";
+            warn("cdi.dir", reason.to_owned());
+        }
+        if settings.health.poll.is_none() {
+            let reason = "without looks now and then, what has no event is not seen, such as a retry handler that dies";
+            warn("health.poll", reason.to_owned());
+        }
+        let variables = &settings.container.environment;
+        if variables.iter().any(|variable| variable.key() == "LD_LIBRARY_PATH") {
+            let replaces = match settings.libraries.expose {
+                Expose::Env => "it replaces the value of the image, and that of libraries.expose",
+                Expose::LoaderPaths | Expose::Private => "it replaces the value of the image",
+            };
+            warn("container.env.LD_LIBRARY_PATH", replaces.to_owned());
+        }
+        warnings
+    }
+}

@@ -1,0 +1,171 @@
+//! The texts of `/proc/PID`, written by the kernel but in part about what the process has chosen: taken with care.
+
+use std::collections::BTreeMap;
+
+use super::Identity;
+use crate::model::nic::pci::PciAddress;
+
+/// CAP_DAC_OVERRIDE as a bit of `CapEff`.
+const DAC_OVERRIDE: u64 = 1 << 1;
+
+/// `status`: name, state and ids. CAP_DAC_OVERRIDE counts only in the user namespace that owns the device nodes.
+pub fn identity(status: &str, in_host_users: bool) -> Option<Identity> {
+    // The last number is that of the file system's view.
+    let last = |name: &str| field(status, name)?.split_ascii_whitespace().last()?.parse().ok();
+    let groups = field(status, "Groups").unwrap_or_default();
+    let capabilities = u64::from_str_radix(field(status, "CapEff")?, 16).ok()?;
+    Some(Identity {
+        uid: last("Uid")?,
+        gids: std::iter::once(last("Gid")?)
+            .chain(groups.split_ascii_whitespace().filter_map(|gid| gid.parse().ok()))
+            .collect(),
+        overrides_modes: in_host_users && capabilities & DAC_OVERRIDE != 0,
+    })
+}
+
+/// A line `NAME:<tab>VALUE` of `status`. The name of the process comes first there and has its line ends escaped.
+pub fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    let mut lines = status.lines();
+    lines
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+        .map(str::trim)
+}
+
+/// `limits`: the soft limit of locked memory in bytes; the inner none for no limit.
+pub fn memlock(limits: &str) -> Option<Option<u64>> {
+    let values = limits.lines().find_map(|line| line.strip_prefix("Max locked memory"))?;
+    match values.split_ascii_whitespace().next()? {
+        "unlimited" => Some(None),
+        bytes => bytes.parse().ok().map(Some),
+    }
+}
+
+/// `environ`: of a name that is there twice, the first one counts, as for `getenv`.
+pub fn environment(bytes: &[u8]) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::new();
+    for entry in bytes.split(|byte| *byte == 0) {
+        if let Some((key, value)) = String::from_utf8_lossy(entry).split_once('=') {
+            variables.entry(key.to_owned()).or_insert_with(|| value.to_owned());
+        }
+    }
+    variables
+}
+
+/// `mountinfo`: whether the mount that `path` is on forbids devices.
+pub fn is_nodev(mountinfo: &str, path: &str) -> bool {
+    let mounts = mountinfo.lines().filter_map(|line| {
+        let mut fields = line.split(' ').skip(4);
+        Some((fields.next()?, fields.next()?))
+    });
+    // Of two on one place the later one covers the earlier.
+    let covering = mounts
+        .filter(|(point, _)| {
+            let rest = path.strip_prefix(point.trim_end_matches('/'));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+        .max_by_key(|(point, _)| point.len());
+    covering.is_some_and(|(_, options)| options.split(',').any(|option| option == "nodev"))
+}
+
+/// `cgroup`: the path of the process in the hierarchy of cgroup v1 that has the controller `devices`.
+pub fn device_cgroup(cgroup: &str) -> Option<&str> {
+    cgroup.lines().find_map(|line| {
+        let (_, rest) = line.split_once(':')?;
+        let (controllers, path) = rest.split_once(':')?;
+        controllers
+            .split(',')
+            .any(|controller| controller == "devices")
+            .then_some(path)
+    })
+}
+
+/// `devices.list` of such a cgroup: whether a character device of these numbers may be read and written.
+pub fn cgroup_allows(list: &str, numbers: (u64, u64)) -> bool {
+    list.lines().any(|line| {
+        let mut fields = line.split_ascii_whitespace();
+        let kind = fields.next();
+        let fits = |pattern: &str, number: u64| pattern == "*" || pattern.parse() == Ok(number);
+        let fits_numbers = fields
+            .next()
+            .and_then(|pair| pair.split_once(':'))
+            .is_some_and(|(major, minor)| fits(major, numbers.0) && fits(minor, numbers.1));
+        let access = fields.next().unwrap_or_default();
+        matches!(kind, Some("a" | "c")) && fits_numbers && access.contains('r') && access.contains('w')
+    })
+}
+
+/// The NICs that a container was promised, by the variables that device plugins set (`PCIDEVICE_…`).
+pub fn promised(environment: &BTreeMap<String, String>) -> Vec<PciAddress> {
+    let variables = environment.iter().filter(|(key, _)| key.starts_with("PCIDEVICE_"));
+    variables
+        .flat_map(|(_, value)| value.split(',').filter_map(|address| address.trim().parse().ok()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATUS: &str = "Name:\tx\\nUid:\t0\nState:\tS (sleeping)\nUid:\t1000\t1000\t1000\t1001\nGid:\t5\t5\t5\t6\n\
+                          Groups:\t7 8 \nCapEff:\t00000000a80425fb\n";
+
+    #[test]
+    fn ids_are_those_that_open_files() {
+        let identity = identity(STATUS, true).unwrap();
+        assert_eq!((identity.uid, identity.gids), (1001, vec![6, 7, 8]));
+        assert!(identity.overrides_modes);
+        assert!(!super::identity(STATUS, false).unwrap().overrides_modes);
+        assert_eq!(field(STATUS, "State"), Some("S (sleeping)"));
+        for text in [
+            "",
+            "Uid:",
+            "Uid:\tx\nGid:\t1\nCapEff:\t0",
+            "Uid:\t1\nGid:\t1\nCapEff:\tz",
+        ] {
+            assert_eq!(super::identity(text, true), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_soft_limit_counts() {
+        let line =
+            |soft: &str| format!("Limit  Soft  Hard  Units\nMax locked memory         {soft}   unlimited   bytes\n");
+        assert_eq!(memlock(&line("65536")), Some(Some(65536)));
+        assert_eq!(memlock(&line("unlimited")), Some(None));
+        assert_eq!(memlock(&line("-1")), None);
+        assert_eq!(memlock("Max locked memory"), None);
+    }
+
+    #[test]
+    fn the_first_of_two_variables_counts() {
+        let variables = environment(b"A=1\0A=2\0=x\0B\0PCIDEVICE_X=0000:21:00.0,zz\0\xff=\xff\0");
+        assert_eq!(variables["A"], "1");
+        assert_eq!(promised(&variables), ["0000:21:00.0".parse().unwrap()]);
+    }
+
+    #[test]
+    fn the_innermost_mount_decides() {
+        let mounts = "1 0 0:1 / / rw - overlay o rw\n2 1 0:2 / /dev rw,nosuid - tmpfs t rw\n\
+                      3 2 0:3 /cxi0 /dev/cxi0 rw,nodev - devtmpfs d rw\nbroken\n4 1 0:4 / /devel rw,nodev - tmpfs t rw\n";
+        assert!(is_nodev(mounts, "/dev/cxi0"));
+        assert!(!is_nodev(mounts, "/dev/cxi01") && !is_nodev(mounts, "/dev/cxi1") && !is_nodev("", "/dev/cxi0"));
+        let covered = format!("{mounts}5 2 0:5 / /dev rw,nodev - tmpfs t rw\n");
+        assert!(is_nodev(&covered, "/dev/cxi1"));
+    }
+
+    #[test]
+    fn a_device_cgroup_lists_what_is_allowed() {
+        assert_eq!(device_cgroup("12:devices:/a:b\n0::/x\n"), Some("/a:b"));
+        assert_eq!(device_cgroup("0::/x\n"), None);
+        for (list, allowed) in [
+            ("a *:* rwm", true),
+            ("c 1:* m\nc 240:0 rw", true),
+            ("c 240:* rwm", true),
+            ("c 240:0 r", false),
+            ("b 240:0 rw", false),
+            ("c 241:0 rw\nc\nc 240", false),
+        ] {
+            assert_eq!(cgroup_allows(list, (240, 0)), allowed, "{list}");
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! From the facts to the findings.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Container, Identity, Node, View, parse};
+use crate::model::health::{Check, Condition, Verdict};
+use crate::model::libs::image::{self, Finding as LibraryFinding};
+use crate::model::nic::inventory::Reading;
+use crate::model::remedy;
+
+/// Something that was checked and is not simply good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Which check, for programs.
+    pub kind: &'static str,
+    /// How it came out.
+    pub verdict: Verdict,
+    /// What is wrong, and where it was read.
+    pub reason: String,
+    /// What to type or to write.
+    pub remedy: String,
+}
+
+/// One NIC of the node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NicReport {
+    /// Its PCI address.
+    pub address: String,
+    /// Its kernel name, where it has one.
+    pub cxi: Option<String>,
+    /// Its interface as the container sees it.
+    pub netdev: Option<String>,
+    /// `accepted`, `refused`, `unknown`; `absent` for a NIC that the container does not have.
+    pub verdict: &'static str,
+    /// About this NIC alone.
+    pub findings: Vec<Finding>,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// In the order of the node.
+    pub nics: Vec<NicReport>,
+    /// About all NICs of the container.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// Whether each NIC that the container has would be accepted, and it has one.
+    pub fn is_good(&self) -> bool {
+        self.nics.iter().any(|nic| nic.verdict != "absent") && self.nics.iter().all(|nic| nic.verdict != "refused")
+    }
+}
+
+/// Judges.
+pub fn judge(container: &Container, views: &[View]) -> Report {
+    let environment = container.environment.clone().unwrap_or_default();
+    let promised: Vec<String> = parse::promised(&environment).iter().map(ToString::to_string).collect();
+    let is_given = |view: &View| matches!(view.node, Ok(Some(_)) | Err(_)) || promised.contains(&view.nic.address);
+    let given = views.iter().any(is_given);
+    let mut findings = of_container(container, &environment);
+    if !given {
+        findings.insert(
+            0,
+            Finding::fail("no-node", "no /dev/cxiN of this node is in the container"),
+        );
+    }
+    let is_refused = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
+    let nics = views.iter().map(|view| {
+        let findings = if is_given(view) {
+            of_nic(container, &environment, view)
+        } else {
+            Vec::new()
+        };
+        let worst = findings.iter().map(|finding| finding.verdict).max();
+        NicReport {
+            address: view.nic.address.clone(),
+            cxi: view.nic.cxi.clone(),
+            netdev: view.nic.netdev.clone(),
+            verdict: match worst {
+                _ if !is_given(view) => "absent",
+                Some(Verdict::Fail) => "refused",
+                _ if is_refused => "refused",
+                Some(Verdict::Unknown) => "unknown",
+                _ => "accepted",
+            },
+            findings,
+        }
+    });
+    let nics = nics.collect();
+    Report { nics, findings }
+}
+
+impl Finding {
+    fn new(verdict: Verdict, kind: &'static str, reason: impl Into<String>) -> Self {
+        Self {
+            kind,
+            verdict,
+            reason: reason.into(),
+            remedy: remedy::in_container(kind).to_owned(),
+        }
+    }
+
+    fn fail(kind: &'static str, reason: impl Into<String>) -> Self {
+        Self::new(Verdict::Fail, kind, reason)
+    }
+
+    fn unknown(kind: &'static str, reason: impl ToString) -> Self {
+        Self::new(Verdict::Unknown, kind, reason.to_string())
+    }
+
+    fn of_condition(condition: &Condition, verdict: Verdict, view: &View) -> Self {
+        Self {
+            kind: condition.check.name(),
+            verdict,
+            reason: condition.text(),
+            remedy: view.nic.remedy(condition.check),
+        }
+    }
+}
+
+/// What holds for all NICs.
+fn of_container(container: &Container, environment: &BTreeMap<String, String>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Err(unread) = &container.class {
+        let reason = format!("the container's /sys does not show the NICs, so libcxi finds none ({unread})");
+        findings.push(Finding::fail("sysfs", reason));
+    }
+    match &container.memlock {
+        Ok(None) => {}
+        Ok(Some(bytes)) => findings.push(Finding::fail(
+            "memlock",
+            format!(
+                "memory cannot be registered with the NIC beyond {}: Max locked memory is not unlimited",
+                size(*bytes)
+            ),
+        )),
+        Err(unread) => findings.push(Finding::unknown("memlock", unread)),
+    }
+    findings.extend(of_libraries(&container.libraries));
+    if let Err(unread) = &container.environment {
+        findings.push(Finding::unknown("environment", unread));
+    }
+    if let Some(provider) = environment.get("FI_PROVIDER").filter(|list| !names_cxi(list)) {
+        let reason = format!("libfabric is told to use other providers: FI_PROVIDER={provider}");
+        findings.push(Finding::fail("provider", reason));
+    }
+    findings.push(Finding::unknown(
+        "cxi-service",
+        "whether a CXI service admits the user needs a command on /dev/cxiN, which this version does not send",
+    ));
+    findings
+}
+
+fn size(bytes: u64) -> String {
+    if bytes >= 1024 && bytes.is_multiple_of(1024) {
+        format!("{} KiB", bytes / 1024)
+    } else {
+        format!("{bytes} bytes")
+    }
+}
+
+/// A list of providers that are wanted, or with `^` in front of those that are not (`fabric(7)`).
+fn names_cxi(list: &str) -> bool {
+    let (list, wanted) = list
+        .strip_prefix('^')
+        .map_or((list, true), |unwanted| (unwanted, false));
+    list.split([',', ';']).any(|name| name.eq_ignore_ascii_case("cxi")) == wanted
+}
+
+/// What an image makes of the host's libraries, as for images that do not run yet.
+fn of_libraries(facts: &image::Facts) -> Vec<Finding> {
+    let forecast = image::forecast(facts);
+    // What does not keep libfabric from loading is worth a look only.
+    let verdict = if forecast.loads { Verdict::Warn } else { Verdict::Fail };
+    let finding = |LibraryFinding { kind, text }: LibraryFinding| Finding::new(verdict, kind, text);
+    let mut findings: Vec<Finding> = image::findings(facts).into_iter().map(finding).collect();
+    if findings.is_empty() && !forecast.loads {
+        findings.push(Finding::fail(
+            "not-found",
+            "libfabric.so.1 does not load in this container",
+        ));
+    }
+    findings
+}
+
+/// What holds for a NIC that the container has or was promised.
+fn of_nic(container: &Container, environment: &BTreeMap<String, String>, view: &View) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match &view.node {
+        Err(unread) => findings.push(Finding::unknown("node", unread)),
+        Ok(None) => findings.push(Finding::fail(
+            "no-node",
+            "the container was promised this NIC and has no device node of it",
+        )),
+        Ok(Some(node)) => findings.extend(of_node(node, view.numbers, &container.identity)),
+    }
+    if container.class.is_ok() {
+        findings.extend(seen(&view.in_class, "sysfs", "/sys/class/cxi_user does not show it"));
+        findings.extend(seen(
+            &view.has_resource,
+            "sysfs",
+            "its resource0 is not in the container's /sys",
+        ));
+    }
+    findings.extend(of_netdev(container, environment, view));
+    if let (Some(wanted), Some(cxi)) = (environment.get("FI_CXI_DEVICE_NAME"), &view.nic.cxi)
+        && !wanted.contains(cxi)
+    {
+        let reason = format!("libfabric is told to use others: FI_CXI_DEVICE_NAME={wanted}");
+        findings.push(Finding::fail("device-name", reason));
+    }
+    findings
+}
+
+fn seen(reading: &Reading<bool>, kind: &'static str, otherwise: &str) -> Option<Finding> {
+    match reading {
+        Ok(true) => None,
+        Ok(false) => Some(Finding::fail(kind, otherwise)),
+        Err(unread) => Some(Finding::unknown(kind, unread)),
+    }
+}
+
+/// The node that is there: another one, or one that cannot be opened for reading and writing.
+fn of_node(node: &Node, host: Option<(u64, u64)>, who: &Identity) -> Option<Finding> {
+    let (major, minor) = node.numbers;
+    if !node.is_char_device {
+        return Some(Finding::fail(
+            "stale-node",
+            "what stands at its place in /dev is no character device",
+        ));
+    }
+    if let Some(host) = host.filter(|host| *host != node.numbers) {
+        let reason = format!(
+            "the container's node is {major}:{minor}, the host's is {}:{} by now",
+            host.0, host.1
+        );
+        return Some(Finding::fail("stale-node", reason));
+    }
+    if node.nodev {
+        return Some(Finding::fail(
+            "nodev",
+            "its node is on a mount with the option nodev, so it cannot be opened",
+        ));
+    }
+    if !may_open(node, who) {
+        let reason = format!(
+            "its node has mode {:04o} and owner {}:{}, the process is user {}",
+            node.mode, node.owner.0, node.owner.1, who.uid
+        );
+        return Some(Finding::fail("mode", reason));
+    }
+    (node.cgroup_allows == Some(false)).then(|| {
+        let reason = format!("the container's device cgroup does not allow c {major}:{minor} rw");
+        Finding::fail("cgroup", reason)
+    })
+}
+
+fn may_open(node: &Node, who: &Identity) -> bool {
+    let shift = if node.owner.0 == who.uid {
+        6
+    } else if who.gids.contains(&node.owner.1) {
+        3
+    } else {
+        0
+    };
+    who.overrides_modes || node.mode >> shift & 0o6 == 0o6
+}
+
+/// libfabric's tests behind libcxi's, and the NIC's own state, which no container mends.
+fn of_netdev(container: &Container, environment: &BTreeMap<String, String>, view: &View) -> Vec<Finding> {
+    let is_skipped = |variable: &str| environment.contains_key(variable);
+    let sees_netdev = match &view.has_netdev {
+        _ if container.class.is_err() => None, // libfabric does not come that far
+        Ok(true) => None,
+        Ok(false) if container.in_host_network == Ok(false) => Some(Finding::fail(
+            "netdev-view",
+            "its netdev is not in the container's /sys/class/net, which shows a network namespace of the container's own",
+        )),
+        Ok(false) => Some(Finding::fail(
+            "netdev-view",
+            "its netdev is not in the container's /sys/class/net",
+        )),
+        Err(unread) => Some(Finding::unknown("netdev-view", unread)),
+    };
+    let blind = view.has_netdev != Ok(true);
+    let conditions = view
+        .nic
+        .conditions
+        .iter()
+        .map(|status| &status.condition)
+        .filter_map(|condition| {
+            let verdict = match condition.check {
+                // An admin's order is about new pods.
+                Check::Cordoned => return None,
+                Check::RetryHandler if is_skipped("CXIP_SKIP_RH_CHECK") => return None,
+                Check::FabricAddress if is_skipped("CXIP_SKIP_AMA_CHECK") => return None,
+                Check::FabricAddress | Check::NetdevUp if blind && condition.verdict != Verdict::Fail => return None,
+                // What is worth a look on the node: libfabric takes no NIC whose netdev is not up (`cxip_get_if`).
+                Check::NetdevUp if condition.verdict == Verdict::Warn => Verdict::Fail,
+                _ => condition.verdict,
+            };
+            (verdict == Verdict::Fail).then(|| Finding::of_condition(condition, verdict, view))
+        });
+    sees_netdev.into_iter().chain(conditions).collect()
+}

@@ -1,0 +1,187 @@
+//! From the readings of a NIC to its conditions: what libfabric needs of it, and what the fabric needs.
+
+use super::condition::{Check, Condition};
+use super::memory::{Memory, RetryHandler};
+use super::outcome::Outcome;
+use super::strain;
+use crate::model::nic::inventory::{Function, Netdev, Nic, Reading};
+
+/// `CXI_INVALID_NID`, the value of `properties/nid` before the fabric address is set.
+const INVALID_NID: u64 = 0xffff_ffff;
+/// Value of `properties/platform` on hardware; retry handlers run on nothing else.
+const PLATFORM_ASIC: u64 = 0;
+/// `NET_ADDR_SET`: the address was set from outside, as the fabric manager's agent does.
+const NET_ADDR_SET: u64 = 3;
+/// PCI driver of the NIC, and its name in older releases.
+const DRIVERS: [&str; 2] = ["cxi_ss1", "cxi_core"];
+
+/// Every condition of a NIC in the order of [`Check::OF_NIC`], before any policy: what is bad fails.
+///
+/// `memory` is what earlier looks have left, `unix_seconds` the time of day.
+pub fn assess(nic: &Nic, memory: &Memory, unix_seconds: u64) -> Vec<Condition> {
+    let assessed = |check| {
+        let outcome = match check {
+            Check::Present => present(nic),
+            Check::PciEnabled => pci_enabled(nic),
+            Check::Cordoned => cordoned(nic),
+            Check::Link => link(nic),
+            Check::RetryHandler => retry_handler(nic, memory),
+            Check::FabricAddress => fabric_address(nic),
+            Check::NetdevUp => netdev_up(nic),
+            Check::CxiService => Outcome::unknown("needs a command on /dev/cxiN, which this version does not send"),
+            Check::Resources => strain::resources(nic),
+            Check::PcieErrors => strain::pcie_errors(nic, memory),
+            Check::LinkFlaps => strain::link_flaps(nic, unix_seconds),
+            Check::PcieLink => strain::pcie_link(nic),
+            Check::CdiFile => Outcome::unknown("a matter of what is written"),
+        };
+        outcome.of(check)
+    };
+    Check::OF_NIC.into_iter().map(assessed).collect()
+}
+
+/// Whether a PCI driver of this name makes NICs usable for libfabric.
+pub fn is_our_driver(driver: &str) -> bool {
+    DRIVERS.contains(&driver)
+}
+
+fn present(nic: &Nic) -> Outcome {
+    match &nic.driver {
+        Err(unread) => return Outcome::unknown(unread),
+        Ok(None) => return Outcome::bad("no driver is bound").read(nic, "driver", "missing"),
+        Ok(Some(driver)) if !is_our_driver(driver) => {
+            return Outcome::bad(format!("bound to a driver other than {}", DRIVERS.join(" or ")))
+                .read(nic, "driver", driver);
+        }
+        Ok(Some(_)) => {}
+    }
+    if let Err(unread) = &nic.cxi {
+        return Outcome::bad("not in class cxi_user: is the module cxi_user loaded?")
+            .read_at(&unread.path, &unread.reason);
+    }
+    match &nic.node {
+        Err(unread) => Outcome::bad("no usable device node").read_at(&unread.path, &unread.reason),
+        Ok(node) => match &nic.in_class_cxi {
+            Err(unread) => Outcome::unknown(unread),
+            Ok(false) => Outcome::bad("in class cxi_user but not in class cxi: the driver has not finished its probe"),
+            Ok(true) => Outcome::ok("bound, and the device node is the driver's")
+                .read_at(&node.path, format!("{}:{}", node.major, node.minor)),
+        },
+    }
+}
+
+fn pci_enabled(nic: &Nic) -> Outcome {
+    // A VF's own configuration space has no vendor id (PCIe SR-IOV, 9.3.4.1.1).
+    if nic.function == Function::Physical && nic.config_vendor == Ok(0xffff) {
+        return Outcome::bad("the PCI function does not answer").read(nic, "config", "ffff");
+    }
+    match &nic.enable_count {
+        Err(unread) => Outcome::unknown(unread),
+        Ok(0) => {
+            Outcome::bad("the PCI function is disabled, as the driver does after a fatal error: see the kernel log")
+                .read(nic, "enable", 0)
+        }
+        Ok(count) => Outcome::ok("the PCI function is enabled").read(nic, "enable", count),
+    }
+}
+
+fn cordoned(nic: &Nic) -> Outcome {
+    match &nic.cordon {
+        Err(unread) => Outcome::unknown(unread),
+        Ok(None) => Outcome::ok("not cordoned"),
+        Ok(Some(cordon)) => {
+            let reason = match cordon.reason.as_str() {
+                "" => "cordoned by an admin".to_owned(),
+                reason => format!("cordoned by an admin: {reason}"),
+            };
+            Outcome::bad(reason).read_at(&cordon.file, "there")
+        }
+    }
+}
+
+fn link(nic: &Nic) -> Outcome {
+    let outcome = match (&nic.link, nic.function) {
+        (_, Function::Virtual) => return Outcome::unknown("a VF has no link state of its own"),
+        (Err(unread), _) => return Outcome::unknown(unread),
+        (Ok(true), _) => Outcome::ok("the fabric link is up"),
+        (Ok(false), _) => Outcome::bad("the fabric link is down"),
+    };
+    outcome.read(nic, "properties/link", u8::from(nic.link == Ok(true)))
+}
+
+fn retry_handler(nic: &Nic, memory: &Memory) -> Outcome {
+    if nic.function == Function::Virtual {
+        return Outcome::unknown("a VF has no retry handler");
+    }
+    let queue = match (&nic.retry_handler_eq, &nic.platform) {
+        (Err(unread), _) | (Ok(0), Err(unread)) => return Outcome::unknown(unread),
+        (Ok(0), Ok(platform)) if *platform != PLATFORM_ASIC => {
+            return Outcome::ok("not needed: no hardware").read(nic, "properties/platform", platform);
+        }
+        (Ok(queue), _) => *queue,
+    };
+    let outcome = if queue == 0 {
+        let name = nic.cxi.as_ref().map_or_else(|_| "cxiN".to_owned(), ToString::to_string);
+        Outcome::bad(format!(
+            "no retry handler is registered: see cxi_rh@{name}.service; after a crash the node needs a reboot"
+        ))
+    } else if memory.retry_handler == RetryHandler::Suspect {
+        Outcome::suspect(
+            "the retry handler has died and come back, so the NIC's state is unpredictable: reboot the node",
+        )
+    } else {
+        Outcome::ok("a retry handler is registered")
+    };
+    outcome.read(nic, "properties/pct_eq", queue)
+}
+
+fn fabric_address(nic: &Nic) -> Outcome {
+    if let Ok(INVALID_NID) = nic.nid {
+        return Outcome::bad("the NIC has no fabric address").read(nic, "properties/nid", "0xffffffff");
+    }
+    match &nic.netdev {
+        Err(unread) => Outcome::unknown(unread),
+        Ok(None) => Outcome::unknown("no netdev in this network namespace, so its Ethernet address is not known"),
+        Ok(Some(netdev)) => match (is_fabric_mac(nic, netdev), &nic.nid) {
+            (Err(unread), _) => Outcome::unknown(unread),
+            (Ok((true, _)), Err(unread)) => Outcome::unknown(unread),
+            (Ok((_, outcome)), _) => outcome,
+        },
+    }
+}
+
+/// libfabric's AMA test (`cxip_if.c`): the address was set from outside and is a locally administered unicast one.
+fn is_fabric_mac(nic: &Nic, netdev: &Netdev) -> Reading<(bool, Outcome)> {
+    let (mac, kind) = (netdev.mac.clone()?, netdev.addr_assign_type.clone()?);
+    let first_octet = mac.get(..2).and_then(|octet| u8::from_str_radix(octet, 16).ok());
+    let is_fabric = first_octet.is_some_and(|octet| octet & 0b11 == 0b10) && kind == NET_ADDR_SET;
+    let outcome = if is_fabric {
+        Outcome::ok("the Ethernet address is a fabric address")
+    } else {
+        Outcome::bad("the Ethernet address is no fabric address, so libfabric ignores the NIC")
+    };
+    let of_netdev = |attribute| format!("net/{}/{attribute}", netdev.name);
+    let outcome = outcome
+        .read(nic, &of_netdev("address"), mac)
+        .read(nic, &of_netdev("addr_assign_type"), kind);
+    Ok((is_fabric, outcome))
+}
+
+/// libfabric's test: operstate up, or unknown with a carrier.
+fn netdev_up(nic: &Nic) -> Outcome {
+    let netdev = match &nic.netdev {
+        Err(unread) => return Outcome::unknown(unread),
+        Ok(None) => return Outcome::unknown("no netdev in this network namespace"),
+        Ok(Some(netdev)) => netdev,
+    };
+    let state = match &netdev.operstate {
+        Err(unread) => return Outcome::unknown(unread),
+        Ok(state) => state,
+    };
+    let outcome = match (state.as_str(), &netdev.carrier) {
+        ("unknown", Err(unread)) => return Outcome::unknown(unread),
+        ("up", _) | ("unknown", Ok(true)) => Outcome::ok(format!("netdev {} is up", netdev.name)),
+        _ => Outcome::bad(format!("netdev {} is not up", netdev.name)),
+    };
+    outcome.read(nic, &format!("net/{}/operstate", netdev.name), state)
+}

@@ -1,0 +1,126 @@
+//! What one look at a NIC cannot show: counters as they were at first, and a retry handler that has died. Kept from look to
+//! look, and over our own restarts, until the node is rebooted.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::nic::inventory::{Function, Nic, Reading};
+use crate::model::nic::pci::PciAddress;
+
+/// What is remembered of one NIC.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Memory {
+    /// Which probe of the driver this is about; none before the first.
+    life: Option<u64>,
+    /// `properties/pcie_uncorr_err` as it was first; 0 once the counter has begun anew.
+    pub pcie_uncorrectable: Option<u64>,
+    /// The total of `aer_dev_fatal` as it was first; 0 once the counter has begun anew.
+    pub aer_fatal: Option<u64>,
+    /// What has been seen of the retry handler.
+    pub retry_handler: RetryHandler,
+}
+
+/// What has been seen of a NIC's retry handler in one life of the NIC.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RetryHandler {
+    /// Nothing yet: it comes some time after the driver.
+    #[default]
+    Unseen,
+    /// It is there.
+    Alive,
+    /// It was there and is not any more.
+    Died,
+    /// It died and came back. Only a reboot mends that (HPE's troubleshooting guide).
+    Suspect,
+}
+
+impl RetryHandler {
+    /// In another life of the NIC, another one starts; the hardware is the same.
+    fn reborn(self) -> Self {
+        match self {
+            Self::Suspect => Self::Suspect,
+            Self::Unseen | Self::Alive | Self::Died => Self::Unseen,
+        }
+    }
+
+    fn seen(self, is_registered: bool) -> Self {
+        match (self, is_registered) {
+            (Self::Unseen | Self::Alive, true) => Self::Alive,
+            (Self::Died | Self::Suspect, true) | (Self::Suspect, false) => Self::Suspect,
+            (Self::Alive | Self::Died, false) => Self::Died,
+            (Self::Unseen, false) => Self::Unseen,
+        }
+    }
+}
+
+impl Memory {
+    /// Takes note of what a look has found. Whatever could not be read changes nothing.
+    pub fn note(&mut self, nic: &Nic) {
+        if let Ok(life) = nic.life {
+            if self.life != Some(life) {
+                self.life = Some(life);
+                self.retry_handler = self.retry_handler.reborn();
+            }
+            if let (Function::Physical, Ok(queue)) = (nic.function, &nic.retry_handler_eq) {
+                self.retry_handler = self.retry_handler.seen(*queue != 0);
+            }
+        }
+        start(&mut self.pcie_uncorrectable, &nic.pcie_uncorrectable_errors);
+        start(&mut self.aer_fatal, &nic.aer_fatal_errors);
+    }
+
+    /// Which probe of the driver this is about.
+    pub fn life(&self) -> Option<u64> {
+        self.life
+    }
+}
+
+/// A counter that went down has begun anew, as when the driver was loaded again: all that it shows has come since.
+fn start(start: &mut Option<u64>, count: &Reading<u64>) {
+    let Ok(count) = *count else { return };
+    match *start {
+        None => *start = Some(count),
+        Some(before) if count < before => *start = Some(0),
+        Some(_) => {}
+    }
+}
+
+/// What is remembered of every NIC that was ever there since the node was booted.
+pub type Memories = BTreeMap<PciAddress, Memory>;
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    boot_id: String,
+    nics: BTreeMap<String, Memory>,
+}
+
+/// As a text to keep, good for this boot of the node only.
+pub fn to_text(memories: &Memories, boot_id: &str) -> String {
+    let nics = memories
+        .iter()
+        .map(|(address, memory)| (address.to_string(), memory.clone()));
+    let document = Document {
+        boot_id: boot_id.to_owned(),
+        nics: nics.collect(),
+    };
+    serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
+}
+
+/// From a text that was kept. Nothing, if it is from another boot.
+///
+/// # Errors
+/// Why it is no such text.
+pub fn from_text(text: &str, boot_id: &str) -> Result<Memories, String> {
+    let document: Document = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if document.boot_id != boot_id {
+        return Ok(Memories::new());
+    }
+    let nics = document.nics.into_iter().map(|(address, memory)| {
+        let address = address.parse().map_err(|error| format!("{error}"))?;
+        Ok((address, memory))
+    });
+    nics.collect()
+}

@@ -1,0 +1,114 @@
+//! Conditions of a NIC that works and may not do so for long: resources, errors and restarts that add up.
+
+use super::memory::Memory;
+use super::outcome::Outcome;
+use crate::model::nic::inventory::{Function, Nic, PcieRate};
+
+/// Link restarts within so many seconds that are too many, as `cxi_healthcheck` counts them.
+const FLAPS: [(usize, u64, &str); 2] = [(5, 3_600, "1 h"), (10, 36_000, "10 h")];
+
+/// Free RGIDs: each process that opens the NIC takes one.
+pub(super) fn resources(nic: &Nic) -> Outcome {
+    if nic.function == Function::Virtual {
+        return Outcome::unknown("a VF's resources are those of its PF");
+    }
+    let free = match &nic.rgids_available {
+        Err(unread) => return Outcome::unknown(unread),
+        Ok(free) => *free,
+    };
+    let outcome = if free == 0 {
+        Outcome::bad("no RGID is free, so no further process can use the NIC")
+    } else {
+        Outcome::ok("RGIDs are free; limits of CXI services are not looked at")
+    };
+    outcome.read(nic, "properties/rgids_avail", free)
+}
+
+/// Growth of the counters of uncorrectable errors. The driver's works without AER.
+pub(super) fn pcie_errors(nic: &Nic, memory: &Memory) -> Outcome {
+    let counters = [
+        (
+            "properties/pcie_uncorr_err",
+            &nic.pcie_uncorrectable_errors,
+            memory.pcie_uncorrectable,
+        ),
+        ("aer_dev_fatal", &nic.aer_fatal_errors, memory.aer_fatal),
+    ];
+    let counted = counters.iter().filter_map(|(attribute, count, start)| {
+        let count = *count.as_ref().ok()?;
+        Some((*attribute, count, (*start)?))
+    });
+    let counted: Vec<_> = counted.collect();
+    let outcome = match (
+        counted.iter().any(|(_, count, start)| count > start),
+        counted.is_empty(),
+    ) {
+        (true, _) => Outcome::bad("uncorrectable PCIe errors since the NIC was seen first"),
+        (false, false) => Outcome::ok("no uncorrectable PCIe errors since the NIC was seen first"),
+        (false, true) => {
+            return match &nic.pcie_uncorrectable_errors {
+                Err(unread) => Outcome::unknown(unread),
+                Ok(_) => Outcome::unknown("no earlier count to compare with"),
+            };
+        }
+    };
+    counted.into_iter().fold(outcome, |outcome, (attribute, count, start)| {
+        outcome.read(nic, attribute, format!("{count}, at first {start}"))
+    })
+}
+
+/// Automatic restarts of the fabric link.
+pub(super) fn link_flaps(nic: &Nic, unix_seconds: u64) -> Outcome {
+    if nic.function == Function::Virtual {
+        return Outcome::unknown("a VF's link is that of its PF");
+    }
+    let restarts = match &nic.link_restarts {
+        Err(unread) => return Outcome::unknown(unread),
+        Ok(restarts) => restarts,
+    };
+    let within = |seconds: u64| {
+        let window = unix_seconds.saturating_sub(seconds)..=unix_seconds;
+        restarts.iter().filter(|at| **at > 0 && window.contains(at)).count()
+    };
+    let too_many = FLAPS.iter().find(|(limit, seconds, _)| within(*seconds) >= *limit);
+    let last = restarts.iter().max().filter(|last| **last > 0);
+    let outcome = match (too_many, last) {
+        (Some((_, seconds, name)), _) => Outcome::bad(format!(
+            "the fabric link has restarted {} times in {name}",
+            within(*seconds)
+        )),
+        (None, Some(_)) => Outcome::ok("the fabric link has not restarted often"),
+        (None, None) => return Outcome::ok("the fabric link has not restarted"),
+    };
+    match last {
+        Some(last) => outcome.read(nic, "link_restarts", format!("last at {last} s")),
+        None => outcome,
+    }
+}
+
+/// Speed and width against what the function could have.
+pub(super) fn pcie_link(nic: &Nic) -> Outcome {
+    if nic.function == Function::Virtual {
+        return Outcome::unknown("a VF has no PCIe link of its own");
+    }
+    let link = match &nic.pcie_link {
+        Err(unread) => return Outcome::unknown(unread),
+        Ok(link) => link,
+    };
+    let PcieRate { mega_transfers, lanes } = link.max;
+    let outcome = if link.current.mega_transfers < mega_transfers || link.current.lanes < lanes {
+        Outcome::bad("the PCIe link is slower or narrower than it could be")
+    } else {
+        Outcome::ok("the PCIe link has full speed and width")
+    };
+    outcome
+        .read(nic, "current_link_speed", speed(link.current))
+        .read(nic, "current_link_width", link.current.lanes)
+        .read(nic, "max_link_speed", speed(link.max))
+        .read(nic, "max_link_width", lanes)
+}
+
+fn speed(rate: PcieRate) -> String {
+    let tenths = rate.mega_transfers / 100;
+    format!("{}.{} GT/s", tenths / 10, tenths % 10)
+}

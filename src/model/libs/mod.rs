@@ -1,0 +1,6 @@
+//! Libraries: how loaders search, what glibc's own are, and what an image makes of the host's.
+
+pub mod glibc;
+pub mod image;
+pub mod libraries;
+pub mod loader;

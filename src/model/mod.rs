@@ -1,0 +1,19 @@
+//! What is decided, and the words for it. Pure: no disk, no clock, no network, no async.
+
+pub mod alloc;
+pub mod backoff;
+pub mod cdi;
+pub mod config;
+pub mod container;
+pub mod doctor;
+pub mod health;
+pub mod libs;
+pub mod message_id;
+pub mod netlink;
+pub mod nic;
+pub mod rate_limit;
+pub mod readiness;
+pub mod remedy;
+pub mod settle;
+pub mod status;
+pub mod trigger;

@@ -1,0 +1,6 @@
+//! The NICs of a node: their addresses, what one scan finds of them, and which of them are on offer.
+
+pub mod inventory;
+pub mod offer;
+pub mod pci;
+pub mod selection;

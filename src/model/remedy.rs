@@ -1,0 +1,119 @@
+//! What to type or to write when something is not as it should be. Pure: one sentence for each condition of a NIC and for
+//! each finding about a container.
+//!
+//! A retry handler is never started again: after it has ended, the node needs a reboot (HPE's troubleshooting guide).
+
+use super::health::Check;
+
+/// How commands name a NIC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Names<'a> {
+    /// PCI address.
+    pub address: &'a str,
+    /// `cxiN`.
+    pub cxi: Option<&'a str>,
+    /// Interface.
+    pub netdev: Option<&'a str>,
+}
+
+/// What to do about a condition of a NIC that is not ok.
+pub fn of_check(check: Check, names: Names<'_>) -> String {
+    let address = names.address;
+    let cxi = names.cxi.unwrap_or("cxiN");
+    let netdev = names.netdev.unwrap_or("hsnN");
+    match check {
+        Check::Present => format!(
+            "see which driver has it: lspci -nnk -s {address}; load what is missing: modprobe cxi-ss1; \
+             modprobe -a cxi_user cxi_eth"
+        ),
+        Check::PciEnabled => format!(
+            "see why the driver has disabled it: dmesg | grep -e {address} -e {cxi}; nothing enables it again but a reboot: \
+             kubectl drain NODE, then reboot"
+        ),
+        Check::Cordoned => format!("give it back when it may be used: cxi-device-plugin uncordon {address}"),
+        Check::Link => format!(
+            "look at the port: cxi_stat -d {cxi}; a link comes back by itself, in up to 35 s; else see to the cable and to the \
+             switch port"
+        ),
+        Check::RetryHandler => format!(
+            "see whether it has run: systemctl status cxi_rh@{cxi}.service; once it has ended, do not start it again, but \
+             reboot: kubectl drain NODE, then reboot"
+        ),
+        Check::FabricAddress => format!(
+            "see the address: ip link show dev {netdev}; cxi_stat -d {cxi}; the fabric manager's agent sets it once the \
+             fabric knows this node"
+        ),
+        Check::NetdevUp => format!("set it up: ip link set dev {netdev} up"),
+        Check::CxiService => format!("list them: cxi_service list -v -d {cxi}"),
+        Check::Resources => format!("see who uses them: cxi_service list -v -d {cxi}; fuser -v /dev/{cxi}"),
+        Check::PcieErrors => format!("see them: cxi_stat -a -d {cxi}; dmesg | grep -i -e aer -e {address}"),
+        Check::LinkFlaps => format!("look at the port: cxi_stat -d {cxi}; see to the cable and to the switch port"),
+        Check::PcieLink => {
+            format!("compare LnkCap with LnkSta: lspci -vv -s {address}; reseat the card or ask for service")
+        }
+        Check::CdiFile => {
+            "see why it is not written: journalctl -u cxi-device-plugin -n 50; cxi-cdi-generator list".to_owned()
+        }
+    }
+}
+
+/// What to do about a finding of this kind in a container.
+pub fn in_container(kind: &str) -> &'static str {
+    match kind {
+        "no-node" => {
+            "ask for it: in a pod 'beta.hpe.com/cxi: 1' under resources.limits, with podman --device hpe.com/cxi=all; if it was \
+             asked for, the runtime does not know CDI: run cxi-device-plugin without --enable-cdi"
+        }
+        "node" | "environment" => "run this command as root on the host",
+        "stale-node" => "make the container anew: the NIC's number has changed since it was made",
+        "nodev" => "leave the option nodev out where the container mounts /dev or the node",
+        "mode" => {
+            "give the node back the driver's mode: chmod 0666 /dev/cxiN on the host, and remove the udev rule that changed it"
+        }
+        "cgroup" => "let the runtime give the device (--device, resources.limits) instead of mounting /dev",
+        "sysfs" => "give the container the host's /sys, read-only is enough: with podman --volume /sys:/sys:ro",
+        "memlock" => {
+            "lift it: with podman --ulimit memlock=-1:-1; for pods LimitMEMLOCK=infinity in the unit of containerd or CRI-O \
+             (systemctl edit containerd), then systemctl restart containerd and make the pod anew"
+        }
+        "netdev-view" => {
+            "give the container the host's network: hostNetwork: true in the pod, --network host with podman; or move a VF's \
+             netdev into it by the host-device CNI; or, experimental, run with --netdev-view sysfs"
+        }
+        "provider" => "take FI_PROVIDER out of the container's environment, or set it to cxi",
+        "device-name" => "take FI_CXI_DEVICE_NAME out of the container's environment: the number of a NIC moves",
+        "cxi-service" => "see which services there are and whom they admit: cxi_service list -v -d cxiN",
+        "musl" | "no-libc" | "glibc-too-old" => {
+            "use an image with a newer glibc, or one with a libfabric of its own and --libraries none"
+        }
+        "image-first" => "see whether it knows the provider: fi_info -p cxi in the container; else use --expose env",
+        "not-found" => {
+            "see what the image needs: cxi-cdi-generator verify --rootfs /proc/PID/root; the host's libraries come by \
+             cxi-device-plugin or cxi-cdi-generator, see --libraries and --expose"
+        }
+        _ => "have all of them mounted: --libraries closure, or --closure-all with it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_condition_has_a_command_and_none_starts_a_retry_handler() {
+        let names = Names {
+            address: "0000:21:00.0",
+            cxi: Some("cxi7"),
+            netdev: Some("hsn3"),
+        };
+        for check in Check::OF_NIC.into_iter().chain([Check::CdiFile]) {
+            let text = of_check(check, names);
+            assert!(text.contains(": ") && text.len() > 30, "{check}: {text}");
+            assert!(
+                !text.contains("restart") && !text.contains("start cxi_rh"),
+                "{check}: {text}"
+            );
+        }
+        assert!(of_check(Check::RetryHandler, names).contains("cxi_rh@cxi7.service"));
+    }
+}
