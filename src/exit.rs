@@ -7,9 +7,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use crate::host::lock::LockError;
-use crate::host::mounts::StaleMounts;
-use crate::host::roots::RootError;
+use crate::host::files::lock::LockError;
+use crate::host::files::mounts::StaleMounts;
+use crate::host::files::roots::RootError;
 use crate::host_args::{ClosureAllError, EnvVarsError};
 use crate::model::config::ConfigError;
 

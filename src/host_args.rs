@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::host::libraries::Libraries;
-use crate::host::roots::RootArgs;
+use crate::host::files::roots::RootArgs;
 use crate::model::cdi::environment::{self, EnvironmentError, EnvironmentVariable};
 use crate::model::cdi::netdev_view::NetdevView;
 use crate::model::cdi::render::{Expose, Policy};
+use crate::model::libs::libraries::Libraries;
 
 /// Read as one text, so bounded.
 const ENV_VARS_LIMIT: u64 = 1 << 20;

@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use common::changes::Change;
-use cxi_device_plugin::host::cordons;
-use cxi_device_plugin::host::libraries::Libraries;
-use cxi_device_plugin::host::roots::{RootArgs, Roots};
-use cxi_device_plugin::host::scan::Scanner;
+use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
+use cxi_device_plugin::host::nics::cordons;
+use cxi_device_plugin::host::nics::scan::Scanner;
 use cxi_device_plugin::model::health::memory::Memory;
 use cxi_device_plugin::model::health::{self, Action, Check, Condition, HealthPolicy, Verdict};
+use cxi_device_plugin::model::libs::libraries::Libraries;
 use cxi_device_plugin::model::nic::inventory::{Inventory, Nic};
 use cxi_sim::node::Node;
 

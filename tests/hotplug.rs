@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use common::daemon::{Daemon, Host, PATIENCE, RESOURCE, assert_no_violations, wait_for};
 use common::{Generator, network, say};
-use cxi_device_plugin::host::libraries::Libraries;
-use cxi_device_plugin::host::roots::{RootArgs, Roots};
-use cxi_device_plugin::host::scan::Scanner;
+use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
+use cxi_device_plugin::host::nics::scan::Scanner;
+use cxi_device_plugin::model::libs::libraries::Libraries;
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::node::{Kind, NicSpec, Node};
 use netlink_sys::protocols::NETLINK_ROUTE;

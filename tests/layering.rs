@@ -208,9 +208,9 @@ fn kubelet_knows_nothing_of_scans_and_files_of_the_node() {
         assert_free_of(
             &name,
             &[
-                "host::scan",
-                "host::cdi_directory",
-                "host::store",
+                "host::nics",
+                "host::cdi_dir",
+                "files::store",
                 "crate::daemon",
                 "crate::generator",
             ],

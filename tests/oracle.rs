@@ -12,14 +12,14 @@ use container_device_interface::cache::{self, Cache};
 use container_device_interface::spec::{new_spec, parse_spec};
 use container_device_interface::spec_dirs::with_spec_dirs;
 use container_device_interface::version::minimum_required_version;
-use cxi_device_plugin::host::libraries::Libraries;
-use cxi_device_plugin::host::roots::{RootArgs, Roots};
-use cxi_device_plugin::host::scan::Scanner;
+use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
+use cxi_device_plugin::host::nics::scan::Scanner;
 use cxi_device_plugin::model::cdi::environment::EnvironmentVariable;
 use cxi_device_plugin::model::cdi::format::{self, Format};
 use cxi_device_plugin::model::cdi::model::{CDI_VERSION, Spec};
 use cxi_device_plugin::model::cdi::netdev_view::NetdevView;
 use cxi_device_plugin::model::cdi::render::{self, Expose, Policy};
+use cxi_device_plugin::model::libs::libraries::Libraries;
 use cxi_sim::node::{Kind, NicSpec, Node, Variant};
 
 const WAYS: [(Libraries, Expose, NetdevView); 6] = [

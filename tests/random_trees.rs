@@ -18,13 +18,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use common::scratch;
-use cxi_device_plugin::host::libraries::Libraries;
-use cxi_device_plugin::host::roots::{RootArgs, Roots};
-use cxi_device_plugin::host::scan::Scanner;
+use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
+use cxi_device_plugin::host::nics::scan::Scanner;
 use cxi_device_plugin::model::alloc::snapshot::ListedDevice;
 use cxi_device_plugin::model::cdi::format::{self, Format};
 use cxi_device_plugin::model::cdi::model::{Device, Spec};
 use cxi_device_plugin::model::cdi::render::{self, Policy};
+use cxi_device_plugin::model::libs::libraries::Libraries;
 use cxi_device_plugin::model::nic::inventory::{Inventory, Nic};
 use cxi_sim::node::{Kind, NicSpec, Node};
 use fastrand::Rng;

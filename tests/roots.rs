@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{Generator, node};
-use cxi_device_plugin::host::roots::{RootArgs, Roots};
+use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
 use cxi_sim::node::{Kind, NicSpec};
 
 struct Row {

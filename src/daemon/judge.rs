@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use crate::host::clock::unix_seconds;
-use crate::host::memory::MemoryFile;
+use crate::host::nics::memory::MemoryFile;
 use crate::model::health::memory::Memories;
 use crate::model::health::{Engine, Health, HealthPolicy, Moment};
 use crate::model::nic::inventory::Nic;

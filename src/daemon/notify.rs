@@ -14,7 +14,7 @@ use sd_notify::NotifyState;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::host::store;
+use crate::host::files::store;
 use crate::kubelet::service::Streams;
 use crate::model::alloc::snapshot::Snapshot;
 use crate::model::readiness::{Readiness, Tally};

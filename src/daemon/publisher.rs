@@ -11,10 +11,10 @@ use tokio::time::{Instant, timeout};
 
 use super::judge::Judge;
 use super::told::Told;
-use crate::host::cdi_directory::CdiDirectory;
-use crate::host::lookout::{Lookout, Preparation};
-use crate::host::scan::Wanted;
-use crate::host::store::Outcome;
+use crate::host::cdi_dir::cdi_directory::CdiDirectory;
+use crate::host::files::store::Outcome;
+use crate::host::nics::lookout::{Lookout, Preparation};
+use crate::host::nics::scan::Wanted;
 use crate::kubelet::service::Streams;
 use crate::metrics::{CdiWrite, Meter};
 use crate::model::alloc::allocate::Strategy;

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use crate::host::clock::unix_seconds;
-use crate::host::store;
+use crate::host::files::store;
 use crate::model::status::{self, Kubelet, Node, Status};
 
 /// Owns the file.

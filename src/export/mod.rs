@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 
 use self::node_files::NodeFiles;
 use self::stale_names::StaleNames;
-use crate::host::roots::Roots;
+use crate::host::files::roots::Roots;
 use crate::metrics::Meter;
 use crate::model::config::Settings;
 use crate::model::config::settings::Export;

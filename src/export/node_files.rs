@@ -9,8 +9,8 @@ use tokio::sync::watch;
 
 use super::complaint::Complaint;
 use super::{device_info, labels, on_disk};
-use crate::host::spec_files;
-use crate::host::store::{self, StoreError};
+use crate::host::cdi_dir::spec_files;
+use crate::host::files::store::{self, StoreError};
 use crate::metrics::view::View;
 use crate::model::alloc::resource::ResourceName;
 use crate::model::config::settings::Export;

@@ -23,7 +23,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use super::complaint::Complaint;
-use crate::host::unix_socket::{OwnSocket, is_dead};
+use crate::host::files::unix_socket::{OwnSocket, is_dead};
 use crate::metrics::{Meter, text};
 
 /// For root and the socket's group, which is the directory's where that has its setgid bit: so an admin lets a scraper in.

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-use crate::host::roots::Roots;
-use crate::host::spec_files;
+use crate::host::cdi_dir::spec_files;
+use crate::host::files::roots::Roots;
 use crate::metrics::Meter;
 use crate::model::cdi::survey::{self, Host, State};
 

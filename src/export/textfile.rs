@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::complaint::Complaint;
 use super::on_disk;
-use crate::host::store;
+use crate::host::files::store;
 use crate::metrics::Meter;
 
 /// News within this time fold into one write. Collectors read the file a few times a minute.

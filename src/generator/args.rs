@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand};
 
 use super::help;
-use crate::host::cdi_directory::CdiDirectory;
-use crate::host::roots::RootArgs;
+use crate::host::cdi_dir::cdi_directory::CdiDirectory;
+use crate::host::files::roots::RootArgs;
 use crate::host_args::HostArgs;
 use crate::model::cdi::format::Format;
 use crate::model::cdi::naming::{NameKind, Naming};

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::host::cdi_directory::CdiDirectory;
-use crate::host::lock;
+use crate::host::cdi_dir::cdi_directory::CdiDirectory;
+use crate::host::files::lock;
 
 /// Where the daemon keeps its own spec by default, by both names of the directory.
 const DYNAMIC: [&str; 2] = ["/var/run/cdi", "/run/cdi"];

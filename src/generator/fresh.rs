@@ -4,8 +4,8 @@ use anyhow::anyhow;
 
 use super::args::SpecArgs;
 use super::report;
-use crate::host::roots::Roots;
-use crate::host::scan::Scanner;
+use crate::host::files::roots::Roots;
+use crate::host::nics::scan::Scanner;
 use crate::model::cdi::model::Spec;
 use crate::model::cdi::{netdev_view, render};
 use crate::model::nic::selection::Selection;

@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use super::args::ListArgs;
 use crate::exit::Ended;
-use crate::host::libraries::Libraries;
-use crate::host::roots::Roots;
-use crate::host::scan::Scanner;
-use crate::host::spec_files;
+use crate::host::cdi_dir::spec_files;
+use crate::host::files::roots::Roots;
+use crate::host::nics::scan::Scanner;
 use crate::model::cdi::survey::{self, Entry, Host, SpecFile, State};
 use crate::model::cdi::{KIND, naming};
+use crate::model::libs::libraries::Libraries;
 use crate::model::nic::inventory::Inventory;
 use crate::terminal::output::{self, Audience, BAD, GOOD, WARNING, visible};
 use crate::terminal::table::{Cell, plain, table};

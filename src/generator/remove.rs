@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::args::RemoveArgs;
 use crate::exit::Ended;
-use crate::host::cdi_directory::CdiDirectory;
+use crate::host::cdi_dir::cdi_directory::CdiDirectory;
 use crate::model::cdi::format::Format;
 use crate::terminal::output::{self, Audience};
 

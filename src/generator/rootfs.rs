@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::args::VerifyArgs;
 use crate::exit::Ended;
-use crate::host::forecast;
+use crate::host::containers::forecast;
+use crate::host::files::roots::{RootArgs, Roots};
 use crate::host::libraries;
-use crate::host::roots::{RootArgs, Roots};
 use crate::model::cdi::render;
 use crate::model::libs::image::{self, Facts, Finding, Forecast, LIBFABRIC, Libc};
 use crate::model::nic::inventory::Inventory;

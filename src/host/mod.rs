@@ -1,31 +1,11 @@
-//! The node: everything that touches its files. Each file owns one kind of outside.
+//! The node: the only place that touches it. Each file owns one kind of outside.
 
-pub mod attributes;
 pub mod bundle;
-pub mod cdi_directory;
+pub mod cdi_dir;
 pub mod clock;
-pub mod closure;
-pub mod config_files;
-pub mod cordons;
-pub mod elf;
+pub mod containers;
 pub mod events;
-pub mod forecast;
-pub mod foreign;
-pub mod fru;
-pub mod image_loader;
-pub mod ld_cache;
+pub mod files;
 pub mod libraries;
-pub mod lock;
-pub mod lookout;
-pub mod memory;
-pub mod mounts;
-pub mod process;
-pub mod roots;
-pub mod scan;
-pub mod spec_files;
-pub mod store;
-pub mod surroundings;
-pub mod temporary;
-pub mod unix_socket;
-pub mod watch;
-mod whole_file;
+pub mod nics;
+pub mod probe;

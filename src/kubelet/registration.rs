@@ -16,7 +16,7 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use super::pb;
 use super::pb::registration_client::RegistrationClient;
 use super::service::OPTIONS;
-use crate::host::unix_socket::OwnSocket;
+use crate::host::files::unix_socket::OwnSocket;
 use crate::model::alloc::resource::ResourceName;
 
 /// Kubelet dials back inside the call and gives that 10 s.

@@ -9,7 +9,7 @@ use std::path::Path;
 use nix::sys::stat::Mode;
 use tokio::net::UnixListener;
 
-use crate::host::unix_socket::{OwnSocket, is_dead};
+use crate::host::files::unix_socket::{OwnSocket, is_dead};
 use crate::model::alloc::resource::ResourceName;
 
 /// Binds `cxi-<hash>-<pid>-<count>.sock`, for root only.

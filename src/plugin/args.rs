@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use super::doctor::DoctorArgs;
 use super::help;
 use crate::daemon::RunArgs;
-use crate::host::config_files::CONFIG_FILE;
-use crate::host::roots::RootArgs;
+use crate::host::files::config_files::CONFIG_FILE;
+use crate::host::files::roots::RootArgs;
 use crate::model::config::settings::RUN_DIR;
 use crate::terminal::output::Audience;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::args::CheckConfigArgs;
 use crate::daemon;
 use crate::exit::{self, Ended};
-use crate::host::config_files::{self, CONFIG_FILE};
+use crate::host::files::config_files::{self, CONFIG_FILE};
 use crate::model::config::Settings;
 use crate::terminal::output;
 

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use crate::exit::Ended;
 use crate::host::bundle::{self, Contents};
-use crate::host::config_files::{self, CONFIG_FILE};
-use crate::host::roots::{RootArgs, Roots};
-use crate::host::surroundings::{self, Site};
+use crate::host::files::config_files::{self, CONFIG_FILE};
+use crate::host::files::roots::{RootArgs, Roots};
+use crate::host::probe::{self, Site};
 use crate::model::config::settings::Settings;
 use crate::model::config::{ConfigError, Origin, Problem};
 use crate::model::doctor;
@@ -143,7 +143,7 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<Ended> {
     let (settings, problems) = settings(&args.roots)?;
     let roots = Roots::new(&args.roots_by(&settings))?;
     let site = args.site(settings, problems);
-    let facts = surroundings::look(&roots, &site);
+    let facts = probe::look(&roots, &site);
     let examination = doctor::examine(&facts);
     let report = Report {
         summary: Summary::new(&facts, &examination),

@@ -11,11 +11,11 @@ use serde::Deserialize;
 
 use super::args::NodeArgs;
 use crate::host::clock::unix_seconds;
-use crate::host::cordons;
-use crate::host::libraries::Libraries;
-use crate::host::lock;
-use crate::host::roots::Roots;
-use crate::host::scan::Scanner;
+use crate::host::files::lock;
+use crate::host::files::roots::Roots;
+use crate::host::nics::cordons;
+use crate::host::nics::scan::Scanner;
+use crate::model::libs::libraries::Libraries;
 use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::selection::Selection;
 use crate::model::status::{self, NicStatus, Status};

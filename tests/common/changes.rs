@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use cxi_device_plugin::host::cordons;
+use cxi_device_plugin::host::nics::cordons;
 use cxi_sim::node::Node;
 
 /// What is done to a NIC.

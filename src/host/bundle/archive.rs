@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::REPORT;
 use super::collection::Entry;
-use crate::host::temporary;
+use crate::host::files::temporary;
 
 /// The tree of the host in there.
 const ROOT: &str = "root";

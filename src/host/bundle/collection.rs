@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::host::roots::Roots;
+use crate::host::files::roots::Roots;
 use crate::model::nic::inventory::{Reading, Unread};
 
 /// Far above what a node with hundreds of NICs has.

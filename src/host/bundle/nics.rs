@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::collection::{Collection, Entry};
-use crate::host::roots::Roots;
+use crate::host::files::roots::Roots;
 use crate::model::doctor::facts::Facts;
 use crate::model::nic::inventory::{Nic, Unread};
 

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::collection::{Collection, Entry};
-use crate::host::libraries::{self, Libraries};
-use crate::host::roots::Roots;
-use crate::host::surroundings::{self, Site, processes};
-use crate::host::{closure, spec_files};
+use crate::host::cdi_dir::spec_files;
+use crate::host::files::roots::Roots;
+use crate::host::libraries;
+use crate::host::libraries::closure;
+use crate::host::probe::{self, Site, processes};
 use crate::model::doctor::facts::{CdiDirectory, Facts, Runtime, RuntimeKind, TextFile};
 use crate::model::doctor::redact;
+use crate::model::libs::libraries::Libraries;
 use crate::model::libs::loader::Candidate;
 use crate::model::nic::inventory::{Reading, Unread};
 
@@ -36,7 +38,7 @@ pub fn collect(collection: &mut Collection, facts: &Facts, site: &Site) {
     kubelet(collection, facts);
     daemon(collection, facts, site);
     for path in SYSTEM {
-        let file = surroundings::text_file(collection.roots, path);
+        let file = probe::text_file(collection.roots, path);
         plain(collection, &file, str::to_owned);
     }
     of_libraries(collection, facts);
@@ -101,7 +103,7 @@ fn of_runtime(collection: &mut Collection, runtime: &Runtime) {
 }
 
 fn comm(collection: &mut Collection, process: &Path) {
-    let file = surroundings::text_file(collection.roots, process.join("comm"));
+    let file = probe::text_file(collection.roots, process.join("comm"));
     plain(collection, &file, str::to_owned);
 }
 
@@ -120,18 +122,18 @@ fn daemon(collection: &mut Collection, facts: &Facts, site: &Site) {
         process(collection, pid);
     }
     for unit in daemon.unit.iter().filter(|_| !daemon.is_masked()) {
-        let file = surroundings::text_file(collection.roots, unit.clone());
+        let file = probe::text_file(collection.roots, unit.clone());
         plain(collection, &file, redact::unit);
     }
-    let links = surroundings::units::links(collection.roots);
+    let links = probe::units::links(collection.roots);
     for (link, target) in links {
         collection.put(link, Entry::Link { target });
     }
     for name in [crate::model::status::FILE, "health.json"] {
-        let file = surroundings::text_file(collection.roots, site.run.join(name));
+        let file = probe::text_file(collection.roots, site.run.join(name));
         plain(collection, &file, str::to_owned);
     }
-    for file in surroundings::configuration(collection.roots, Path::new(CONFIGURATION)) {
+    for file in probe::configuration(collection.roots, Path::new(CONFIGURATION)) {
         plain(collection, &file, redact::configuration);
     }
 }
@@ -139,7 +141,7 @@ fn daemon(collection: &mut Collection, facts: &Facts, site: &Site) {
 /// That it runs: the lock that tells is not held in a copy.
 fn process(collection: &mut Collection, pid: i32) {
     let process = processes::directory(pid);
-    let command = surroundings::text_file(collection.roots, process.join("cmdline"));
+    let command = probe::text_file(collection.roots, process.join("cmdline"));
     let comm = format!("{}\n", processes::OURS);
     for (name, text) in [
         ("comm", comm.as_str()),

@@ -5,8 +5,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::host::roots::Roots;
-use crate::host::spec_files;
+use crate::host::cdi_dir::spec_files;
+use crate::host::files::roots::Roots;
 use crate::model::cdi::KIND;
 use crate::model::cdi::read;
 use crate::model::cdi::survey::SpecFile;

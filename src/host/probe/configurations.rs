@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{entries, text_file};
-use crate::host::roots::Roots;
+use crate::host::files::roots::Roots;
 use crate::model::doctor::facts::TextFile;
 use crate::model::nic::inventory::Reading;
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::spec_files;
-use super::store::{self, Outcome, StoreError};
+use crate::host::files::store::{self, Outcome, StoreError};
 use crate::model::cdi::format::{self, Format, FormatError};
 use crate::model::cdi::model::Spec;
 use crate::model::cdi::{FILE_STEM, KIND};

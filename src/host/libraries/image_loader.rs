@@ -4,7 +4,7 @@ use std::env::consts::ARCH;
 use std::path::{Path, PathBuf};
 
 use super::closure::{self, Libraries};
-use super::roots::Roots;
+use crate::host::files::roots::Roots;
 use crate::model::libs::glibc::Version;
 use crate::model::libs::image::Libc;
 use crate::model::libs::loader::{Candidate, Disk, Kind, Search};
@@ -87,7 +87,7 @@ fn musl_defaults(image: &Roots) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::elf::TRIPLET;
+    use crate::host::libraries::elf::TRIPLET;
 
     #[test]
     fn only_a_whole_directory_is_built_in() {

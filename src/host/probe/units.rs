@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::configurations::some_of;
 use super::{entries, text_file};
-use crate::host::roots::Roots;
+use crate::host::files::roots::Roots;
 use crate::model::doctor::facts::TextFile;
 use crate::model::nic::inventory::Reading;
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::roots::Roots;
+use crate::host::files::roots::Roots;
 use crate::model::nic::inventory::{Function, Netdev, PcieLink, PcieRate, Reading, Unread, pcie_root};
 
 /// BAR0 of a physical function (`MMIO_BAR_LEN_PF` in `cass_core.h`); that of a virtual function is smaller.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::host::roots::Roots;
+use crate::host::files::roots::Roots;
 
 /// What the kernel keeps of the name of our program.
 pub const OURS: &str = "cxi-device-plug";

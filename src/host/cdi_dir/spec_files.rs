@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::roots::Roots;
+use crate::host::files::roots::Roots;
 use crate::model::cdi::KIND;
 use crate::model::cdi::drift::Seen;
 use crate::model::cdi::format::Format;

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::spec_files::{look_at, text};
-use super::store::{self, StoreError};
+use crate::host::cdi_dir::spec_files::{look_at, text};
+use crate::host::files::store::{self, StoreError};
 use crate::model::cdi::drift::Seen;
 use crate::model::health::memory::{self, Memories};
 

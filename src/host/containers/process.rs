@@ -11,9 +11,9 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{SFlag, major, minor};
 use thiserror::Error;
 
-use super::attributes;
 use super::forecast;
-use super::roots::Roots;
+use crate::host::files::roots::Roots;
+use crate::host::nics::attributes;
 use crate::model::container::{Container, Node, View, parse};
 use crate::model::nic::inventory::{CxiName, Netdev, Nic, Reading, Unread};
 use crate::model::nic::pci::PciAddress;

@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use super::attributes::Attributes;
 use super::cordons;
 use super::fru::FruTexts;
-use super::libraries::{self, Libraries};
 use super::lookout::Course;
-use super::roots::Roots;
+use crate::host::files::roots::Roots;
+use crate::host::libraries;
 use crate::model::config::Settings;
+use crate::model::libs::libraries::Libraries;
 use crate::model::nic::inventory::{
     Companion, CompanionNode, Cordon, CxiName, DeviceNode, Function, Generation, Inventory, Nic, Reading, Unread,
 };

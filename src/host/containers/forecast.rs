@@ -6,10 +6,10 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::closure::{self, Libraries};
-use super::image_loader;
-use super::libraries;
-use super::roots::Roots;
+use crate::host::files::roots::Roots;
+use crate::host::libraries;
+use crate::host::libraries::closure::{self, Libraries};
+use crate::host::libraries::image_loader;
 use crate::model::cdi::model::ContainerEdits;
 use crate::model::libs::glibc::Version;
 use crate::model::libs::image::{CORE, Exposed, Facts, Found, LIBFABRIC, Libc};
@@ -55,7 +55,12 @@ pub fn of_image(host: &Roots, image: &Roots, libraries: &[Library], edits: &Cont
 
 /// What the programs of a running container find with this LD_LIBRARY_PATH.
 pub fn of_running(host: &Roots, container: &Roots, library_path: &str) -> Facts {
-    let libraries = libraries::find(host, libraries::Libraries::Listed, &[], &mut Vec::new());
+    let libraries = libraries::find(
+        host,
+        crate::model::libs::libraries::Libraries::Listed,
+        &[],
+        &mut Vec::new(),
+    );
     let identity = |library: &Library| {
         let metadata = fs::metadata(host.here(&library.file)).ok()?;
         Some((metadata.dev(), metadata.ino()))

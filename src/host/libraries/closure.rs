@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::elf::{self, ElfError};
 use super::ld_cache::Cache;
-use super::roots::Roots;
+use crate::host::files::roots::Roots;
 use crate::model::libs::glibc;
 use crate::model::libs::loader::{self, Candidate, Disk, Kind, Loaded, Missing, Search, Start};
 use crate::model::nic::inventory::{Library, Unread};

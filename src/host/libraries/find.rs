@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::roots::Roots;
 use super::{closure, elf, ld_cache};
-pub use crate::model::libs::libraries::Libraries;
+use crate::host::files::roots::Roots;
+use crate::model::libs::libraries::Libraries;
 use crate::model::nic::inventory::{Library, Reading, Unread};
 
 /// A family of files that belong to one library.

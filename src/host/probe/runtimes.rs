@@ -5,7 +5,7 @@ use std::path::Path;
 use super::configurations::some_of;
 use super::processes::Processes;
 use super::{text_file, units};
-use crate::host::roots::Roots;
+use crate::host::files::roots::Roots;
 use crate::model::doctor::containerd;
 use crate::model::doctor::facts::{Runtime, RuntimeKind, TextFile};
 

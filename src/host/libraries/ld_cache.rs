@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::roots::Roots;
+use crate::host::files::roots::Roots;
 use crate::model::nic::inventory::{Reading, Unread};
 
 const PATH: &str = "/etc/ld.so.cache";

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::roots::Roots;
+use crate::host::files::roots::Roots;
 use crate::model::nic::inventory::{CxiName, Fru, Reading, Unread};
 use crate::model::nic::pci::PciAddress;
 
