@@ -12,16 +12,10 @@
 // What the programs must not call; see clippy.toml.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+pub mod cli;
 pub mod daemon;
-pub mod exit;
 pub mod export;
-pub mod generator;
 pub mod host;
-pub mod host_args;
 pub mod kubelet;
-pub mod log;
 pub mod metrics;
 pub mod model;
-pub mod nic_table;
-pub mod plugin;
-pub mod terminal;

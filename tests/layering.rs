@@ -82,24 +82,18 @@ const PURE: &[&str] = &[
 ];
 
 /// What both programs share, beside what decides.
-const SHARED: [&str; 4] = ["exit.rs", "host_args.rs", "log.rs", "nic_table.rs"];
+const SHARED: [&str; 4] = [
+    "cli/exit.rs",
+    "cli/host_args.rs",
+    "cli/terminal/nic_table.rs",
+    "daemon/log.rs",
+];
 
 /// What only puts things together.
 const TOP: [&str; 1] = ["lib.rs"];
 
 /// Every other file is in one of these.
-const FOLDERS: [&str; 10] = [
-    "bin",
-    "daemon",
-    "export",
-    "generator",
-    "host",
-    "kubelet",
-    "metrics",
-    "model",
-    "plugin",
-    "terminal",
-];
+const FOLDERS: [&str; 8] = ["bin", "cli", "daemon", "export", "host", "kubelet", "metrics", "model"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
@@ -175,9 +169,9 @@ fn what_decides_is_pure() {
         "crate::kubelet",
         "crate::daemon",
         "crate::export",
-        "crate::generator",
-        "crate::plugin",
-        "crate::terminal",
+        "crate::cli::generator",
+        "crate::cli::plugin",
+        "crate::cli::terminal",
     ];
     for name in PURE {
         assert_free_of(name, &outside);
@@ -190,7 +184,13 @@ fn what_both_programs_share_knows_neither_of_them_nor_kubelet() {
     for name in SHARED {
         assert_free_of(
             name,
-            &["crate::kubelet", "crate::daemon", "crate::generator", "tokio", "tonic"],
+            &[
+                "crate::kubelet",
+                "crate::daemon",
+                "crate::cli::generator",
+                "tokio",
+                "tonic",
+            ],
         );
     }
 }
@@ -198,7 +198,10 @@ fn what_both_programs_share_knows_neither_of_them_nor_kubelet() {
 #[test]
 fn the_host_knows_nothing_of_kubelet_or_of_programs() {
     for name in sources_in("host") {
-        assert_free_of(&name, &["crate::kubelet", "crate::daemon", "crate::generator", "tonic"]);
+        assert_free_of(
+            &name,
+            &["crate::kubelet", "crate::daemon", "crate::cli::generator", "tonic"],
+        );
     }
 }
 
@@ -212,7 +215,7 @@ fn kubelet_knows_nothing_of_scans_and_files_of_the_node() {
                 "host::cdi_dir",
                 "files::store",
                 "crate::daemon",
-                "crate::generator",
+                "crate::cli::generator",
             ],
         );
     }
@@ -243,8 +246,8 @@ fn exports_know_nothing_of_kubelet_and_of_programs() {
             &[
                 "crate::kubelet",
                 "crate::daemon",
-                "crate::generator",
-                "crate::plugin",
+                "crate::cli::generator",
+                "crate::cli::plugin",
                 "tonic",
             ],
         );
@@ -253,7 +256,7 @@ fn exports_know_nothing_of_kubelet_and_of_programs() {
 
 #[test]
 fn the_generator_never_talks_to_kubelet() {
-    for name in sources_in("generator") {
+    for name in sources_in("cli/generator") {
         assert_free_of(
             &name,
             &[
@@ -270,28 +273,31 @@ fn the_generator_never_talks_to_kubelet() {
 #[test]
 fn the_daemon_knows_nothing_of_the_generator_and_of_terminals() {
     for name in sources_in("daemon") {
-        assert_free_of(&name, &["crate::generator", "crate::plugin", "crate::terminal"]);
+        assert_free_of(
+            &name,
+            &["crate::cli::generator", "crate::cli::plugin", "crate::cli::terminal"],
+        );
     }
 }
 
 #[test]
 fn the_plugin_knows_nothing_of_the_generator() {
-    for name in sources_in("plugin") {
-        assert_free_of(&name, &["crate::generator"]);
+    for name in sources_in("cli/plugin") {
+        assert_free_of(&name, &["crate::cli::generator"]);
     }
 }
 
 #[test]
 fn what_speaks_to_people_knows_nothing_of_what_is_said() {
-    for name in sources_in("terminal") {
+    for name in sources_in("cli/terminal") {
         assert_free_of(
             &name,
             &[
                 "crate::host",
                 "crate::kubelet",
                 "crate::daemon",
-                "crate::generator",
-                "crate::plugin",
+                "crate::cli::generator",
+                "crate::cli::plugin",
                 "tokio",
             ],
         );

@@ -12,8 +12,8 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 const PROGRAMS: [fn() -> Command; 2] = [
-    cxi_device_plugin::plugin::command,
-    cxi_device_plugin::generator::command,
+    cxi_device_plugin::cli::plugin::command,
+    cxi_device_plugin::cli::generator::command,
 ];
 
 /// Headings of the help below the flags, and those of manual pages for the same.

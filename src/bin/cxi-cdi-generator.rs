@@ -1,5 +1,5 @@
-//! See [`cxi_device_plugin::generator`].
+//! See [`cxi_device_plugin::cli::generator`].
 
 fn main() -> std::process::ExitCode {
-    cxi_device_plugin::generator::main()
+    cxi_device_plugin::cli::generator::main()
 }

@@ -1,5 +1,5 @@
-//! See [`cxi_device_plugin::plugin`].
+//! See [`cxi_device_plugin::cli::plugin`].
 
 fn main() -> std::process::ExitCode {
-    cxi_device_plugin::plugin::main()
+    cxi_device_plugin::cli::plugin::main()
 }

@@ -1,7 +1,7 @@
 //! The configuration of a running daemon: read anew at SIGHUP, and refused as a whole if it cannot be used.
 
-use super::RunArgs;
-use crate::log::LogLevel;
+use super::log::LogLevel;
+use crate::cli::plugin::run::RunArgs;
 use crate::model::config::{Checked, Settings};
 use crate::model::message_id;
 

@@ -1,9 +1,8 @@
 //! The daemon: one task owns the state, everybody else holds a read-only snapshot.
 
-mod args;
 mod configuration;
-mod given;
 mod judge;
+pub mod log;
 mod notify;
 mod publisher;
 mod reporter;
@@ -18,13 +17,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-pub use self::args::{RunArgs, roots};
 use self::configuration::Configuration;
 pub use self::judge::Judge;
 use self::notify::Notifier;
 pub use self::publisher::Publisher;
 use self::reporter::Reporter;
 use self::rounds::{Asked, Rounds};
+use crate::cli::plugin::run::{RunArgs, roots};
 use crate::export::Exporter;
 use crate::host::files::lock::InstanceLock;
 use crate::host::files::mounts::{Mount, StaleMounts};
@@ -34,7 +33,6 @@ use crate::host::nics::lookout::Lookout;
 use crate::host::nics::scan::{Scanner, Wanted};
 use crate::kubelet::service::Streams;
 use crate::kubelet::session::Session;
-use crate::log;
 use crate::metrics::Meter;
 use crate::model::config::Settings;
 use crate::model::config::settings::{Daemon, Enabled};

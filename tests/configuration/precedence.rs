@@ -309,7 +309,7 @@ fn the_defaults_are_those_of_the_parts_and_of_the_help() {
         assert_eq!(entry.value, json!(policy.action(check).name()), "{key}");
     }
     // The help tells defaults of its own; given as flags, they change nothing.
-    let help = cxi_device_plugin::plugin::command();
+    let help = cxi_device_plugin::cli::plugin::command();
     let run = help
         .get_subcommands()
         .find(|command| command.get_name() == "run")

@@ -14,8 +14,8 @@ use serde::Serialize;
 
 pub use self::archive::BundleError;
 use self::collection::Collection;
-use crate::host::files::roots::Roots;
-use crate::host::probe::Site;
+use super::files::roots::Roots;
+use super::probe::Site;
 use crate::model::doctor::facts::Facts;
 
 /// The first file in a bundle, by which one is known.

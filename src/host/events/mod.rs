@@ -17,7 +17,7 @@ use self::files::Files;
 pub use self::files::{Content, Watcher};
 use self::links::Links;
 use self::uevents::Uevents;
-use crate::host::files::roots::Roots;
+use super::files::roots::Roots;
 use crate::model::message_id;
 use crate::model::trigger::Trigger;
 

@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 
 use self::processes::Processes;
 use super::clock;
-use crate::host::files::lock;
-use crate::host::files::roots::Roots;
-use crate::host::libraries;
-use crate::host::nics::cordons;
-use crate::host::nics::scan::Scanner;
+use super::files::lock;
+use super::files::roots::Roots;
+use super::libraries;
+use super::nics::cordons;
+use super::nics::scan::Scanner;
 use crate::model::doctor::facts::{self, Daemon, Driver, Facts, Kubelet, Network, TextFile};
 use crate::model::health::Evidence;
 use crate::model::libs::libraries::Libraries;

@@ -8,10 +8,10 @@ use super::fragment::Table;
 use super::inputs::{Effective, Findings, Reader};
 use super::problem::Problem;
 use super::settings::{
-    Cdi, Container, Daemon, Enabled, Export, Health, Kubelet, LibrarySettings, Log, RUN_DIR, Resource, Roots, Settings,
+    Cdi, Container, Daemon, Enabled, Export, Health, Kubelet, LibrarySettings, Log, LogFormat, LogTarget, RUN_DIR,
+    Resource, Roots, Settings,
 };
 use super::unknown;
-use crate::log;
 use crate::model::alloc::allocate::Strategy;
 use crate::model::alloc::resource::ResourceName;
 use crate::model::cdi::environment::EnvironmentVariable;
@@ -154,7 +154,7 @@ fn export(table: &mut Reader<'_>) -> Export {
 fn logging(table: &mut Reader<'_>) -> Log {
     Log {
         level: table.get("level", Level::INFO),
-        target: table.get("target", log::Target::Auto),
-        format: table.get("format", log::Format::Text),
+        target: table.get("target", LogTarget::Auto),
+        format: table.get("format", LogFormat::Text),
     }
 }

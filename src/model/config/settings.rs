@@ -9,7 +9,6 @@ use super::fragment::{Fragment, Table};
 use super::inputs::{self, Effective};
 use super::keys;
 use super::problem::{ConfigError, Origin, Problem};
-use crate::log;
 use crate::model::alloc::allocate::Strategy;
 use crate::model::alloc::resource::ResourceName;
 use crate::model::cdi::environment::EnvironmentVariable;
@@ -176,9 +175,31 @@ pub struct Log {
     /// The least severe messages in it.
     pub level: Level,
     /// Where it goes.
-    pub target: log::Target,
+    pub target: LogTarget,
     /// How it looks.
-    pub format: log::Format,
+    pub format: LogFormat,
+}
+
+/// Where messages go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum LogTarget {
+    /// The journal if stderr leads there, else stderr.
+    #[default]
+    Auto,
+    /// The journal, wherever stderr leads; stderr if there is none.
+    Journald,
+    /// Lines on stderr.
+    Stderr,
+}
+
+/// What a line on stderr looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One object a line, with every field.
+    Json,
 }
 
 /// Settings, and where each came from.

@@ -200,8 +200,8 @@ words!(
     crate::model::cdi::netdev_view::NetdevView,
     crate::model::cdi::render::Expose,
     crate::model::libs::libraries::Libraries,
-    crate::log::Format,
-    crate::log::Target,
+    super::settings::LogFormat,
+    super::settings::LogTarget,
     crate::model::nic::offer::Functions
 );
 

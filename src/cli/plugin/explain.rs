@@ -5,13 +5,13 @@ use serde::Serialize;
 use super::args::{ExplainArgs, Subject};
 use super::fresh::{self, ago};
 use super::pid;
-use crate::exit::Ended;
+use crate::cli::exit::Ended;
+use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
+use crate::cli::terminal::table::{Cell, plain, table};
 use crate::host::clock::unix_seconds;
 use crate::model::health::{Check, Verdict};
 use crate::model::nic::selection;
 use crate::model::status::{ConditionStatus, NicStatus};
-use crate::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
-use crate::terminal::table::{Cell, plain, table};
 
 /// For programs.
 #[derive(Serialize)]

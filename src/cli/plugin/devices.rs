@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use super::args::DevicesArgs;
 use super::fresh;
-use crate::exit::Ended;
+use crate::cli::exit::Ended;
+use crate::cli::terminal::nic_table;
+use crate::cli::terminal::output::{self, Audience};
 use crate::model::status::NicStatus;
-use crate::nic_table;
-use crate::terminal::output::{self, Audience};
 
 /// For programs.
 #[derive(Serialize)]

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 
 use self::args::{Action, Args};
-use crate::exit::{self, Ended};
+use super::exit::{self, Ended};
 
 const PROGRAM: &str = "cxi-cdi-generator";
 

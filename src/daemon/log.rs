@@ -16,29 +16,7 @@ use tracing_subscriber::reload::Handle;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt, registry, reload};
 
-use crate::model::config::settings::Log;
-
-/// Where messages go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Target {
-    /// The journal if stderr leads there, else stderr.
-    #[default]
-    Auto,
-    /// The journal, wherever stderr leads; stderr if there is none.
-    Journald,
-    /// Lines on stderr.
-    Stderr,
-}
-
-/// What a line on stderr looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Format {
-    /// For people.
-    #[default]
-    Text,
-    /// One object a line, with every field.
-    Json,
-}
+use crate::model::config::settings::{Log, LogFormat, LogTarget};
 
 /// Changes the level of the running log.
 #[derive(Debug)]
@@ -58,10 +36,10 @@ pub fn start(log: &Log) -> LogLevel {
     let (filter, handle) = reload::Layer::new(targets(log.level));
     let leads_to_journal = leads_to_journal();
     let journal = match log.target {
-        Target::Stderr => None,
-        Target::Auto if !leads_to_journal => None,
+        LogTarget::Stderr => None,
+        LogTarget::Auto if !leads_to_journal => None,
         // A journal that cannot be reached is no reason not to run.
-        Target::Auto | Target::Journald => tracing_journald::layer().ok(),
+        LogTarget::Auto | LogTarget::Journald => tracing_journald::layer().ok(),
     };
     match journal {
         Some(journal) => {
@@ -92,19 +70,19 @@ fn priorities() -> PriorityMappings {
 }
 
 /// Lines on stderr; without a time where the journal adds its own.
-fn lines<S>(format: Format, leads_to_journal: bool) -> Box<dyn Layer<S> + Send + Sync>
+fn lines<S>(format: LogFormat, leads_to_journal: bool) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: tracing::Subscriber + for<'span> LookupSpan<'span>,
 {
     let lines = fmt::layer().with_writer(io::stderr).with_target(false);
     match (format, leads_to_journal) {
-        (Format::Json, _) => lines.json().flatten_event(true).boxed(),
-        (Format::Text, true) => lines
+        (LogFormat::Json, _) => lines.json().flatten_event(true).boxed(),
+        (LogFormat::Text, true) => lines
             .fmt_fields(debug_fn(field))
             .with_ansi(false)
             .without_time()
             .boxed(),
-        (Format::Text, false) => {
+        (LogFormat::Text, false) => {
             let with_colours = io::stderr().is_terminal();
             lines.fmt_fields(debug_fn(field)).with_ansi(with_colours).boxed()
         }

@@ -4,11 +4,11 @@ use anyhow::bail;
 
 use super::args::StatusArgs;
 use super::fresh::{self, ago};
-use crate::exit::Ended;
+use crate::cli::exit::Ended;
+use crate::cli::terminal::nic_table;
+use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 use crate::host::clock::unix_seconds;
 use crate::model::status::{Kubelet, Status};
-use crate::nic_table;
-use crate::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 
 /// Says it.
 pub fn run(args: &StatusArgs) -> anyhow::Result<Ended> {

@@ -6,10 +6,10 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::args::RemoveArgs;
-use crate::exit::Ended;
+use crate::cli::exit::Ended;
+use crate::cli::terminal::output::{self, Audience};
 use crate::host::cdi_dir::cdi_directory::CdiDirectory;
 use crate::model::cdi::format::Format;
-use crate::terminal::output::{self, Audience};
 
 #[derive(Serialize)]
 struct Removal {

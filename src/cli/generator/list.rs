@@ -7,7 +7,9 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::args::ListArgs;
-use crate::exit::Ended;
+use crate::cli::exit::Ended;
+use crate::cli::terminal::output::{self, Audience, BAD, GOOD, WARNING, visible};
+use crate::cli::terminal::table::{Cell, plain, table};
 use crate::host::cdi_dir::spec_files;
 use crate::host::files::roots::Roots;
 use crate::host::nics::scan::Scanner;
@@ -15,8 +17,6 @@ use crate::model::cdi::survey::{self, Entry, Host, SpecFile, State};
 use crate::model::cdi::{KIND, naming};
 use crate::model::libs::libraries::Libraries;
 use crate::model::nic::inventory::Inventory;
-use crate::terminal::output::{self, Audience, BAD, GOOD, WARNING, visible};
-use crate::terminal::table::{Cell, plain, table};
 
 /// For programs.
 #[derive(Serialize)]

@@ -8,8 +8,10 @@ mod devices;
 mod doctor;
 mod explain;
 mod fresh;
+mod given;
 mod help;
 mod pid;
+pub mod run;
 mod status;
 
 use std::process::ExitCode;
@@ -17,8 +19,8 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 
 use self::args::{Args, Command};
+use super::exit::{self, Ended};
 use crate::daemon;
-use crate::exit::{self, Ended};
 
 const PROGRAM: &str = "cxi-device-plugin";
 

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand};
 
 use super::help;
+use crate::cli::host_args::HostArgs;
+use crate::cli::terminal::output::Audience;
 use crate::host::cdi_dir::cdi_directory::CdiDirectory;
 use crate::host::files::roots::RootArgs;
-use crate::host_args::HostArgs;
 use crate::model::cdi::format::Format;
 use crate::model::cdi::naming::{NameKind, Naming};
 use crate::model::config::settings::RUN_DIR;
 use crate::model::nic::offer::Functions;
-use crate::terminal::output::Audience;
 
 /// Writes the CDI spec for the HPE Slingshot (CXI) NICs of this node
 #[derive(Debug, Parser)]

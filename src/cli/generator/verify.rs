@@ -6,13 +6,13 @@ use serde::Serialize;
 
 use super::args::VerifyArgs;
 use super::{beside, fresh, rootfs};
-use crate::exit::Ended;
+use crate::cli::exit::Ended;
+use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, paint, visible};
 use crate::host::cdi_dir::cdi_directory::{CdiDirectory, PublishError};
 use crate::host::cdi_dir::spec_files;
 use crate::model::cdi::drift::{self, Finding};
 use crate::model::cdi::format;
 use crate::model::cdi::model::Spec;
-use crate::terminal::output::{self, Audience, BAD, GOOD, HEADING, paint, visible};
 
 /// For programs.
 #[derive(Serialize)]

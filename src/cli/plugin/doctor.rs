@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::exit::Ended;
+use crate::cli::exit::Ended;
+use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 use crate::host::bundle::{self, Contents};
 use crate::host::files::config_files::{self, CONFIG_FILE};
 use crate::host::files::roots::{RootArgs, Roots};
@@ -16,7 +17,6 @@ use crate::model::doctor::facts::Facts;
 use crate::model::doctor::finding::{Evidence, Examination, Finding, Level, Unknown};
 use crate::model::nic::offer::Functions;
 use crate::model::nic::selection::Selection;
-use crate::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 
 /// Where specs are that no daemon keeps.
 const STATIC_SPECS: &str = "/etc/cdi";

@@ -1,8 +1,8 @@
 //! The NICs of a node as a table for people.
 
+use super::output::{BAD, GOOD, WARNING};
+use super::table::{Cell, plain, table};
 use crate::model::status::NicStatus;
-use crate::terminal::output::{BAD, GOOD, WARNING};
-use crate::terminal::table::{Cell, plain, table};
 
 /// A line for each.
 pub fn nics<'a>(nics: impl IntoIterator<Item = &'a NicStatus>) -> String {

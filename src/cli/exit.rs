@@ -7,10 +7,10 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
+use super::host_args::{ClosureAllError, EnvVarsError};
 use crate::host::files::lock::LockError;
 use crate::host::files::mounts::StaleMounts;
 use crate::host::files::roots::RootError;
-use crate::host_args::{ClosureAllError, EnvVarsError};
 use crate::model::config::ConfigError;
 
 /// There are findings, as a caller who asked for them can tell by this code alone.

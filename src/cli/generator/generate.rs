@@ -7,12 +7,12 @@ use anyhow::{Context, bail};
 
 use super::args::{GenerateArgs, Target};
 use super::{beside, fresh};
-use crate::exit::Ended;
+use crate::cli::exit::Ended;
+use crate::cli::terminal::output;
 use crate::host::cdi_dir::cdi_directory::CdiDirectory;
 use crate::host::files::store::{self, Outcome};
 use crate::model::cdi::format::{self, Format};
 use crate::model::cdi::model::Spec;
-use crate::terminal::output;
 
 /// Generates.
 pub fn run(args: &GenerateArgs) -> anyhow::Result<Ended> {

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::exit;
+use crate::cli::exit;
 
 /// Of headings.
 pub const HEADING: Style = Style::new().bold();

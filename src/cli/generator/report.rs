@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
+use crate::cli::terminal::nic_table;
 use crate::model::nic::inventory::{Inventory, Nic, Reading, Unread};
 use crate::model::nic::selection::Selection;
 use crate::model::status::NicStatus;
-use crate::nic_table;
 
 /// Writes the problems, from verbosity 1 on the NICs, and from 2 on every value that could not be read.
 pub fn inventory(out: &mut impl Write, inventory: &Inventory, selection: &Selection, verbosity: u8) -> io::Result<()> {

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::given::Given;
+use crate::cli::host_args::{EnvVarsError, HostArgs};
 use crate::host::files::config_files::{self, CONFIG_FILE};
 use crate::host::files::roots::{RootArgs, RootError, Roots};
-use crate::host_args::{EnvVarsError, HostArgs};
 use crate::model::alloc::allocate::Strategy;
 use crate::model::alloc::resource::ResourceName;
 use crate::model::cdi::format::Format;

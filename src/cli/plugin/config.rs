@@ -1,12 +1,12 @@
 //! `config`: what the daemon would run by, and where each value comes from.
 
 use super::args::{ConfigArgs, Form};
-use crate::exit::Ended;
+use crate::cli::exit::Ended;
+use crate::cli::terminal::output::{self, GOOD};
+use crate::cli::terminal::table::{Cell, plain, table};
 use crate::model::config::Origin;
 use crate::model::config::inputs::Effective;
 use crate::model::config::show;
-use crate::terminal::output::{self, GOOD};
-use crate::terminal::table::{Cell, plain, table};
 
 /// Shows it.
 pub fn run(args: &ConfigArgs) -> anyhow::Result<Ended> {

@@ -4,13 +4,13 @@ use serde::Serialize;
 
 use super::args::ExplainArgs;
 use super::fresh;
-use crate::exit::Ended;
+use crate::cli::exit::Ended;
+use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
+use crate::cli::terminal::table::{Cell, plain, table};
 use crate::host::containers::process::Process;
 use crate::host::files::roots::Roots;
 use crate::model::container::{self, Finding, NicReport, Report};
 use crate::model::health::Verdict;
-use crate::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
-use crate::terminal::table::{Cell, plain, table};
 
 /// For programs.
 #[derive(Serialize)]

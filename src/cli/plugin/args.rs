@@ -6,11 +6,11 @@ use clap::{Parser, Subcommand};
 
 use super::doctor::DoctorArgs;
 use super::help;
-use crate::daemon::RunArgs;
+use super::run::RunArgs;
+use crate::cli::terminal::output::Audience;
 use crate::host::files::config_files::CONFIG_FILE;
 use crate::host::files::roots::RootArgs;
 use crate::model::config::settings::RUN_DIR;
-use crate::terminal::output::Audience;
 
 /// Offers the HPE Slingshot (CXI) NICs of this node to Kubernetes and keeps their CDI spec true
 #[derive(Debug, Parser)]

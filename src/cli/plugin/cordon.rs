@@ -4,14 +4,14 @@ use anyhow::bail;
 
 use super::args::{CordonArgs, NodeArgs, UncordonArgs};
 use super::fresh;
-use crate::exit::Ended;
+use crate::cli::exit::Ended;
+use crate::cli::terminal::output;
 use crate::host::files::lock;
 use crate::host::files::store::{self, Outcome};
 use crate::host::nics::cordons;
 use crate::model::nic::pci::PciAddress;
 use crate::model::nic::selection;
 use crate::model::status::NicStatus;
-use crate::terminal::output;
 
 /// Cordons.
 pub fn cordon(args: &CordonArgs) -> anyhow::Result<Ended> {

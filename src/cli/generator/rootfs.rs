@@ -7,15 +7,15 @@ use anyhow::{Context, bail};
 use serde::Serialize;
 
 use super::args::VerifyArgs;
-use crate::exit::Ended;
+use crate::cli::exit::Ended;
+use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
+use crate::cli::terminal::table::{Cell, plain, table};
 use crate::host::containers::forecast;
 use crate::host::files::roots::{RootArgs, Roots};
 use crate::host::libraries;
 use crate::model::cdi::render;
 use crate::model::libs::image::{self, Facts, Finding, Forecast, LIBFABRIC, Libc};
 use crate::model::nic::inventory::Inventory;
-use crate::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
-use crate::terminal::table::{Cell, plain, table};
 
 /// For programs.
 #[derive(Serialize)]
