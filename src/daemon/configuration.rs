@@ -1,22 +1,49 @@
 //! The configuration of a running daemon: read anew at SIGHUP, and refused as a whole if it cannot be used.
 
 use super::log::LogLevel;
-use crate::cli::plugin::run::RunArgs;
+use std::fmt;
+use std::sync::Arc;
+
 use crate::model::config::{Checked, Settings};
 use crate::model::message_id;
+
+/// Reads the configuration from wherever the start of the daemon has said: files, environment, flags.
+#[derive(Clone)]
+pub struct ConfigReader(Arc<dyn Fn() -> anyhow::Result<Checked> + Send + Sync>);
+
+impl ConfigReader {
+    /// Reads by this.
+    pub fn new(read: impl Fn() -> anyhow::Result<Checked> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
+    /// The configuration as it is now.
+    ///
+    /// # Errors
+    /// It cannot be used.
+    pub fn read(&self) -> anyhow::Result<Checked> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for ConfigReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ConfigReader").finish_non_exhaustive()
+    }
+}
 
 /// What counts, and from where to read it anew.
 #[derive(Debug)]
 pub struct Configuration {
-    args: RunArgs,
+    reader: ConfigReader,
     checked: Checked,
     level: LogLevel,
 }
 
 impl Configuration {
     /// As the daemon was started.
-    pub fn new(args: RunArgs, checked: Checked, level: LogLevel) -> Self {
-        Self { args, checked, level }
+    pub fn new(reader: ConfigReader, checked: Checked, level: LogLevel) -> Self {
+        Self { reader, checked, level }
     }
 
     /// What counts.
@@ -26,8 +53,8 @@ impl Configuration {
 
     /// Reads it anew, off the loop, since a file system may hang. Returns whether there is something new that counts.
     pub async fn reload(&mut self) -> bool {
-        let args = self.args.clone();
-        let read = tokio::task::spawn_blocking(move || args.configuration()).await;
+        let reader = self.reader.clone();
+        let read = tokio::task::spawn_blocking(move || reader.read()).await;
         let next = match read.map_err(anyhow::Error::from).and_then(|read| read) {
             Ok(next) => next,
             Err(error) => {

@@ -1,6 +1,6 @@
 //! The daemon: one task owns the state, everybody else holds a read-only snapshot.
 
-mod configuration;
+pub mod configuration;
 mod judge;
 pub mod log;
 mod notify;
@@ -9,6 +9,7 @@ mod reporter;
 mod rounds;
 mod told;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,14 +18,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use self::configuration::Configuration;
+use self::configuration::{ConfigReader, Configuration};
 pub use self::judge::Judge;
 use self::notify::Notifier;
 pub use self::publisher::Publisher;
 use self::reporter::Reporter;
 use self::rounds::{Asked, Rounds};
-use crate::cli::plugin::run::{RunArgs, roots};
 use crate::export::Exporter;
+use crate::host::files::configured_roots::roots;
 use crate::host::files::lock::InstanceLock;
 use crate::host::files::mounts::{Mount, StaleMounts};
 use crate::host::files::roots::Roots;
@@ -39,12 +40,12 @@ use crate::model::config::settings::{Daemon, Enabled};
 use crate::model::message_id;
 use crate::model::status::Kubelet;
 
-/// Runs until a signal ends it.
+/// Runs until a signal ends it. `prefix` is where the host's tree is mounted for us, if elsewhere.
 ///
 /// # Errors
 /// What keeps it from starting, or ended it.
-pub fn run(args: RunArgs) -> anyhow::Result<()> {
-    let checked = args.configuration()?;
+pub fn run(config: ConfigReader, prefix: Option<PathBuf>) -> anyhow::Result<()> {
+    let checked = config.read()?;
     let level = log::start(&checked.settings.log);
     let version = env!("CARGO_PKG_VERSION");
     tracing::info!(
@@ -52,7 +53,7 @@ pub fn run(args: RunArgs) -> anyhow::Result<()> {
         version,
         "cxi-device-plugin {version} starts"
     );
-    let roots = roots(&checked, args.prefix())?;
+    let roots = roots(&checked, prefix)?;
     for warning in checked.warnings() {
         tracing::warn!("{warning}");
     }
@@ -61,7 +62,7 @@ pub fn run(args: RunArgs) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot start")?;
-    let ended = runtime.block_on(serve(Configuration::new(args, checked, level), roots));
+    let ended = runtime.block_on(serve(Configuration::new(config, checked, level), roots));
     // A scan that hangs must not hold up the end.
     runtime.shutdown_background();
     ended

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::args::CheckConfigArgs;
-use super::run::roots;
 use crate::cli::exit::{self, Ended};
 use crate::cli::terminal::output;
 use crate::host::files::config_files::{self, CONFIG_FILE};
+use crate::host::files::configured_roots::roots;
 use crate::model::config::Settings;
 
 /// Checks.

@@ -11,7 +11,7 @@ mod fresh;
 mod given;
 mod help;
 mod pid;
-pub mod run;
+mod run;
 mod status;
 
 use std::process::ExitCode;
@@ -20,7 +20,6 @@ use clap::CommandFactory;
 
 use self::args::{Args, Command};
 use super::exit::{self, Ended};
-use crate::daemon;
 
 const PROGRAM: &str = "cxi-device-plugin";
 
@@ -36,7 +35,7 @@ pub fn command() -> clap::Command {
 
 fn run(command: Command) -> anyhow::Result<Ended> {
     match command {
-        Command::Run(args) => daemon::run(args).map(|()| Ended::Done),
+        Command::Run(args) => run::run(args),
         Command::Status(args) => status::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Explain(args) => explain::run(&args),

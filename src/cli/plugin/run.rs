@@ -5,15 +5,27 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::given::Given;
+use crate::cli::exit::Ended;
 use crate::cli::host_args::{EnvVarsError, HostArgs};
+use crate::daemon;
+use crate::daemon::configuration::ConfigReader;
 use crate::host::files::config_files::{self, CONFIG_FILE};
-use crate::host::files::roots::{RootArgs, RootError, Roots};
 use crate::model::alloc::allocate::Strategy;
 use crate::model::alloc::resource::ResourceName;
 use crate::model::cdi::format::Format;
 use crate::model::config::fragment::Content;
 use crate::model::config::value::Value;
-use crate::model::config::{Checked, ConfigError, Fragment, Origin, Problem, Settings};
+use crate::model::config::{Checked, Fragment, Origin, Settings};
+
+/// Runs the daemon until a signal ends it.
+///
+/// # Errors
+/// What keeps it from starting, or ended it.
+pub fn run(args: RunArgs) -> anyhow::Result<Ended> {
+    let prefix = args.host.roots.prefix.clone();
+    daemon::run(ConfigReader::new(move || args.configuration()), prefix)?;
+    Ok(Ended::Done)
+}
 
 /// Arguments of `run`.
 #[derive(Debug, Clone, clap::Args)]
@@ -50,11 +62,6 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
-    /// Where the host's tree is mounted for us.
-    pub fn prefix(&self) -> Option<PathBuf> {
-        self.host.roots.prefix.clone()
-    }
-
     /// The configuration: files, environment and flags.
     ///
     /// # Errors
@@ -137,43 +144,6 @@ impl RunArgs {
         }
         flags
     }
-}
-
-/// Where the host keeps things: the settings, and where its tree is mounted for us, if elsewhere.
-///
-/// # Errors
-/// A root that was set is not there.
-pub fn roots(checked: &Checked, prefix: Option<PathBuf>) -> anyhow::Result<Roots> {
-    let set = &checked.settings.roots;
-    let unless_usual = |path: &Path, usual: &str| (path != Path::new(usual)).then(|| path.to_owned());
-    let args = RootArgs {
-        prefix,
-        sysfs_root: unless_usual(&set.sysfs, "/sys"),
-        devfs_root: unless_usual(&set.dev, "/dev"),
-        ofi_root: set.ofi.clone(),
-        cxi_root: set.cxi.clone(),
-    };
-    Roots::new(&args).map_err(|error| match in_file(&error, checked) {
-        Some(problem) => ConfigError(vec![problem]).into(),
-        None => error.into(),
-    })
-}
-
-/// What is wrong with a root that a file has set.
-fn in_file(error: &RootError, checked: &Checked) -> Option<Problem> {
-    let key = match error.variable() {
-        "SYSFS_ROOT" => "roots.sysfs",
-        "DEVFS_ROOT" => "roots.dev",
-        "OFI_ROOT" => "roots.ofi",
-        "CXI_ROOT" => "roots.cxi",
-        _ => return None,
-    };
-    let root = checked.effective.iter().find(|effective| effective.key == key)?;
-    matches!(root.origin, Origin::File { .. }).then(|| Problem {
-        origin: root.origin.clone(),
-        key: Some(key.to_owned()),
-        reason: error.reason(),
-    })
 }
 
 /// The Go plugin took the path of a spec file: its directory is meant.
