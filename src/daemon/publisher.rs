@@ -17,8 +17,8 @@ use crate::host::nics::lookout::{Lookout, Preparation};
 use crate::host::nics::scan::Wanted;
 use crate::kubelet::service::Streams;
 use crate::metrics::{CdiWrite, Meter};
-use crate::model::alloc::allocate::Strategy;
 use crate::model::alloc::snapshot::Snapshot;
+use crate::model::alloc::strategy::Strategy;
 use crate::model::cdi::model::Spec;
 use crate::model::cdi::netdev_view;
 use crate::model::cdi::render::{self, Policy};
@@ -36,6 +36,7 @@ pub struct Publisher {
     lookout: Lookout,
     judge: Judge,
     policy: Policy,
+    strategy: Strategy,
     cdi: CdiDirectory,
     streams: Arc<watch::Sender<Streams>>,
     snapshots: watch::Sender<Arc<Snapshot>>,
@@ -55,6 +56,7 @@ impl Publisher {
             lookout,
             judge: Judge::new(settings.health.policy.clone(), &settings.daemon.run_dir),
             policy: settings.policy(),
+            strategy: settings.strategy,
             cdi: cdi_directory(settings),
             streams,
             snapshots: watch::Sender::default(),
@@ -73,6 +75,7 @@ impl Publisher {
         self.lookout.adopt(Wanted::by(settings));
         self.judge.set_policy(settings.health.policy.clone());
         self.policy = settings.policy();
+        self.strategy = settings.strategy;
         self.cdi = cdi_directory(settings);
     }
 
@@ -147,13 +150,18 @@ impl Publisher {
     }
 
     async fn publish(&mut self, inventory: &Inventory) -> bool {
-        let mut next = Snapshot::of(inventory, &self.policy, self.judge.judge(&inventory.nics));
+        let mut next = Snapshot::of(
+            inventory,
+            &self.policy,
+            self.strategy,
+            self.judge.judge(&inventory.nics),
+        );
         let between = self.snapshots.borrow().on_the_way_to(&next);
         if self.send(between) {
             self.delivered().await;
         }
         let written = self.write(render::spec(inventory, &self.policy)).await;
-        if self.policy.strategy == Strategy::Cdi {
+        if self.strategy == Strategy::Cdi {
             next.trust_only(self.on_disk.as_ref());
         }
         self.told.tell(inventory, &self.policy, &next);

@@ -8,9 +8,9 @@ use tokio::signal::unix::Signal;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::Publisher;
 use super::configuration::Configuration;
 use super::notify::Notifier;
+use super::publisher::Publisher;
 use crate::host::events::{Content, Events};
 use crate::host::files::mounts::{Mount, StaleMounts};
 use crate::host::files::roots::Roots;

@@ -5,12 +5,12 @@ mod complaint;
 pub mod device_info;
 pub mod labels;
 mod node_files;
+mod on_disk;
 mod socket;
 mod stale_names;
 mod textfile;
 
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
 
 use self::node_files::NodeFiles;
 use self::stale_names::StaleNames;
@@ -61,16 +61,5 @@ impl Exporter {
         }
         textfile::remove(places.textfile.as_deref()).await;
         self.files.withdraw().await;
-    }
-}
-
-/// On a thread of its own, since a slow disk must not keep kubelet waiting; an error with its causes, in one line.
-async fn on_disk<E>(change: impl FnOnce() -> Result<(), E> + Send + 'static) -> Result<(), String>
-where
-    E: std::error::Error + Send + Sync + 'static,
-{
-    match spawn_blocking(change).await {
-        Ok(changed) => changed.map_err(|error| format!("{:#}", anyhow::Error::new(error))),
-        Err(error) => Err(error.to_string()),
     }
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::complaint::Complaint;
-use super::{device_info, labels, on_disk};
+use super::on_disk::on_disk;
+use super::{device_info, labels};
 use crate::host::cdi_dir::spec_files;
 use crate::host::files::store::{self, StoreError};
 use crate::metrics::view::View;

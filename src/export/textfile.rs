@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::complaint::Complaint;
-use super::on_disk;
+use super::on_disk::on_disk;
 use crate::host::files::store;
 use crate::metrics::Meter;
 

@@ -10,7 +10,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, watch};
 
-use super::CdiWrite;
+use super::cdi_write::CdiWrite;
 use super::node::Nics;
 use super::text::{Labels, Total};
 use super::view::View;

@@ -1,6 +1,7 @@
 //! What the daemon counts of itself and shows of its NICs (`docs/metrics.md`). Nothing here reads or writes: see
 //! [`export`](crate::export).
 
+mod cdi_write;
 mod instruments;
 mod node;
 pub mod text;
@@ -11,25 +12,13 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use self::cdi_write::CdiWrite;
 use self::instruments::{Instruments, Resource, label};
 use self::view::View;
 use crate::model::alloc::resource::ResourceName;
 use crate::model::alloc::snapshot::Snapshot;
 use crate::model::nic::inventory::Inventory;
 use crate::model::trigger::Trigger;
-
-/// What became of the CDI file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CdiWrite {
-    /// It holds something new.
-    Written,
-    /// Somebody had changed or removed it.
-    Restored,
-    /// No NIC is usable, so it went.
-    Removed,
-    /// It stays as it was.
-    Failed,
-}
 
 /// Counts, when somebody wants to know; off, it counts nothing and holds nothing.
 #[derive(Debug, Clone, Default)]
@@ -146,19 +135,6 @@ impl ResourceMeter {
         on.allocate_duration.observe(took.as_secs_f64());
         if granted { &on.granted } else { &on.refused }.inc();
         on.news.notify_one();
-    }
-}
-
-impl CdiWrite {
-    const ALL: [Self; 4] = [Self::Written, Self::Restored, Self::Removed, Self::Failed];
-
-    fn label(self) -> &'static str {
-        match self {
-            Self::Written => "written",
-            Self::Restored => "restored",
-            Self::Removed => "removed",
-            Self::Failed => "failed",
-        }
     }
 }
 

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::alloc::allocate::Strategy;
 use super::alloc::resource::ResourceName;
 use super::alloc::snapshot::Snapshot;
+use super::alloc::strategy::Strategy;
 use super::health::memory::Memory;
 use super::health::{self, Check, Condition, HealthPolicy, Held, Verdict};
 use super::nic::inventory::{Function, Inventory, Nic, Reading, Unread};

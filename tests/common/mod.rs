@@ -17,6 +17,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use cxi_device_plugin::model::alloc::snapshot::Snapshot;
+use cxi_device_plugin::model::alloc::strategy::Strategy;
 use cxi_device_plugin::model::cdi::render::Policy;
 use cxi_device_plugin::model::health::memory::Memories;
 use cxi_device_plugin::model::health::{Engine, HealthPolicy, Moment};
@@ -38,7 +39,7 @@ pub fn snapshot(inventory: &Inventory) -> Snapshot {
         unix_seconds: 0,
     };
     let health = Engine::new(HealthPolicy::default(), Memories::new()).judge(&inventory.nics, moment);
-    Snapshot::of(inventory, &Policy::default(), health)
+    Snapshot::of(inventory, &Policy::default(), Strategy::default(), health)
 }
 
 /// The NICs of a variant, moved to a PCI domain and to numbers of their own.

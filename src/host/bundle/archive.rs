@@ -10,10 +10,11 @@ use serde::Serialize;
 use tar::{Builder, EntryType, Header};
 use thiserror::Error;
 
-use super::REPORT;
 use super::collection::Entry;
 use crate::host::files::temporary;
 
+/// The first file in a bundle, by which one is known.
+pub const REPORT: &str = "doctor.json";
 /// The tree of the host in there.
 const ROOT: &str = "root";
 /// Of what stands beside it.

@@ -18,8 +18,6 @@ use super::files::roots::Roots;
 use super::probe::Site;
 use crate::model::doctor::facts::Facts;
 
-/// The first file in a bundle, by which one is known.
-const REPORT: &str = "doctor.json";
 /// The log that an admin gives along with it.
 const LOG: &str = "log.txt";
 /// Only the end of a log matters.
@@ -52,7 +50,7 @@ pub fn write<Report: Serialize>(
     nics::collect(&mut collection, contents.facts);
     software::collect(&mut collection, contents.facts, contents.site);
     let mut beside = vec![
-        (REPORT, archive::json(contents.report)),
+        (archive::REPORT, archive::json(contents.report)),
         ("left-out.txt", collection.left_out_text().into_bytes()),
         ("libraries.json", archive::json(&software::libraries(roots))),
     ];

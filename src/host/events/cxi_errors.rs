@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use netlink_sys::protocols::NETLINK_GENERIC;
 
-use super::Listen;
 use super::listener::{Listener, Received};
+use super::source::Listen;
 use crate::model::message_id;
 use crate::model::netlink::generic::{self, CxiError, Heard};
 use crate::model::rate_limit::RateLimit;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use inotify::{Event, EventMask, EventStream, Inotify, WatchMask, Watches};
 use tokio_stream::StreamExt;
 
-use super::Listen;
+use super::source::Listen;
 use crate::model::nic::pci::PciAddress;
 use crate::model::trigger::Trigger;
 

@@ -5,8 +5,8 @@ use std::io;
 
 use netlink_sys::protocols::NETLINK_ROUTE;
 
-use super::Listen;
 use super::listener::{Listener, Received};
+use super::source::Listen;
 use crate::model::netlink::link;
 use crate::model::trigger::Trigger;
 

@@ -4,10 +4,10 @@ mod cxi_errors;
 mod files;
 mod links;
 mod listener;
+mod source;
 mod uevents;
 
 use std::collections::BTreeSet;
-use std::future::pending;
 use std::io;
 
 use nix::net::if_::if_nametoindex;
@@ -16,21 +16,11 @@ use self::cxi_errors::CxiErrors;
 use self::files::Files;
 pub use self::files::{Content, Watcher};
 use self::links::Links;
+use self::source::{Listen, Source};
 use self::uevents::Uevents;
 use super::files::roots::Roots;
 use crate::model::message_id;
 use crate::model::trigger::Trigger;
-
-/// A source of triggers.
-trait Listen: Sized {
-    /// For people.
-    const NAME: &'static str;
-
-    fn open() -> io::Result<Self>;
-
-    /// Waits for the next trigger. An error ends the source.
-    async fn next(&mut self) -> io::Result<Trigger>;
-}
 
 /// All sources.
 #[derive(Debug)]
@@ -131,74 +121,5 @@ impl Events {
             ("driver-errors", errors),
             ("files", files),
         ]
-    }
-}
-
-/// A source that may be lost.
-#[derive(Debug)]
-struct Source<T> {
-    listener: Option<T>,
-    lost: Option<String>,
-}
-
-impl<T: Listen> Default for Source<T> {
-    fn default() -> Self {
-        let mut source = Self {
-            listener: None,
-            lost: None,
-        };
-        source.open();
-        source
-    }
-}
-
-impl<T: Listen> Source<T> {
-    fn open(&mut self) {
-        if self.listener.is_some() {
-            return;
-        }
-        match T::open() {
-            Ok(listener) => {
-                self.listener = Some(listener);
-                self.note(Ok(()));
-            }
-            Err(error) => self.note(Err(error)),
-        }
-    }
-
-    /// Says once that the source is lost, and once that it is back.
-    fn note(&mut self, state: io::Result<()>) {
-        match state {
-            Err(error) => {
-                let reason = error.to_string();
-                if self.lost.is_none() {
-                    tracing::warn!(
-                        message_id = message_id::SOURCE_LOST,
-                        reason,
-                        "no {}: {reason}; the slow poll (--pulse) takes their place",
-                        T::NAME
-                    );
-                }
-                self.lost = Some(reason);
-            }
-            Ok(()) if self.listener.is_some() && self.lost.take().is_some() => {
-                tracing::info!(message_id = message_id::SOURCE_BACK, "{} are heard again", T::NAME);
-            }
-            Ok(()) => {}
-        }
-    }
-
-    async fn next(&mut self) -> Trigger {
-        let Some(listener) = &mut self.listener else {
-            return pending().await;
-        };
-        match listener.next().await {
-            Ok(trigger) => trigger,
-            Err(error) => {
-                self.listener = None;
-                self.note(Err(error));
-                Trigger::Source(T::NAME)
-            }
-        }
     }
 }

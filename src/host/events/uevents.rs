@@ -4,8 +4,8 @@ use std::io;
 
 use netlink_sys::protocols::NETLINK_KOBJECT_UEVENT;
 
-use super::Listen;
 use super::listener::{Listener, Received};
+use super::source::Listen;
 use crate::model::netlink::uevent;
 use crate::model::trigger::Trigger;
 

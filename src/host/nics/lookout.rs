@@ -5,13 +5,14 @@
 //! thread for each NIC that hangs, and one for the rest of the node.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
+use super::course::Course;
 use super::scan::{Scanner, Wanted};
 use crate::model::message_id;
 use crate::model::nic::inventory::{Inventory, Nic, Reading, Unread};
@@ -19,31 +20,6 @@ use crate::model::nic::pci::PciAddress;
 
 /// How long a look may stay at one place. The driver answers from memory, in microseconds.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Where a look is, and which NICs it passes over.
-#[derive(Debug, Clone, Default)]
-pub struct Course {
-    at: Arc<Mutex<(u64, Option<PciAddress>)>>,
-    passed_over: BTreeMap<PciAddress, Option<Nic>>,
-}
-
-impl Course {
-    /// The look is at this NIC now, or at none in particular.
-    pub(super) fn is_at(&self, address: Option<PciAddress>) {
-        let mut at = self.at.lock().unwrap_or_else(PoisonError::into_inner);
-        *at = (at.0.wrapping_add(1), address);
-    }
-
-    /// For a NIC to be passed over, what was known of it.
-    pub(super) fn passes_over(&self, address: PciAddress) -> Option<Option<&Nic>> {
-        self.passed_over.get(&address).map(Option::as_ref)
-    }
-
-    /// A count of the steps, and where the look is.
-    fn position(&self) -> (u64, Option<PciAddress>) {
-        *self.at.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// What is done on the thread of a look, before it, because it may hang as well.
 pub type Preparation = Arc<dyn Fn() + Send + Sync>;
@@ -153,12 +129,7 @@ impl Lookout {
 
     fn course(&self) -> Course {
         let hanging = self.hanging.iter().filter_map(|hanging| hanging.at);
-        Course {
-            at: Arc::default(),
-            passed_over: hanging
-                .map(|address| (address, self.known.get(&address).cloned()))
-                .collect(),
-        }
+        Course::passing_over(hanging.map(|address| (address, self.known.get(&address).cloned())))
     }
 
     fn forget_ended(&mut self) {

@@ -2,6 +2,7 @@
 
 pub mod attributes;
 pub mod cordons;
+mod course;
 pub mod fru;
 pub mod lookout;
 pub mod memory;

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use super::attributes::Attributes;
 use super::cordons;
+use super::course::Course;
 use super::fru::FruTexts;
-use super::lookout::Course;
 use crate::host::files::roots::Roots;
 use crate::host::libraries;
 use crate::model::config::Settings;

@@ -7,19 +7,10 @@ use thiserror::Error;
 
 use super::resource::ResourceName;
 use super::snapshot::Snapshot;
+use super::strategy::Strategy;
 use crate::model::cdi::KIND;
 use crate::model::cdi::model::ContainerEdits;
 use crate::model::nic::pci::PciAddress;
-
-/// How a container's NICs are named to the runtime.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Strategy {
-    /// Device nodes, mounts and environment, which every runtime understands
-    #[default]
-    Direct,
-    /// CDI names, which the runtime must know to resolve
-    Cdi,
-}
 
 /// The answer for one container.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

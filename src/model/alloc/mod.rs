@@ -4,3 +4,4 @@ pub mod allocate;
 pub mod preference;
 pub mod resource;
 pub mod snapshot;
+pub mod strategy;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::allocate::Strategy;
+use super::strategy::Strategy;
 use crate::model::cdi::model::{ContainerEdits, Spec};
 use crate::model::cdi::render::{self, Policy};
 use crate::model::health::{self, Check, Condition, Health, Held, Verdict};
@@ -76,7 +76,12 @@ impl Device {
 
 impl Snapshot {
     /// The state that follows from a scan and the health of its NICs.
-    pub fn of(inventory: &Inventory, policy: &Policy, mut health: BTreeMap<PciAddress, Health>) -> Self {
+    pub fn of(
+        inventory: &Inventory,
+        policy: &Policy,
+        strategy: Strategy,
+        mut health: BTreeMap<PciAddress, Health>,
+    ) -> Self {
         let device = |nic: &Nic| {
             Some((
                 nic.address,
@@ -91,7 +96,7 @@ impl Snapshot {
             generation: 0,
             devices: on_offer.filter_map(device).collect(),
             common: render::common_edits(inventory, policy),
-            strategy: policy.strategy,
+            strategy,
         }
     }
 

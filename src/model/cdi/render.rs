@@ -8,7 +8,6 @@ use super::environment::EnvironmentVariable;
 use super::model::{CDI_VERSION, ContainerEdits, Device, DeviceNode, Mount, Spec};
 use super::naming::{self, Naming};
 use super::netdev_view::{self, NetdevView};
-use crate::model::alloc::allocate::Strategy;
 use crate::model::nic::inventory::{Inventory, Library, Nic};
 use crate::model::nic::selection::Selection;
 
@@ -42,8 +41,6 @@ pub struct Policy {
     pub selection: Selection,
     /// Which names they have.
     pub naming: Naming,
-    /// How kubelet's containers get them.
-    pub strategy: Strategy,
 }
 
 /// The spec of a node; none when no NIC has a usable device node, since readers refuse a spec without devices.

@@ -6,14 +6,12 @@ use tracing::Level;
 
 use super::fragment::Table;
 use super::inputs::{Effective, Findings, Reader};
-use super::problem::Problem;
 use super::settings::{
     Cdi, Container, Daemon, Enabled, Export, Health, Kubelet, LibrarySettings, Log, LogFormat, LogTarget, RUN_DIR,
     Resource, Roots, Settings,
 };
-use super::unknown;
-use crate::model::alloc::allocate::Strategy;
 use crate::model::alloc::resource::ResourceName;
+use crate::model::alloc::strategy::Strategy;
 use crate::model::cdi::environment::EnvironmentVariable;
 use crate::model::cdi::format::Format;
 use crate::model::cdi::naming::Naming;
@@ -50,16 +48,6 @@ pub fn read(table: &Table) -> (Settings, Findings) {
 /// Every key with its default.
 pub fn defaults() -> Vec<Effective> {
     read(&Table::new()).1.effective
-}
-
-impl Findings {
-    /// What is wrong, with the unknown keys explained.
-    pub fn all_problems(&mut self) -> Vec<Problem> {
-        let mut problems = std::mem::take(&mut self.problems);
-        let unknown = std::mem::take(&mut self.unknown);
-        problems.extend(unknown.into_iter().map(|(key, origin)| unknown::problem(key, origin)));
-        problems
-    }
 }
 
 fn daemon(table: &mut Reader<'_>) -> Daemon {

@@ -5,6 +5,7 @@
 pub mod fragment;
 pub mod inputs;
 mod keys;
+pub mod loaded;
 pub mod problem;
 pub mod reload;
 pub mod settings;
@@ -14,5 +15,6 @@ pub mod value;
 mod warnings;
 
 pub use self::fragment::Fragment;
+pub use self::loaded::Checked;
 pub use self::problem::{ConfigError, Origin, Problem};
-pub use self::settings::{Checked, Settings};
+pub use self::settings::Settings;

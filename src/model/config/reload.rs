@@ -1,7 +1,8 @@
 //! What a new configuration changes in a running daemon, and what it cannot.
 
 use super::inputs::Effective;
-use super::settings::{Cdi, Checked, Log, Settings};
+use super::loaded::Checked;
+use super::settings::{Cdi, Log, Settings};
 
 /// What a running daemon has opened or told to somebody: keys, or the beginnings of some.
 const FIXED: [&str; 8] = [

@@ -5,15 +5,11 @@ use std::time::Duration;
 
 use tracing::Level;
 
-use super::fragment::{Fragment, Table};
-use super::inputs::{self, Effective};
-use super::keys;
-use super::problem::{ConfigError, Origin, Problem};
-use crate::model::alloc::allocate::Strategy;
 use crate::model::alloc::resource::ResourceName;
+use crate::model::alloc::strategy::Strategy;
 use crate::model::cdi::environment::EnvironmentVariable;
 use crate::model::cdi::format::Format;
-use crate::model::cdi::naming::{NameKind, Naming};
+use crate::model::cdi::naming::Naming;
 use crate::model::cdi::netdev_view::NetdevView;
 use crate::model::cdi::render::{Expose, Policy};
 use crate::model::health::HealthPolicy;
@@ -202,49 +198,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Settings, and where each came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checked {
-    /// The settings.
-    pub settings: Settings,
-    /// Every key in the order of the file.
-    pub effective: Vec<Effective>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        keys::read(&Table::new()).0
-    }
-}
-
 impl Settings {
-    /// The settings that follow from fragments, of which each wins over those before it.
-    ///
-    /// # Errors
-    /// Everything that is wrong with any of them, even where another one wins over it.
-    pub fn of(fragments: Vec<Fragment>) -> Result<Checked, ConfigError> {
-        let mut problems = Vec::new();
-        for fragment in &fragments {
-            problems.extend(fragment.faults.iter().cloned());
-            let wrong = keys::read(&fragment.table).1.all_problems().into_iter();
-            // What comes after a fault may have been taken for something else.
-            problems.extend(wrong.filter(|problem| fragment.faults.iter().all(|fault| problem.origin < fault.origin)));
-        }
-        let (settings, findings) = keys::read(&inputs::merged(fragments));
-        if problems.is_empty() {
-            problems.extend(settings.contradictions(&findings.effective));
-        }
-        problems.sort();
-        problems.dedup();
-        if !problems.is_empty() {
-            return Err(ConfigError(problems));
-        }
-        Ok(Checked {
-            settings,
-            effective: findings.effective,
-        })
-    }
-
     /// What a site decides about containers.
     pub fn policy(&self) -> Policy {
         Policy {
@@ -253,7 +207,6 @@ impl Settings {
             environment: self.container.environment.clone(),
             selection: Selection::without(self.resource.functions, self.exclude.clone()),
             naming: self.cdi.naming.clone(),
-            strategy: self.strategy,
         }
     }
 
@@ -261,44 +214,5 @@ impl Settings {
     pub fn libraries(&self) -> Libraries {
         let LibrarySettings { mode, closure_all, .. } = self.libraries;
         mode.with_all(closure_all).unwrap_or(mode)
-    }
-
-    /// Values that each are right, but not together.
-    fn contradictions(&self, effective: &[Effective]) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        let mut wrong = |key: &str, reason: &str| {
-            let origin = effective.iter().find(|effective| effective.key == key);
-            problems.push(Problem {
-                origin: origin.map_or(Origin::Default, |effective| effective.origin.clone()),
-                key: Some(key.to_owned()),
-                reason: reason.to_owned(),
-            });
-        };
-        if self.libraries.mode.with_all(self.libraries.closure_all).is_none() {
-            wrong(
-                "libraries.closure_all",
-                "it says which libraries 'closure' takes: set libraries.mode = \"closure\" with it, or leave it out",
-            );
-        }
-        if self.cdi.naming.kinds.is_empty() && !self.cdi.naming.all {
-            wrong(
-                "cdi.names",
-                "without names and without 'all' no NIC has a CDI name: name at least \"pci\"",
-            );
-        }
-        if self.strategy == Strategy::Cdi && !self.cdi.naming.kinds.contains(&NameKind::Pci) {
-            wrong(
-                "cdi.names",
-                "strategy \"cdi\" tells kubelet the PCI addresses as names: add \"pci\"",
-            );
-        }
-        let textfile = self.export.textfile.as_ref();
-        if textfile.is_some_and(|file| file.extension().is_none_or(|suffix| suffix != "prom")) {
-            wrong(
-                "export.textfile",
-                "node_exporter reads only files whose names end in .prom",
-            );
-        }
-        problems
     }
 }

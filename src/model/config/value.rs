@@ -8,8 +8,8 @@ use clap::ValueEnum;
 use super::fragment::{Content, Node};
 use super::problem::Origin;
 use super::settings::Enabled;
-use crate::model::alloc::allocate::Strategy;
 use crate::model::alloc::resource::ResourceName;
+use crate::model::alloc::strategy::Strategy;
 use crate::model::health::Action;
 
 /// A kind of value. What it shows it reads as the same.

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use super::loaded::Checked;
 use super::problem::{Origin, Problem};
-use super::settings::Checked;
 use crate::model::cdi::render::Expose;
 
 /// Where container runtimes look unless they are told otherwise.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Identity;
+use super::facts::Identity;
 use crate::model::nic::pci::PciAddress;
 
 /// CAP_DAC_OVERRIDE as a bit of `CapEff`.

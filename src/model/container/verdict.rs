@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Container, Identity, Node, View, parse};
+use super::facts::{Container, Identity, Node, View};
+use super::parse;
 use crate::model::health::{Check, Condition, Verdict};
 use crate::model::libs::image::{self, Finding as LibraryFinding};
 use crate::model::nic::inventory::Reading;

@@ -2,8 +2,8 @@
 
 use super::facts::Facts;
 use super::finding::{Evidence, Examination, FindingId, Level};
-use crate::model::health;
 use crate::model::nic::inventory::Nic;
+use crate::model::nic::offer;
 
 /// Core of the driver, and its name in older releases.
 const CORE: &str = "cxi_ss1";
@@ -59,7 +59,7 @@ pub(super) fn examine(facts: &Facts, examination: &mut Examination) {
 
 /// Bound to a driver that is not ours, by an admin's choice.
 pub(super) fn is_foreign(nic: &Nic) -> bool {
-    matches!(&nic.driver, Ok(Some(driver)) if !health::is_our_driver(driver))
+    matches!(&nic.driver, Ok(Some(driver)) if !offer::is_our_driver(driver))
 }
 
 fn modules(facts: &Facts, examination: &mut Examination) {

@@ -5,6 +5,7 @@ use super::memory::{Memory, RetryHandler};
 use super::outcome::Outcome;
 use super::strain;
 use crate::model::nic::inventory::{Function, Netdev, Nic, Reading};
+use crate::model::nic::offer::{DRIVERS, is_our_driver};
 
 /// `CXI_INVALID_NID`, the value of `properties/nid` before the fabric address is set.
 const INVALID_NID: u64 = 0xffff_ffff;
@@ -12,8 +13,6 @@ const INVALID_NID: u64 = 0xffff_ffff;
 const PLATFORM_ASIC: u64 = 0;
 /// `NET_ADDR_SET`: the address was set from outside, as the fabric manager's agent does.
 const NET_ADDR_SET: u64 = 3;
-/// PCI driver of the NIC, and its name in older releases.
-const DRIVERS: [&str; 2] = ["cxi_ss1", "cxi_core"];
 
 /// Every condition of a NIC in the order of [`Check::OF_NIC`], before any policy: what is bad fails.
 ///
@@ -38,11 +37,6 @@ pub fn assess(nic: &Nic, memory: &Memory, unix_seconds: u64) -> Vec<Condition> {
         outcome.of(check)
     };
     Check::OF_NIC.into_iter().map(assessed).collect()
-}
-
-/// Whether a PCI driver of this name makes NICs usable for libfabric.
-pub fn is_our_driver(driver: &str) -> bool {
-    DRIVERS.contains(&driver)
 }
 
 fn present(nic: &Nic) -> Outcome {

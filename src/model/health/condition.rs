@@ -182,3 +182,8 @@ pub struct Held {
     /// When it will be published if it stays so; on the clock that the caller goes by.
     pub until: Duration,
 }
+
+/// Whether none of the conditions fails.
+pub fn is_healthy(conditions: &[Condition]) -> bool {
+    conditions.iter().all(|condition| condition.verdict != Verdict::Fail)
+}

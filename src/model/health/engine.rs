@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::assess::assess;
-use super::condition::{Condition, Held};
+use super::condition::{Condition, Held, is_healthy};
 use super::hold::{Hold, HoldTimes};
-use super::is_healthy;
 use super::memory::Memories;
 use super::policy::HealthPolicy;
 use crate::model::nic::inventory::Nic;

@@ -14,12 +14,7 @@ mod outcome;
 pub mod policy;
 mod strain;
 
-pub use self::assess::{assess, is_our_driver};
-pub use self::condition::{Check, Condition, Evidence, Held, Verdict};
+pub use self::assess::assess;
+pub use self::condition::{Check, Condition, Evidence, Held, Verdict, is_healthy};
 pub use self::engine::{Engine, Health, Moment};
 pub use self::policy::{Action, HealthPolicy};
-
-/// Whether none of the conditions fails.
-pub fn is_healthy(conditions: &[Condition]) -> bool {
-    conditions.iter().all(|condition| condition.verdict != Verdict::Fail)
-}

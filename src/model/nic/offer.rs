@@ -8,6 +8,9 @@ use thiserror::Error;
 use super::inventory::{CxiName, Function, Nic};
 use super::pci::{InvalidPciAddress, PciAddress};
 
+/// PCI driver of the NIC, and its name in older releases.
+pub const DRIVERS: [&str; 2] = ["cxi_ss1", "cxi_core"];
+
 /// Which kind of PCI functions to offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Functions {
@@ -96,12 +99,17 @@ impl Exclusion {
     }
 }
 
+/// Whether a PCI driver of this name makes NICs usable for libfabric.
+pub fn is_our_driver(driver: &str) -> bool {
+    DRIVERS.contains(&driver)
+}
+
 /// Why a NIC is kept from containers, whatever its health; none for a NIC on offer.
 ///
 /// A function without a driver stays on offer, as unhealthy: it passes that state whenever its driver is bound anew.
 pub fn withheld_from(nic: &Nic, functions: Functions) -> Option<String> {
     if let Ok(Some(driver)) = &nic.driver
-        && !crate::model::health::is_our_driver(driver)
+        && !is_our_driver(driver)
     {
         return Some(format!("bound to driver {driver}"));
     }

@@ -1,5 +1,6 @@
 //! What the loader reads of a shared library. Files are hostile until parsed: every read is bounded.
 
+mod error;
 mod versions;
 mod view;
 
@@ -7,9 +8,9 @@ use std::fs::File;
 
 use object::elf::{DF_1_NODEFLIB, DT_FLAGS_1, DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME};
 use object::read::ReadCache;
-use thiserror::Error;
 
-use self::view::View;
+pub use self::error::ElfError;
+use self::view::{HOST, View};
 use crate::model::libs::loader::Object;
 
 /// As for file names.
@@ -27,34 +28,6 @@ pub struct SharedObject {
     /// Multiarch triplet of its machine.
     pub triplet: &'static str,
 }
-
-/// Why a file is no such library.
-#[derive(Debug, Error)]
-pub enum ElfError {
-    /// The file does not hold what it should.
-    #[error("not a 64-bit ELF shared library: {0}")]
-    Malformed(#[from] object::read::Error),
-    /// An ELF file for 32-bit programs.
-    #[error("not a 64-bit ELF shared library: a 32-bit one")]
-    OtherClass,
-    /// Some other kind of ELF file.
-    #[error("not a shared library")]
-    NotShared,
-    /// A library for another machine.
-    #[error("a library for another machine (ELF machine {0})")]
-    OtherMachine(u16),
-    /// A name that is no file name.
-    #[error("its soname is not a file name")]
-    BadSoname,
-    /// What it needs cannot be told.
-    #[error("its list of needed libraries cannot be read")]
-    BadNeeded,
-}
-
-#[cfg(target_arch = "x86_64")]
-const HOST: (object::elf::Machine, &str) = (object::elf::EM_X86_64, "x86_64-linux-gnu");
-#[cfg(target_arch = "aarch64")]
-const HOST: (object::elf::Machine, &str) = (object::elf::EM_AARCH64, "aarch64-linux-gnu");
 
 /// Multiarch triplet of this machine.
 pub const TRIPLET: &str = HOST.1;

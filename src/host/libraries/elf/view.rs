@@ -11,7 +11,14 @@ use object::pod::Pod;
 use object::read::elf::{Dyn, FileHeader, ProgramHeader};
 use object::read::{ReadCache, ReadRef};
 
-use super::{ElfError, HOST};
+use super::error::ElfError;
+
+/// Machine and multiarch triplet of this host.
+#[cfg(target_arch = "x86_64")]
+pub const HOST: (object::elf::Machine, &str) = (object::elf::EM_X86_64, "x86_64-linux-gnu");
+/// Machine and multiarch triplet of this host.
+#[cfg(target_arch = "aarch64")]
+pub const HOST: (object::elf::Machine, &str) = (object::elf::EM_AARCH64, "aarch64-linux-gnu");
 
 /// Far above the dynamic section of any library.
 const DYNAMIC_LIMIT: u64 = 1 << 20;

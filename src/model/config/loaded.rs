@@ -1,0 +1,103 @@
+//! From what each place says to what the daemon runs by.
+
+use super::fragment::{Fragment, Table};
+use super::inputs::{self, Effective, Findings};
+use super::keys;
+use super::problem::{ConfigError, Origin, Problem};
+use super::settings::Settings;
+use super::unknown;
+use crate::model::alloc::strategy::Strategy;
+use crate::model::cdi::naming::NameKind;
+
+/// Settings, and where each came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// The settings.
+    pub settings: Settings,
+    /// Every key in the order of the file.
+    pub effective: Vec<Effective>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        keys::read(&Table::new()).0
+    }
+}
+
+impl Settings {
+    /// The settings that follow from fragments, of which each wins over those before it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with any of them, even where another one wins over it.
+    pub fn of(fragments: Vec<Fragment>) -> Result<Checked, ConfigError> {
+        let mut problems = Vec::new();
+        for fragment in &fragments {
+            problems.extend(fragment.faults.iter().cloned());
+            let wrong = keys::read(&fragment.table).1.all_problems().into_iter();
+            // What comes after a fault may have been taken for something else.
+            problems.extend(wrong.filter(|problem| fragment.faults.iter().all(|fault| problem.origin < fault.origin)));
+        }
+        let (settings, findings) = keys::read(&inputs::merged(fragments));
+        if problems.is_empty() {
+            problems.extend(settings.contradictions(&findings.effective));
+        }
+        problems.sort();
+        problems.dedup();
+        if !problems.is_empty() {
+            return Err(ConfigError(problems));
+        }
+        Ok(Checked {
+            settings,
+            effective: findings.effective,
+        })
+    }
+
+    /// Values that each are right, but not together.
+    fn contradictions(&self, effective: &[Effective]) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut wrong = |key: &str, reason: &str| {
+            let origin = effective.iter().find(|effective| effective.key == key);
+            problems.push(Problem {
+                origin: origin.map_or(Origin::Default, |effective| effective.origin.clone()),
+                key: Some(key.to_owned()),
+                reason: reason.to_owned(),
+            });
+        };
+        if self.libraries.mode.with_all(self.libraries.closure_all).is_none() {
+            wrong(
+                "libraries.closure_all",
+                "it says which libraries 'closure' takes: set libraries.mode = \"closure\" with it, or leave it out",
+            );
+        }
+        if self.cdi.naming.kinds.is_empty() && !self.cdi.naming.all {
+            wrong(
+                "cdi.names",
+                "without names and without 'all' no NIC has a CDI name: name at least \"pci\"",
+            );
+        }
+        if self.strategy == Strategy::Cdi && !self.cdi.naming.kinds.contains(&NameKind::Pci) {
+            wrong(
+                "cdi.names",
+                "strategy \"cdi\" tells kubelet the PCI addresses as names: add \"pci\"",
+            );
+        }
+        let textfile = self.export.textfile.as_ref();
+        if textfile.is_some_and(|file| file.extension().is_none_or(|suffix| suffix != "prom")) {
+            wrong(
+                "export.textfile",
+                "node_exporter reads only files whose names end in .prom",
+            );
+        }
+        problems
+    }
+}
+
+impl Findings {
+    /// What is wrong, with the unknown keys explained.
+    fn all_problems(&mut self) -> Vec<Problem> {
+        let mut problems = std::mem::take(&mut self.problems);
+        let unknown = std::mem::take(&mut self.unknown);
+        problems.extend(unknown.into_iter().map(|(key, origin)| unknown::problem(key, origin)));
+        problems
+    }
+}

@@ -1,0 +1,69 @@
+//! What is known of a container and of the NICs in it.
+
+use std::collections::BTreeMap;
+
+use crate::model::libs::image;
+use crate::model::nic::inventory::Reading;
+use crate::model::status::NicStatus;
+
+/// What was read of a process in the container.
+#[derive(Debug, Clone)]
+pub struct Container {
+    /// Its ids and rights.
+    pub identity: Identity,
+    /// Whether it is in the host's network namespace.
+    pub in_host_network: Reading<bool>,
+    /// RLIMIT_MEMLOCK in bytes; none for no limit.
+    pub memlock: Reading<Option<u64>>,
+    /// The environment that it was started with.
+    pub environment: Reading<BTreeMap<String, String>>,
+    /// What its loader makes of libfabric.
+    pub libraries: image::Facts,
+    /// Its class `cxi_user`; an error when `/sys` does not show it.
+    pub class: Reading<()>,
+}
+
+/// Who a process is to the kernel, as far as opening a file goes. All ids as the host has them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// User.
+    pub uid: u32,
+    /// Groups, the first being its own.
+    pub gids: Vec<u32>,
+    /// Whether modes do not bind it: CAP_DAC_OVERRIDE in the host's user namespace.
+    pub overrides_modes: bool,
+}
+
+/// One NIC of the node, and how it shows in the container.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// As the host has it, but for its conditions: those that follow from the interface as the container sees it.
+    pub nic: NicStatus,
+    /// Numbers of the host's device node.
+    pub numbers: Option<(u64, u64)>,
+    /// What stands at `/dev/cxiN`, if anything does.
+    pub node: Reading<Option<Node>>,
+    /// Whether `/sys/class/cxi_user/cxiN` leads to this NIC.
+    pub in_class: Reading<bool>,
+    /// Whether its first PCI resource shows.
+    pub has_resource: Reading<bool>,
+    /// Whether `/sys/class/net` has an interface whose device is this NIC.
+    pub has_netdev: Reading<bool>,
+}
+
+/// What stands at the place of a device node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Node {
+    /// A character device, as it should be.
+    pub is_char_device: bool,
+    /// Its numbers.
+    pub numbers: (u64, u64),
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner and group.
+    pub owner: (u32, u32),
+    /// Mounted such that no device there can be opened.
+    pub nodev: bool,
+    /// Whether the device cgroup lets the process open it; none where that cannot be told (cgroup v2).
+    pub cgroup_allows: Option<bool>,
+}
