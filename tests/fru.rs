@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use common::daemon::{A, Host, PATIENCE, wait_for};
 use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::nics::scan::Scanner;
-use cxi_device_plugin::model::libs::libraries::Libraries;
+use cxi_device_plugin::model::libs::library_mode::Libraries;
 use cxi_device_plugin::model::nic::inventory::{Fru, Reading};
 use cxi_sim::node::{Kind, NicSpec, Node, Variant};
 

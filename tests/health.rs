@@ -10,9 +10,9 @@ use common::changes::Change;
 use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::nics::cordons;
 use cxi_device_plugin::host::nics::scan::Scanner;
-use cxi_device_plugin::model::health::memory::Memory;
+use cxi_device_plugin::model::health::history::Memory;
 use cxi_device_plugin::model::health::{self, Action, Check, Condition, HealthPolicy, Verdict};
-use cxi_device_plugin::model::libs::libraries::Libraries;
+use cxi_device_plugin::model::libs::library_mode::Libraries;
 use cxi_device_plugin::model::nic::inventory::{Inventory, Nic};
 use cxi_sim::node::Node;
 

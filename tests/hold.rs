@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cxi_device_plugin::model::health::memory::Memories;
+use cxi_device_plugin::model::health::history::Memories;
 use cxi_device_plugin::model::health::{Check, Engine, Health, HealthPolicy, Moment, Verdict};
 use cxi_device_plugin::model::nic::inventory::{Generation, Netdev, Nic};
 use cxi_device_plugin::model::nic::pci::PciAddress;

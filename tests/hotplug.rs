@@ -11,7 +11,7 @@ use common::daemon::{Daemon, Host, PATIENCE, RESOURCE, assert_no_violations, wai
 use common::{Generator, network, say};
 use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::nics::scan::Scanner;
-use cxi_device_plugin::model::libs::libraries::Libraries;
+use cxi_device_plugin::model::libs::library_mode::Libraries;
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::node::{Kind, NicSpec, Node};
 use netlink_sys::protocols::NETLINK_ROUTE;

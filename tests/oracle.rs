@@ -19,7 +19,7 @@ use cxi_device_plugin::model::cdi::format::{self, Format};
 use cxi_device_plugin::model::cdi::model::{CDI_VERSION, Spec};
 use cxi_device_plugin::model::cdi::netdev_view::NetdevView;
 use cxi_device_plugin::model::cdi::render::{self, Expose, Policy};
-use cxi_device_plugin::model::libs::libraries::Libraries;
+use cxi_device_plugin::model::libs::library_mode::Libraries;
 use cxi_sim::node::{Kind, NicSpec, Node, Variant};
 
 const WAYS: [(Libraries, Expose, NetdevView); 6] = [

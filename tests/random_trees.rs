@@ -24,7 +24,7 @@ use cxi_device_plugin::model::alloc::snapshot::ListedDevice;
 use cxi_device_plugin::model::cdi::format::{self, Format};
 use cxi_device_plugin::model::cdi::model::{Device, Spec};
 use cxi_device_plugin::model::cdi::render::{self, Policy};
-use cxi_device_plugin::model::libs::libraries::Libraries;
+use cxi_device_plugin::model::libs::library_mode::Libraries;
 use cxi_device_plugin::model::nic::inventory::{Inventory, Nic};
 use cxi_sim::node::{Kind, NicSpec, Node};
 use fastrand::Rng;

@@ -12,15 +12,15 @@ use std::time::Instant;
 
 use common::daemon::PATIENCE;
 use cxi_device_plugin::daemon::Publisher;
-use cxi_device_plugin::host::files::mounts::Mount;
 use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
-use cxi_device_plugin::host::nics::lookout::{Lookout, Preparation};
+use cxi_device_plugin::host::files::sandbox::Mount;
 use cxi_device_plugin::host::nics::scan::Scanner;
+use cxi_device_plugin::host::nics::scan_runner::{Lookout, Preparation};
 use cxi_device_plugin::kubelet::session::Session;
 use cxi_device_plugin::metrics::{Meter, ResourceMeter};
 use cxi_device_plugin::model::alloc::snapshot::Snapshot;
 use cxi_device_plugin::model::config::Settings;
-use cxi_device_plugin::model::libs::libraries::Libraries;
+use cxi_device_plugin::model::libs::library_mode::Libraries;
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::node::{Kind, NicSpec, Node};
 use tokio::sync::watch;

@@ -9,8 +9,8 @@ use anyhow::Context;
 
 use super::host_args::{ClosureAllError, EnvVarsError};
 use crate::host::files::lock::LockError;
-use crate::host::files::mounts::StaleMounts;
 use crate::host::files::roots::RootError;
+use crate::host::files::sandbox::StaleMounts;
 use crate::model::config::ConfigError;
 
 /// There are findings, as a caller who asked for them can tell by this code alone.

@@ -10,7 +10,7 @@ use crate::host::files::roots::RootArgs;
 use crate::model::cdi::environment::{self, EnvironmentError, EnvironmentVariable};
 use crate::model::cdi::netdev_view::NetdevView;
 use crate::model::cdi::render::{Expose, Policy};
-use crate::model::libs::libraries::Libraries;
+use crate::model::libs::library_mode::Libraries;
 
 /// Read as one text, so bounded.
 const ENV_VARS_LIMIT: u64 = 1 << 20;

@@ -1,13 +1,13 @@
 //! The daemon: one task owns the state, everybody else holds a read-only snapshot.
 
-pub mod configuration;
-mod judge;
+mod change_log;
+mod health_monitor;
+pub mod live_config;
 pub mod log;
-mod notify;
+mod main_loop;
 mod publisher;
-mod reporter;
-mod rounds;
-mod told;
+mod status_file;
+mod systemd;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,20 +18,20 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use self::configuration::{ConfigReader, Configuration};
-pub use self::judge::Judge;
-use self::notify::Notifier;
+pub use self::health_monitor::Judge;
+use self::live_config::{ConfigReader, Configuration};
+use self::main_loop::{Asked, Rounds};
 pub use self::publisher::Publisher;
-use self::reporter::Reporter;
-use self::rounds::{Asked, Rounds};
+use self::status_file::Reporter;
+use self::systemd::Notifier;
 use crate::export::Exporter;
 use crate::host::files::configured_roots::roots;
 use crate::host::files::lock::InstanceLock;
-use crate::host::files::mounts::{Mount, StaleMounts};
 use crate::host::files::roots::Roots;
+use crate::host::files::sandbox::{Mount, StaleMounts};
 use crate::host::nics::cordons;
-use crate::host::nics::lookout::Lookout;
 use crate::host::nics::scan::{Scanner, Wanted};
+use crate::host::nics::scan_runner::Lookout;
 use crate::kubelet::service::Streams;
 use crate::kubelet::session::Session;
 use crate::metrics::Meter;
@@ -104,7 +104,7 @@ async fn serve(configuration: Configuration, roots: Roots) -> anyhow::Result<()>
         message_id = message_id::STOPPING,
         "stopping; the CDI file stays, as running pods need it"
     );
-    notify::stopping();
+    systemd::stopping();
     stop.send_replace(true);
     exporting.await.context("the exports failed")?;
     session.await.context("the kubelet session failed")??;

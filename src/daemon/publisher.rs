@@ -9,12 +9,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::judge::Judge;
-use super::told::Told;
+use super::change_log::Told;
+use super::health_monitor::Judge;
 use crate::host::cdi_dir::cdi_directory::CdiDirectory;
-use crate::host::files::store::Outcome;
-use crate::host::nics::lookout::{Lookout, Preparation};
+use crate::host::files::atomic_file::Outcome;
 use crate::host::nics::scan::Wanted;
+use crate::host::nics::scan_runner::{Lookout, Preparation};
 use crate::kubelet::service::Streams;
 use crate::metrics::{CdiWrite, Meter};
 use crate::model::alloc::snapshot::Snapshot;

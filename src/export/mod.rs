@@ -1,9 +1,9 @@
 //! What is shown to other programs of the node, all of it only when asked for: metrics as a file or on a socket, labels for
 //! node-feature-discovery, device-info files for Multus.
 
-mod complaint;
 pub mod device_info;
-pub mod labels;
+mod failure_log;
+pub mod nfd_labels;
 mod node_files;
 mod on_disk;
 mod socket;

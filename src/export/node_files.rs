@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::complaint::Complaint;
+use super::failure_log::Complaint;
 use super::on_disk::on_disk;
-use super::{device_info, labels};
+use super::{device_info, nfd_labels};
 use crate::host::cdi_dir::spec_files;
-use crate::host::files::store::{self, StoreError};
-use crate::metrics::view::View;
+use crate::host::files::atomic_file::{self, StoreError};
+use crate::metrics::exported_nic::View;
 use crate::model::alloc::resource::ResourceName;
 use crate::model::config::settings::Export;
 
@@ -86,9 +86,9 @@ impl Places {
     /// None without NICs.
     fn write_labels(&self, view: &View) -> Result<(), StoreError> {
         let Some(directory) = &self.nfd_dir else { return Ok(()) };
-        match labels::text(view) {
-            Some(text) => store::replace(directory, labels::FILE, None, text.as_bytes()).map(drop),
-            None => store::remove(directory, labels::FILE).map(drop),
+        match nfd_labels::text(view) {
+            Some(text) => atomic_file::replace(directory, nfd_labels::FILE, None, text.as_bytes()).map(drop),
+            None => atomic_file::remove(directory, nfd_labels::FILE).map(drop),
         }
     }
 
@@ -100,7 +100,7 @@ impl Places {
         let mut went = self.remove_stale(directory, view);
         for nic in view.offered() {
             let name = device_info::file_name(&self.resource, nic.address);
-            let written = store::replace(directory, &name, None, device_info::text(nic.address).as_bytes());
+            let written = atomic_file::replace(directory, &name, None, device_info::text(nic.address).as_bytes());
             went = went.and(written.map(drop));
         }
         went
@@ -121,7 +121,7 @@ impl Places {
             };
             let is_offered = view.offered().any(|nic| nic.address == address);
             if !is_offered && spec_files::text(&entry.path()) == Ok(device_info::text(address)) {
-                went = went.and(store::remove(directory, &name).map(drop));
+                went = went.and(atomic_file::remove(directory, &name).map(drop));
             }
         }
         went

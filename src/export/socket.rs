@@ -22,7 +22,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
-use super::complaint::Complaint;
+use super::failure_log::Complaint;
 use crate::host::files::unix_socket::{OwnSocket, is_dead};
 use crate::metrics::{Meter, text};
 

@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::complaint::Complaint;
+use super::failure_log::Complaint;
 use super::on_disk::on_disk;
-use crate::host::files::store;
+use crate::host::files::atomic_file;
 use crate::metrics::Meter;
 
 /// News within this time fold into one write. Collectors read the file a few times a minute.
@@ -25,7 +25,7 @@ pub async fn keep(file: Option<&Path>, meter: &Meter, mut beat: watch::Receiver<
         let (place, meter_then) = (file.to_owned(), meter.clone());
         let write = move || {
             let (directory, name) = split(&place);
-            store::replace(directory, &name, None, meter_then.text().as_bytes()).map(drop)
+            atomic_file::replace(directory, &name, None, meter_then.text().as_bytes()).map(drop)
         };
         complaint.note(on_disk(write).await);
         tokio::select! {
@@ -41,7 +41,7 @@ pub async fn remove(file: Option<&Path>) {
     let Some(file) = file.map(Path::to_owned) else { return };
     let remove = move || {
         let (directory, name) = split(&file);
-        store::remove(directory, &name).map(drop)
+        atomic_file::remove(directory, &name).map(drop)
     };
     Complaint::of("end of the metrics for node_exporter").note(on_disk(remove).await);
 }

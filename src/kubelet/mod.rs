@@ -1,8 +1,8 @@
 //! Kubelet: the device plugin API, and the state machine that keeps us registered.
 
+mod competing;
 pub mod pb;
 pub mod registration;
-mod rival;
 pub mod service;
 pub mod session;
 pub mod socket;

@@ -13,12 +13,12 @@ use tokio::time::{Instant, timeout};
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::Server;
 
+use super::competing::Rivals;
 use super::pb::device_plugin_server::DevicePluginServer;
 use super::registration::{Epoch, register};
-use super::rival::Rivals;
 use super::service::{PluginService, Streams};
 use super::socket;
-use crate::host::files::mounts::{Mount, StaleMounts};
+use crate::host::files::sandbox::{Mount, StaleMounts};
 use crate::host::files::unix_socket::OwnSocket;
 use crate::host::files::watch::DirectoryWatch;
 use crate::metrics::ResourceMeter;

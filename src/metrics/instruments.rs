@@ -11,9 +11,9 @@ use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, watch};
 
 use super::cdi_write::CdiWrite;
-use super::node::Nics;
+use super::exported_nic::View;
+use super::nic_series::Nics;
 use super::text::{Labels, Total};
-use super::view::View;
 use crate::model::alloc::resource::ResourceName;
 use crate::model::trigger::Trigger;
 

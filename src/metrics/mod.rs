@@ -2,10 +2,10 @@
 //! [`export`](crate::export).
 
 mod cdi_write;
+pub mod exported_nic;
 mod instruments;
-mod node;
+mod nic_series;
 pub mod text;
-pub mod view;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 pub use self::cdi_write::CdiWrite;
+use self::exported_nic::View;
 use self::instruments::{Instruments, Resource, label};
-use self::view::View;
 use crate::model::alloc::resource::ResourceName;
 use crate::model::alloc::snapshot::Snapshot;
 use crate::model::nic::inventory::Inventory;

@@ -3,6 +3,7 @@
 pub mod alloc;
 pub mod backoff;
 pub mod cdi;
+pub mod coalesce;
 pub mod config;
 pub mod container;
 pub mod doctor;
@@ -14,6 +15,5 @@ pub mod nic;
 pub mod rate_limit;
 pub mod readiness;
 pub mod remedy;
-pub mod settle;
 pub mod status;
 pub mod trigger;

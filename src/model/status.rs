@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::alloc::resource::ResourceName;
 use super::alloc::snapshot::Snapshot;
 use super::alloc::strategy::Strategy;
-use super::health::memory::Memory;
+use super::health::history::Memory;
 use super::health::{self, Check, Condition, HealthPolicy, Held, Verdict};
 use super::nic::inventory::{Function, Inventory, Nic, Reading, Unread};
 use super::nic::selection::Named;

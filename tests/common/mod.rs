@@ -19,7 +19,7 @@ use std::time::Duration;
 use cxi_device_plugin::model::alloc::snapshot::Snapshot;
 use cxi_device_plugin::model::alloc::strategy::Strategy;
 use cxi_device_plugin::model::cdi::render::Policy;
-use cxi_device_plugin::model::health::memory::Memories;
+use cxi_device_plugin::model::health::history::Memories;
 use cxi_device_plugin::model::health::{Engine, HealthPolicy, Moment};
 use cxi_device_plugin::model::nic::inventory::Inventory;
 use cxi_sim::node::{NicSpec, Node, Variant};

@@ -6,17 +6,17 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use super::args::{GenerateArgs, Target};
-use super::{beside, fresh};
+use super::{beside, build_spec};
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output;
 use crate::host::cdi_dir::cdi_directory::CdiDirectory;
-use crate::host::files::store::{self, Outcome};
+use crate::host::files::atomic_file::{self, Outcome};
 use crate::model::cdi::format::{self, Format};
 use crate::model::cdi::model::Spec;
 
 /// Generates.
 pub fn run(args: &GenerateArgs) -> anyhow::Result<Ended> {
-    let spec = fresh::spec(&args.spec)?;
+    let spec = build_spec::spec(&args.spec)?;
     let format = args.format();
     match args.target() {
         Target::Stdout => print(spec.as_ref(), format, &args.cdi().file())?,
@@ -59,8 +59,8 @@ fn write_file(spec: Option<&Spec>, format: Format, file: &Path) -> anyhow::Resul
         );
     }
     let stored = match spec {
-        None => store::remove(directory, name),
-        Some(spec) => store::replace(directory, name, None, format::to_text(spec, format)?.as_bytes()),
+        None => atomic_file::remove(directory, name),
+        Some(spec) => atomic_file::replace(directory, name, None, format::to_text(spec, format)?.as_bytes()),
     };
     let outcome = stored.with_context(|| format!("{} stays as it was", file.display()))?;
     say(outcome, spec, file, file)

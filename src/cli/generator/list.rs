@@ -15,7 +15,7 @@ use crate::host::files::roots::Roots;
 use crate::host::nics::scan::Scanner;
 use crate::model::cdi::survey::{self, Entry, Host, SpecFile, State};
 use crate::model::cdi::{KIND, naming};
-use crate::model::libs::libraries::Libraries;
+use crate::model::libs::library_mode::Libraries;
 use crate::model::nic::inventory::Inventory;
 
 /// For programs.

@@ -2,7 +2,7 @@
 
 mod args;
 mod beside;
-mod fresh;
+mod build_spec;
 mod generate;
 mod help;
 mod list;

@@ -10,7 +10,7 @@ use super::args::VerifyArgs;
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 use crate::cli::terminal::table::{Cell, plain, table};
-use crate::host::containers::forecast;
+use crate::host::containers::loader_view;
 use crate::host::files::roots::{RootArgs, Roots};
 use crate::host::libraries;
 use crate::model::cdi::render;
@@ -66,7 +66,7 @@ pub fn run(args: &VerifyArgs, rootfs: &Path) -> anyhow::Result<Ended> {
         let _ = writeln!(io::stderr(), "warning: {problem}");
     }
     let edits = render::common_edits(&inventory, &args.spec.host.policy()?);
-    let facts = forecast::of_image(&host, &image, &inventory.libraries, &edits, &args.image_library_path);
+    let facts = loader_view::of_image(&host, &image, &inventory.libraries, &edits, &args.image_library_path);
     let foretold = foretold(rootfs, &facts);
     let ended = if foretold.findings.is_empty() && foretold.libfabric.loads {
         Ended::Done

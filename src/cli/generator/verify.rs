@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::args::VerifyArgs;
-use super::{beside, fresh, rootfs};
+use super::{beside, build_spec, rootfs};
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, paint, visible};
 use crate::host::cdi_dir::cdi_directory::{CdiDirectory, PublishError};
@@ -32,7 +32,7 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<Ended> {
 
 fn run_on_spec(args: &VerifyArgs) -> anyhow::Result<Ended> {
     let directory = args.cdi();
-    let spec = fresh::spec(&args.spec)?;
+    let spec = build_spec::spec(&args.spec)?;
     if directory.file().exists() {
         beside::warn_of_daemon(&args.spec.run_dir, &directory);
     }

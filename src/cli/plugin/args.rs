@@ -8,7 +8,7 @@ use super::doctor::DoctorArgs;
 use super::help;
 use super::run::RunArgs;
 use crate::cli::terminal::output::Audience;
-use crate::host::files::config_files::CONFIG_FILE;
+use crate::host::files::config::CONFIG_FILE;
 use crate::host::files::roots::RootArgs;
 use crate::model::config::settings::RUN_DIR;
 

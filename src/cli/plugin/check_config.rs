@@ -5,14 +5,14 @@ use std::path::Path;
 use super::args::CheckConfigArgs;
 use crate::cli::exit::{self, Ended};
 use crate::cli::terminal::output;
-use crate::host::files::config_files::{self, CONFIG_FILE};
+use crate::host::files::config::{self, CONFIG_FILE};
 use crate::host::files::configured_roots::roots;
 use crate::model::config::Settings;
 
 /// Checks.
 pub fn run(args: &CheckConfigArgs) -> anyhow::Result<Ended> {
     let must_exist = args.file != Path::new(CONFIG_FILE);
-    let checked = Settings::of(config_files::read(&args.file, must_exist))?;
+    let checked = Settings::of(config::read(&args.file, must_exist))?;
     roots(&checked, None)?;
     for warning in checked.warnings() {
         exit::warn(&warning);

@@ -3,11 +3,11 @@
 use anyhow::bail;
 
 use super::args::{CordonArgs, NodeArgs, UncordonArgs};
-use super::fresh;
+use super::node_view;
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output;
+use crate::host::files::atomic_file::{self, Outcome};
 use crate::host::files::lock;
-use crate::host::files::store::{self, Outcome};
 use crate::host::nics::cordons;
 use crate::model::nic::pci::PciAddress;
 use crate::model::nic::selection;
@@ -20,7 +20,7 @@ pub fn cordon(args: &CordonArgs) -> anyhow::Result<Ended> {
     }
     let nic = Target::find(&args.nic, &args.node)?;
     let line = format!("{}\n", args.reason);
-    store::replace(
+    atomic_file::replace(
         &cordons::directory(&args.node.run_dir),
         &nic.address,
         None,
@@ -48,7 +48,7 @@ pub fn uncordon(args: &UncordonArgs) -> anyhow::Result<Ended> {
         },
         _ => Target::find(&args.nic, &args.node)?,
     };
-    let said = match store::remove(&directory, &nic.address)? {
+    let said = match atomic_file::remove(&directory, &nic.address)? {
         Outcome::Absent => format!("{} is not cordoned\n", nic.called),
         _ => format!("uncordoned {}\n", nic.called),
     };
@@ -65,8 +65,8 @@ struct Target {
 
 impl Target {
     fn find(name: &str, node: &NodeArgs) -> anyhow::Result<Self> {
-        let inventory = fresh::inventory(node)?;
-        let nics: Vec<NicStatus> = inventory.nics.iter().map(fresh::status).collect();
+        let inventory = node_view::inventory(node)?;
+        let nics: Vec<NicStatus> = inventory.nics.iter().map(node_view::status).collect();
         let nic = selection::find(name, &nics)?;
         Ok(Self {
             called: nic.called(),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::args::DevicesArgs;
-use super::fresh;
+use super::node_view;
 use crate::cli::exit::Ended;
 use crate::cli::terminal::nic_table;
 use crate::cli::terminal::output::{self, Audience};
@@ -18,9 +18,9 @@ struct Devices {
 
 /// Lists them.
 pub fn run(args: &DevicesArgs) -> anyhow::Result<Ended> {
-    let inventory = fresh::inventory(&args.node)?;
+    let inventory = node_view::inventory(&args.node)?;
     let devices = Devices {
-        nics: inventory.nics.iter().map(fresh::status).collect(),
+        nics: inventory.nics.iter().map(node_view::status).collect(),
         problems: inventory.problems.iter().map(ToString::to_string).collect(),
     };
     match args.output {

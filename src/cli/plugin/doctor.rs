@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 use crate::host::bundle::{self, Contents};
-use crate::host::files::config_files::{self, CONFIG_FILE};
+use crate::host::files::config::{self, CONFIG_FILE};
 use crate::host::files::roots::{RootArgs, Roots};
 use crate::host::probe::{self, Site};
 use crate::model::config::settings::Settings;
@@ -117,7 +117,7 @@ fn settings(args: &RootArgs) -> anyhow::Result<(Settings, Vec<Evidence>)> {
     })?;
     let file = Path::new(CONFIG_FILE);
     let here = roots.here(&roots.resolve(file).unwrap_or_else(|_| file.to_owned()));
-    Ok(match Settings::of(config_files::read(&here, false)) {
+    Ok(match Settings::of(config::read(&here, false)) {
         Ok(checked) => (checked.settings, Vec::new()),
         Err(ConfigError(problems)) => {
             let problems = problems

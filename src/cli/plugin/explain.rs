@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::args::{ExplainArgs, Subject};
-use super::fresh::{self, ago};
-use super::pid;
+use super::explain_pid;
+use super::node_view::{self, ago};
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 use crate::cli::terminal::table::{Cell, plain, table};
@@ -33,16 +33,16 @@ struct Remedy {
 pub fn run(args: &ExplainArgs) -> anyhow::Result<Ended> {
     match args.subject() {
         Subject::Nic(name) => of_nic(args, name),
-        Subject::Process(pid) => pid::run(args, pid),
+        Subject::Process(pid) => explain_pid::run(args, pid),
     }
 }
 
 fn of_nic(args: &ExplainArgs, name: &str) -> anyhow::Result<Ended> {
-    let (daemon_pid, nics) = match fresh::of_daemon(&args.node.run_dir)? {
+    let (daemon_pid, nics) = match node_view::of_daemon(&args.node.run_dir)? {
         Some(status) => (Some(status.pid), status.node.nics),
         None => {
-            let inventory = fresh::inventory(&args.node)?;
-            (None, inventory.nics.iter().map(fresh::status).collect())
+            let inventory = node_view::inventory(&args.node)?;
+            (None, inventory.nics.iter().map(node_view::status).collect())
         }
     };
     let nic = selection::find(name, &nics)?.clone();

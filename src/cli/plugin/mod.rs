@@ -1,5 +1,6 @@
 //! The program `cxi-device-plugin`: the daemon, and the commands of an admin beside it.
 
+mod arg_sources;
 mod args;
 mod check_config;
 mod config;
@@ -7,10 +8,9 @@ mod cordon;
 mod devices;
 mod doctor;
 mod explain;
-mod fresh;
-mod given;
+mod explain_pid;
 mod help;
-mod pid;
+mod node_view;
 mod run;
 mod status;
 

@@ -4,12 +4,12 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::given::Given;
+use super::arg_sources::Given;
 use crate::cli::exit::Ended;
 use crate::cli::host_args::{EnvVarsError, HostArgs};
 use crate::daemon;
-use crate::daemon::configuration::ConfigReader;
-use crate::host::files::config_files::{self, CONFIG_FILE};
+use crate::daemon::live_config::ConfigReader;
+use crate::host::files::config::{self, CONFIG_FILE};
 use crate::model::alloc::resource::ResourceName;
 use crate::model::alloc::strategy::Strategy;
 use crate::model::cdi::format::Format;
@@ -68,7 +68,7 @@ impl RunArgs {
     /// All that is wrong with it, or an `--env-vars` file that cannot be used.
     pub fn configuration(&self) -> anyhow::Result<Checked> {
         let file = self.config.as_deref();
-        let files = config_files::read(file.unwrap_or(CONFIG_FILE.as_ref()), file.is_some());
+        let files = config::read(file.unwrap_or(CONFIG_FILE.as_ref()), file.is_some());
         let fragments = [self.of_systemd()].into_iter().chain(files).chain([self.fragment()?]);
         Ok(Settings::of(fragments.collect())?)
     }

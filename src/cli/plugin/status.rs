@@ -3,7 +3,7 @@
 use anyhow::bail;
 
 use super::args::StatusArgs;
-use super::fresh::{self, ago};
+use super::node_view::{self, ago};
 use crate::cli::exit::Ended;
 use crate::cli::terminal::nic_table;
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
@@ -12,7 +12,7 @@ use crate::model::status::{Kubelet, Status};
 
 /// Says it.
 pub fn run(args: &StatusArgs) -> anyhow::Result<Ended> {
-    let Some(status) = fresh::of_daemon(&args.run_dir)? else {
+    let Some(status) = node_view::of_daemon(&args.run_dir)? else {
         bail!(
             "cxi-device-plugin is not running (nobody holds {}): start it with systemctl start cxi-device-plugin; without it, \
              cxi-device-plugin devices shows the NICs",

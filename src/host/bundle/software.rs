@@ -13,7 +13,7 @@ use crate::host::libraries::closure;
 use crate::host::probe::{self, Site, processes};
 use crate::model::doctor::facts::{CdiDirectory, Facts, Runtime, RuntimeKind, TextFile};
 use crate::model::doctor::redact;
-use crate::model::libs::libraries::Libraries;
+use crate::model::libs::library_mode::Libraries;
 use crate::model::libs::loader::Candidate;
 use crate::model::nic::inventory::{Reading, Unread};
 

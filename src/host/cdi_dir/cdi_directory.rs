@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::spec_files;
-use crate::host::files::store::{self, Outcome, StoreError};
+use crate::host::files::atomic_file::{self, Outcome, StoreError};
 use crate::model::cdi::format::{self, Format, FormatError};
 use crate::model::cdi::model::Spec;
 use crate::model::cdi::{FILE_STEM, KIND};
@@ -53,14 +53,14 @@ impl CdiDirectory {
     /// Makes the directory hold this spec of ours and no other; none removes ours. Foreign files are never touched.
     pub fn publish(&self, spec: Option<&Spec>) -> Result<Outcome, PublishError> {
         // Before anything is changed: an error means that all stays as it was.
-        store::refuse_link(&self.other_file())?;
+        atomic_file::refuse_link(&self.other_file())?;
         let outcome = match spec {
-            None => store::remove(&self.path, &file_name(self.format))?,
+            None => atomic_file::remove(&self.path, &file_name(self.format))?,
             Some(spec) => {
                 self.refuse_clash(spec)?;
                 let text = format::to_text(spec, self.format)?;
                 // Each format's file is readable under the other's name: JSON is YAML, and the CDI library reads all as YAML.
-                store::replace(
+                atomic_file::replace(
                     &self.path,
                     &file_name(self.format),
                     Some(&file_name(self.format.other())),
@@ -68,18 +68,18 @@ impl CdiDirectory {
                 )?
             }
         };
-        store::remove(&self.path, &file_name(self.format.other()))?;
+        atomic_file::remove(&self.path, &file_name(self.format.other()))?;
         Ok(outcome)
     }
 
     /// Removes our spec in both formats. The files that were there are returned.
     pub fn remove(&self) -> Result<Vec<PathBuf>, StoreError> {
         // Before anything is changed: an error means that all stays as it was.
-        store::refuse_link(&self.file())?;
-        store::refuse_link(&self.other_file())?;
+        atomic_file::refuse_link(&self.file())?;
+        atomic_file::refuse_link(&self.other_file())?;
         let mut removed = Vec::new();
         for format in [self.format, self.format.other()] {
-            if store::remove(&self.path, &file_name(format))? == Outcome::Removed {
+            if atomic_file::remove(&self.path, &file_name(format))? == Outcome::Removed {
                 removed.push(self.path.join(file_name(format)));
             }
         }

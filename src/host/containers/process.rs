@@ -11,7 +11,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{SFlag, major, minor};
 use thiserror::Error;
 
-use super::forecast;
+use super::loader_view;
 use crate::host::files::roots::Roots;
 use crate::host::nics::attributes;
 use crate::model::container::{Container, Node, View, parse};
@@ -113,7 +113,7 @@ impl Process {
             identity: identity.ok_or_else(|| self.failed(io::Error::other("its status names no user")))?,
             in_host_network: self.shares(host, "net"),
             memlock,
-            libraries: forecast::of_running(host, &self.root, &path),
+            libraries: loader_view::of_running(host, &self.root, &path),
             environment,
             class: self.root.names(Path::new(CLASS)).map(drop),
         })

@@ -14,7 +14,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use nix::sys::stat::FileStat;
 use thiserror::Error;
 
-use super::foreign;
+use super::untrusted;
 use crate::model::nic::inventory::{Reading, Unread};
 
 /// A sysfs attribute holds at most one page.
@@ -222,7 +222,7 @@ impl Roots {
     pub fn open(&self, host_path: &Path) -> io::Result<File> {
         let opened = if self.is_foreign {
             let real = self.follow(host_path).map_err(|(_, error)| error)?;
-            foreign::open(self.top(), &real)
+            untrusted::open(self.top(), &real)
         } else {
             let options = OpenOptions::new()
                 .read(true)
@@ -237,7 +237,7 @@ impl Roots {
     pub fn look(&self, host_path: &Path) -> Reading<Option<FileStat>> {
         let found = self
             .follow(host_path)
-            .and_then(|real| foreign::look(self.top(), &real).map_err(|error| (real, error)));
+            .and_then(|real| untrusted::look(self.top(), &real).map_err(|error| (real, error)));
         match found {
             Ok(status) => Ok(Some(status)),
             Err((_, error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -272,7 +272,7 @@ impl Roots {
     fn entries(&self, host_path: &Path) -> io::Result<fs::ReadDir> {
         let entries = if self.is_foreign {
             let real = self.follow(host_path).map_err(|(_, error)| error)?;
-            foreign::entries(self.top(), &real)
+            untrusted::entries(self.top(), &real)
         } else {
             fs::read_dir(self.here(host_path))
         };

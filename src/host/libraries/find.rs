@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{closure, elf, ld_cache};
 use crate::host::files::roots::Roots;
-use crate::model::libs::libraries::Libraries;
+use crate::model::libs::library_mode::Libraries;
 use crate::model::nic::inventory::{Library, Reading, Unread};
 
 /// A family of files that belong to one library.

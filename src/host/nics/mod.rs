@@ -2,8 +2,8 @@
 
 pub mod attributes;
 pub mod cordons;
-mod course;
 pub mod fru;
-pub mod lookout;
-pub mod memory;
+pub mod health_state;
 pub mod scan;
+mod scan_progress;
+pub mod scan_runner;

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use super::attributes::Attributes;
 use super::cordons;
-use super::course::Course;
 use super::fru::FruTexts;
+use super::scan_progress::Course;
 use crate::host::files::roots::Roots;
 use crate::host::libraries;
 use crate::model::config::Settings;
-use crate::model::libs::libraries::Libraries;
+use crate::model::libs::library_mode::Libraries;
 use crate::model::nic::inventory::{
     Companion, CompanionNode, Cordon, CxiName, DeviceNode, Function, Generation, Inventory, Nic, Reading, Unread,
 };

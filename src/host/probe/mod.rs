@@ -18,7 +18,7 @@ use super::nics::cordons;
 use super::nics::scan::Scanner;
 use crate::model::doctor::facts::{self, Daemon, Driver, Facts, Kubelet, Network, TextFile};
 use crate::model::health::Evidence;
-use crate::model::libs::libraries::Libraries;
+use crate::model::libs::library_mode::Libraries;
 use crate::model::nic::inventory::{Reading, Unread};
 use crate::model::nic::selection::Selection;
 use crate::model::status::{self, Status};

@@ -18,7 +18,7 @@ use crate::model::cdi::naming::Naming;
 use crate::model::cdi::netdev_view::NetdevView;
 use crate::model::cdi::render::Expose;
 use crate::model::health::{Check, HealthPolicy};
-use crate::model::libs::libraries::Libraries;
+use crate::model::libs::library_mode::Libraries;
 use crate::model::nic::inventory::Companion;
 use crate::model::nic::offer::Functions;
 use crate::model::readiness::START_GRACE;

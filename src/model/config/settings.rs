@@ -13,7 +13,7 @@ use crate::model::cdi::naming::Naming;
 use crate::model::cdi::netdev_view::NetdevView;
 use crate::model::cdi::render::{Expose, Policy};
 use crate::model::health::HealthPolicy;
-use crate::model::libs::libraries::Libraries;
+use crate::model::libs::library_mode::Libraries;
 use crate::model::nic::inventory::Companion;
 use crate::model::nic::offer::{Exclusion, Functions};
 use crate::model::nic::selection::Selection;

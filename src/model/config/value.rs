@@ -199,7 +199,7 @@ words!(
     crate::model::cdi::naming::NameKind,
     crate::model::cdi::netdev_view::NetdevView,
     crate::model::cdi::render::Expose,
-    crate::model::libs::libraries::Libraries,
+    crate::model::libs::library_mode::Libraries,
     super::settings::LogFormat,
     super::settings::LogTarget,
     crate::model::nic::offer::Functions

@@ -1,8 +1,8 @@
 //! From the readings of a NIC to its conditions: what libfabric needs of it, and what the fabric needs.
 
+use super::check_result::Outcome;
 use super::condition::{Check, Condition};
-use super::memory::{Memory, RetryHandler};
-use super::outcome::Outcome;
+use super::history::{Memory, RetryHandler};
 use super::strain;
 use crate::model::nic::inventory::{Function, Netdev, Nic, Reading};
 use crate::model::nic::offer::{DRIVERS, is_our_driver};

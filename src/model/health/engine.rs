@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::assess::assess;
 use super::condition::{Condition, Held, is_healthy};
+use super::history::Memories;
 use super::hold::{Hold, HoldTimes};
-use super::memory::Memories;
 use super::policy::HealthPolicy;
 use crate::model::nic::inventory::Nic;
 use crate::model::nic::pci::PciAddress;

@@ -6,11 +6,11 @@
 //! fails; what is unknown never makes it unhealthy.
 
 mod assess;
+mod check_result;
 mod condition;
 mod engine;
+pub mod history;
 pub mod hold;
-pub mod memory;
-mod outcome;
 pub mod policy;
 mod strain;
 

@@ -2,5 +2,5 @@
 
 pub mod glibc;
 pub mod image;
-pub mod libraries;
+pub mod library_mode;
 pub mod loader;

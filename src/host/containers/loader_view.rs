@@ -57,7 +57,7 @@ pub fn of_image(host: &Roots, image: &Roots, libraries: &[Library], edits: &Cont
 pub fn of_running(host: &Roots, container: &Roots, library_path: &str) -> Facts {
     let libraries = libraries::find(
         host,
-        crate::model::libs::libraries::Libraries::Listed,
+        crate::model::libs::library_mode::Libraries::Listed,
         &[],
         &mut Vec::new(),
     );

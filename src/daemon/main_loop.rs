@@ -8,19 +8,19 @@ use tokio::signal::unix::Signal;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::configuration::Configuration;
-use super::notify::Notifier;
+use super::live_config::Configuration;
 use super::publisher::Publisher;
+use super::systemd::Notifier;
 use crate::host::events::{Content, Events};
-use crate::host::files::mounts::{Mount, StaleMounts};
 use crate::host::files::roots::Roots;
+use crate::host::files::sandbox::{Mount, StaleMounts};
 use crate::host::libraries;
 use crate::host::nics::cordons;
-use crate::host::nics::lookout::Preparation;
+use crate::host::nics::scan_runner::Preparation;
 use crate::metrics::Meter;
 use crate::model::alloc::snapshot::Snapshot;
+use crate::model::coalesce::Settle;
 use crate::model::rate_limit::RateLimit;
-use crate::model::settle::Settle;
 use crate::model::status::{Node, Resource, Source};
 use crate::model::trigger::Trigger;
 

@@ -8,8 +8,8 @@ use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType::{Counter, Gauge};
 use tokio::sync::watch;
 
+use super::exported_nic::{NicView, State, View};
 use super::text::{Family, Labels, family};
-use super::view::{NicView, State, View};
 use crate::model::health::Verdict;
 use crate::model::nic::inventory::Function;
 

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use crate::host::clock::unix_seconds;
-use crate::host::files::store;
+use crate::host::files::atomic_file;
 use crate::model::status::{self, Kubelet, Node, Status};
 
 /// Owns the file.
@@ -71,7 +71,7 @@ impl Reporter {
         }
         let run_dir = self.run_dir;
         // What stays behind is told from a living daemon's by the lock.
-        let _ = spawn_blocking(move || store::remove(&run_dir, status::FILE)).await;
+        let _ = spawn_blocking(move || atomic_file::remove(&run_dir, status::FILE)).await;
     }
 
     /// Takes over what is now.
@@ -92,7 +92,7 @@ impl Reporter {
         let (run_dir, status) = (self.run_dir.clone(), self.status.clone());
         let write = move || -> anyhow::Result<()> {
             let text = serde_json::to_string_pretty(&status)? + "\n";
-            store::replace(&run_dir, status::FILE, None, text.as_bytes())?;
+            atomic_file::replace(&run_dir, status::FILE, None, text.as_bytes())?;
             Ok(())
         };
         let error = match spawn_blocking(write).await {

@@ -14,7 +14,7 @@ use sd_notify::NotifyState;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::host::files::store;
+use crate::host::files::atomic_file;
 use crate::kubelet::service::Streams;
 use crate::model::alloc::snapshot::Snapshot;
 use crate::model::readiness::{Readiness, Tally};
@@ -126,7 +126,7 @@ impl Notifier {
     }
 
     fn leave_stamp(&self) {
-        if let Err(error) = store::replace(&self.run_dir, STAMP, None, self.readiness.stamp().as_bytes()) {
+        if let Err(error) = atomic_file::replace(&self.run_dir, STAMP, None, self.readiness.stamp().as_bytes()) {
             tracing::warn!("a restart will not know of this start: {error}");
         }
     }

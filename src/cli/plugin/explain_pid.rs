@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::args::ExplainArgs;
-use super::fresh;
+use super::node_view;
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 use crate::cli::terminal::table::{Cell, plain, table};
@@ -25,8 +25,8 @@ struct Explained {
 pub fn run(args: &ExplainArgs, pid: u32) -> anyhow::Result<Ended> {
     let roots = Roots::new(&args.node.roots)?;
     let process = Process::find(&roots, pid)?;
-    let inventory = fresh::inventory(&args.node)?;
-    let (container, views) = process.look(&roots, &inventory.nics, fresh::status)?;
+    let inventory = node_view::inventory(&args.node)?;
+    let (container, views) = process.look(&roots, &inventory.nics, node_view::status)?;
     let explained = Explained {
         pid,
         report: container::judge(&container, &views),

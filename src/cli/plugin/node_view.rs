@@ -15,7 +15,7 @@ use crate::host::files::lock;
 use crate::host::files::roots::Roots;
 use crate::host::nics::cordons;
 use crate::host::nics::scan::Scanner;
-use crate::model::libs::libraries::Libraries;
+use crate::model::libs::library_mode::Libraries;
 use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::selection::Selection;
 use crate::model::status::{self, NicStatus, Status};

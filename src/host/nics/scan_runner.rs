@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
-use super::course::Course;
 use super::scan::{Scanner, Wanted};
+use super::scan_progress::Course;
 use crate::model::message_id;
 use crate::model::nic::inventory::{Inventory, Nic, Reading, Unread};
 use crate::model::nic::pci::PciAddress;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::metrics::view::View;
+use crate::metrics::exported_nic::View;
 use crate::model::nic::inventory::Generation;
 
 /// Name of our file in the directory of feature files.

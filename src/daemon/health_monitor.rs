@@ -8,8 +8,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use crate::host::clock::unix_seconds;
-use crate::host::nics::memory::MemoryFile;
-use crate::model::health::memory::Memories;
+use crate::host::nics::health_state::MemoryFile;
+use crate::model::health::history::Memories;
 use crate::model::health::{Engine, Health, HealthPolicy, Moment};
 use crate::model::nic::inventory::Nic;
 use crate::model::nic::pci::PciAddress;

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::host::cdi_dir::spec_files::{look_at, text};
-use crate::host::files::store::{self, StoreError};
+use crate::host::files::atomic_file::{self, StoreError};
 use crate::model::cdi::drift::Seen;
-use crate::model::health::memory::{self, Memories};
+use crate::model::health::history::{self, Memories};
 
 /// Its name in the daemon's own directory.
 const NAME: &str = "health.json";
@@ -38,7 +38,7 @@ impl MemoryFile {
         match look_at(&path) {
             Seen::Absent => Ok(Memories::new()),
             Seen::Other(reason) => Err(useless(reason)),
-            Seen::File { text, .. } => memory::from_text(&text, &self.boot_id).map_err(useless),
+            Seen::File { text, .. } => history::from_text(&text, &self.boot_id).map_err(useless),
         }
     }
 
@@ -47,7 +47,7 @@ impl MemoryFile {
     /// # Errors
     /// The file system refused.
     pub fn write(&self, memories: &Memories) -> Result<(), StoreError> {
-        let text = memory::to_text(memories, &self.boot_id);
-        store::replace(&self.directory, NAME, None, text.as_bytes()).map(drop)
+        let text = history::to_text(memories, &self.boot_id);
+        atomic_file::replace(&self.directory, NAME, None, text.as_bytes()).map(drop)
     }
 }
