@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use super::failure_log::Complaint;
 use super::on_disk::on_disk;
 use super::{device_info, nfd_labels};
-use crate::host::cdi_dir::spec_files;
 use crate::host::files::atomic_file::{self, StoreError};
+use crate::host::files::read;
 use crate::metrics::exported_nic::View;
 use crate::model::alloc::resource::ResourceName;
 use crate::model::config::settings::Export;
@@ -120,7 +120,7 @@ impl Places {
                 continue;
             };
             let is_offered = view.offered().any(|nic| nic.address == address);
-            if !is_offered && spec_files::text(&entry.path()) == Ok(device_info::text(address)) {
+            if !is_offered && read::text(&entry.path()) == Ok(device_info::text(address)) {
                 went = went.and(atomic_file::remove(directory, &name).map(drop));
             }
         }

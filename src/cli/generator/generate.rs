@@ -6,13 +6,17 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use super::args::{GenerateArgs, Target};
-use super::{beside, build_spec};
+use super::build_spec;
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output;
 use crate::host::cdi_dir::cdi_directory::CdiDirectory;
 use crate::host::files::atomic_file::{self, Outcome};
+use crate::host::files::lock;
 use crate::model::cdi::format::{self, Format};
 use crate::model::cdi::model::Spec;
+
+/// Where the daemon keeps its own spec by default, by both names of the directory.
+const DYNAMIC: [&str; 2] = ["/var/run/cdi", "/run/cdi"];
 
 /// Generates.
 pub fn run(args: &GenerateArgs) -> anyhow::Result<Ended> {
@@ -24,7 +28,7 @@ pub fn run(args: &GenerateArgs) -> anyhow::Result<Ended> {
         Target::Directory(directory) => {
             publish(spec.as_ref(), &directory)?;
             if spec.is_some() {
-                beside::warn_of_daemon(&args.spec.run_dir, &directory);
+                warn_of_daemon(&args.spec.run_dir, &directory);
             }
         }
     }
@@ -83,4 +87,20 @@ fn say(outcome: Outcome, spec: Option<&Spec>, file: &Path, place: &Path) -> anyh
         Outcome::Removed => format!("no usable CXI NIC: removed {file}\n"),
         Outcome::Absent => format!("no usable CXI NIC: nothing written to {}\n", place.display()),
     })
+}
+
+/// The daemon's spec wins name by name, so a name that it has taken away lives on in a static file.
+pub fn warn_of_daemon(run_dir: &Path, directory: &CdiDirectory) {
+    if DYNAMIC.iter().any(|dynamic| directory.path == Path::new(dynamic)) {
+        return;
+    }
+    let Some(pid) = lock::running(run_dir) else { return };
+    // A warning that nobody reads changes nothing about what was done.
+    let _ = writeln!(
+        io::stderr(),
+        "warning: cxi-device-plugin is running (pid {pid}) and keeps a spec of its own: a name that goes away there stays \
+         in {}; undo with: cxi-cdi-generator remove --cdi-dir {}",
+        directory.file().display(),
+        directory.path.display()
+    );
 }

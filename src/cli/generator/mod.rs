@@ -1,7 +1,6 @@
 //! The generator: the same spec as the daemon's, by hand, and what becomes of it.
 
 mod args;
-mod beside;
 mod build_spec;
 mod generate;
 mod help;

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::args::VerifyArgs;
-use super::{beside, build_spec, rootfs};
+use super::generate::warn_of_daemon;
+use super::{build_spec, rootfs};
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, paint, visible};
 use crate::host::cdi_dir::cdi_directory::{CdiDirectory, PublishError};
-use crate::host::cdi_dir::spec_files;
+use crate::host::files::read;
 use crate::model::cdi::drift::{self, Finding};
 use crate::model::cdi::format;
 use crate::model::cdi::model::Spec;
@@ -34,7 +35,7 @@ fn run_on_spec(args: &VerifyArgs) -> anyhow::Result<Ended> {
     let directory = args.cdi();
     let spec = build_spec::spec(&args.spec)?;
     if directory.file().exists() {
-        beside::warn_of_daemon(&args.spec.run_dir, &directory);
+        warn_of_daemon(&args.spec.run_dir, &directory);
     }
     let findings = findings(&directory, spec.as_ref())?;
     let ended = if findings.is_empty() {
@@ -57,8 +58,8 @@ fn run_on_spec(args: &VerifyArgs) -> anyhow::Result<Ended> {
 fn findings(directory: &CdiDirectory, spec: Option<&Spec>) -> anyhow::Result<Vec<Finding>> {
     let (file, other) = (directory.file(), directory.other_file());
     let expected = spec.map(|spec| format::to_text(spec, directory.format)).transpose()?;
-    let mut findings = drift::of_file(&file, &spec_files::look_at(&file), expected.as_deref());
-    findings.extend(drift::of_other_format(&other, &spec_files::look_at(&other)));
+    let mut findings = drift::of_file(&file, &read::look_at(&file), expected.as_deref());
+    findings.extend(drift::of_other_format(&other, &read::look_at(&other)));
     match spec.map(|spec| directory.refuse_clash(spec)) {
         None | Some(Ok(())) => {}
         Some(Err(PublishError::Clash { file, device })) => findings.push(drift::clash(&file, &device)),

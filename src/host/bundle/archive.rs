@@ -11,7 +11,7 @@ use tar::{Builder, EntryType, Header};
 use thiserror::Error;
 
 use super::collection::Entry;
-use crate::host::files::temporary;
+use crate::host::files::atomic_file;
 
 /// The first file in a bundle, by which one is known.
 pub const REPORT: &str = "doctor.json";
@@ -95,9 +95,9 @@ pub fn write(target: &Path, beside: &[(&str, Vec<u8>)], tree: &BTreeMap<PathBuf,
     let name = name.ok_or_else(|| BundleError::NoName(target.to_owned()))?;
     let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty());
     let directory = directory.unwrap_or(Path::new("."));
-    temporary::clear(directory, name);
+    atomic_file::remove_leftovers(directory, name);
     // Of mode 0600, as it stays.
-    let mut file = temporary::create(directory, name).map_err(failed("create a file in", directory))?;
+    let mut file = atomic_file::create_temporary(directory, name).map_err(failed("create a file in", directory))?;
     let mut archive = Builder::new(BufWriter::new(file.as_file_mut()));
     let mut append = || {
         for (name, bytes) in beside {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::collection::{Collection, Entry};
-use crate::host::cdi_dir::spec_files;
+use crate::host::files::read;
 use crate::host::files::roots::Roots;
 use crate::host::libraries;
 use crate::host::libraries::closure;
@@ -73,7 +73,7 @@ fn cdi(collection: &mut Collection, directory: &CdiDirectory) {
             .roots
             .resolve(&file.path)
             .map(|real| collection.roots.here(&real));
-        let text = here.and_then(|here| spec_files::text(&here).map_err(|reason| Unread::new(&file.path, reason)));
+        let text = here.and_then(|here| read::text(&here).map_err(|reason| Unread::new(&file.path, reason)));
         // What is no text is refused by readers, and so is what stands in for it.
         let text: Reading<Option<String>> = Ok(Some(text.unwrap_or_default()));
         collection.text(&file.path, mode.map(|(_, mode)| *mode), &text, redact::spec);

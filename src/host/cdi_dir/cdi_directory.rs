@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::spec_files;
 use crate::host::files::atomic_file::{self, Outcome, StoreError};
+use crate::host::files::read;
 use crate::model::cdi::format::{self, Format, FormatError};
 use crate::model::cdi::model::Spec;
 use crate::model::cdi::{FILE_STEM, KIND};
@@ -90,7 +91,7 @@ impl CdiDirectory {
     pub fn refuse_clash(&self, spec: &Spec) -> Result<(), PublishError> {
         let ours: BTreeSet<&str> = spec.devices.iter().map(|device| device.name.as_str()).collect();
         for file in self.foreign_files() {
-            let Some(offer) = spec_files::text(&file).ok().and_then(|text| format::read_offer(&text)) else {
+            let Some(offer) = read::text(&file).ok().and_then(|text| format::read_offer(&text)) else {
                 continue; // readers drop it, too
             };
             let clash = offer

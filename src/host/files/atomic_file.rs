@@ -1,18 +1,28 @@
 //! Files that others read while we write: a reader sees the old bytes or the new ones, never a part.
+//!
+//! The new bytes stand in a temporary file at first. Its name is one that no reader of specs looks at, and a lock tells the
+//! file of a living run from what a killed one has left behind.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
 use thiserror::Error;
-
-use super::temporary;
 
 /// Readable for rootless podman, too.
 const MODE: u32 = 0o644;
 /// The same for a directory that we make.
 const DIRECTORY_MODE: u32 = 0o755;
+
+/// Between the name of the file to be and this stand six characters of chance.
+const SUFFIX: &str = ".tmp";
+const CHANCE: usize = 6;
+/// Clearing runs can take a file from us only before we hold its lock; so often in a row they do not.
+const ATTEMPTS: usize = 16;
+/// Far above what a CDI directory holds; stops a directory without end.
+const DIRECTORY_LIMIT: usize = 65_536;
 
 /// What became of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,12 +72,12 @@ impl StoreError {
 pub fn replace(directory: &Path, name: &str, former: Option<&str>, bytes: &[u8]) -> Result<Outcome, StoreError> {
     let target = directory.join(name);
     let is_there = refuse_link(&target)?;
-    temporary::clear(directory, name);
+    remove_leftovers(directory, name);
     if is_there && holds(&target, bytes) {
         return Ok(Outcome::Unchanged);
     }
     make_directory(directory).map_err(StoreError::io("create", directory))?;
-    let mut file = temporary::create(directory, name).map_err(StoreError::io("create a file in", directory))?;
+    let mut file = create_temporary(directory, name).map_err(StoreError::io("create a file in", directory))?;
     write_out(file.as_file_mut(), bytes).map_err(StoreError::io("write", &target))?;
     if let Some(former) = former.filter(|_| !is_there).map(|former| directory.join(former))
         && former.symlink_metadata().is_ok_and(|metadata| metadata.is_file())
@@ -84,7 +94,7 @@ pub fn replace(directory: &Path, name: &str, former: Option<&str>, bytes: &[u8])
 pub fn remove(directory: &Path, name: &str) -> Result<Outcome, StoreError> {
     let target = directory.join(name);
     let is_there = refuse_link(&target)?;
-    temporary::clear(directory, name);
+    remove_leftovers(directory, name);
     if !is_there {
         return Ok(Outcome::Absent);
     }
@@ -145,4 +155,77 @@ fn sync_directory(directory: &Path) -> Result<(), StoreError> {
     File::open(directory)
         .and_then(|directory| directory.sync_all())
         .map_err(StoreError::io("sync", directory))
+}
+
+/// A new file in `directory` that is to become `name` there. It is ours as long as it is open.
+///
+/// Watchers of CDI directories notice a rename within the directory, but not one into it: so it stands in the same one.
+pub fn create_temporary(directory: &Path, name: &str) -> io::Result<NamedTempFile> {
+    for _ in 0..ATTEMPTS {
+        let file = tempfile::Builder::new()
+            .prefix(&prefix(name))
+            .rand_bytes(CHANCE)
+            .suffix(SUFFIX)
+            .tempfile_in(directory)?;
+        match file.as_file().try_lock() {
+            Ok(()) if file.as_file().metadata()?.nlink() > 0 => return Ok(file),
+            // No locks on this file system: then nobody clears anything either.
+            Err(TryLockError::Error(_)) => return Ok(file),
+            // A clearing run came between the making and the lock.
+            Ok(()) | Err(TryLockError::WouldBlock) => {}
+        }
+    }
+    Err(io::Error::other("temporary files vanish as soon as they are made"))
+}
+
+/// Removes what killed runs left of files that were to become `name`. Best effort: a leftover harms nobody.
+pub fn remove_leftovers(directory: &Path, name: &str) {
+    let entries = fs::read_dir(directory).into_iter().flatten().take(DIRECTORY_LIMIT);
+    for entry in entries.flatten() {
+        let is_ours = entry.file_name().to_str().is_some_and(|file| is_temporary(file, name));
+        if is_ours && nobody_holds(&entry.path()).is_some() {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn prefix(name: &str) -> String {
+    format!(".{name}.")
+}
+
+fn is_temporary(file: &str, name: &str) -> bool {
+    let chance = file
+        .strip_prefix(&prefix(name))
+        .and_then(|rest| rest.strip_suffix(SUFFIX));
+    chance.is_some_and(|chance| chance.len() == CHANCE && chance.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+/// The lock of a plain file that no living run holds.
+fn nobody_holds(path: &Path) -> Option<File> {
+    let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
+    let is_dead = file.metadata().ok()?.is_file() && file.try_lock().is_ok();
+    is_dead.then_some(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_our_making_are_leftovers() {
+        assert!(is_temporary(".spec.yaml.aB3xyz.tmp", "spec.yaml"));
+        for name in [
+            "spec.yaml",
+            ".spec.yaml.tmp",
+            ".spec.yaml.aB3xy.tmp",
+            ".spec.yaml.aB3xyzz.tmp",
+            ".spec.yaml.aB/xyz.tmp",
+            ".spec.json.aB3xyz.tmp",
+            "x.spec.yaml.aB3xyz.tmp",
+            ".spec.yaml.aB3xyz.yaml",
+        ] {
+            assert!(!is_temporary(name, "spec.yaml"), "{name}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::host::cdi_dir::spec_files::look_at;
+use crate::host::files::read::look_at;
 use crate::model::cdi::drift::Seen;
 use crate::model::nic::inventory::{Cordon, Reading, Unread};
 use crate::model::nic::pci::PciAddress;

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::host::cdi_dir::spec_files::{look_at, text};
 use crate::host::files::atomic_file::{self, StoreError};
+use crate::host::files::read::{look_at, text};
 use crate::model::cdi::drift::Seen;
 use crate::model::health::history::{self, Memories};
 

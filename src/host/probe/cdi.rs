@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::host::cdi_dir::spec_files;
+use crate::host::files::read::text;
 use crate::host::files::roots::Roots;
 use crate::model::cdi::KIND;
 use crate::model::cdi::read;
@@ -36,7 +37,7 @@ fn paths(roots: &Roots, path: &Path, real: &Path) -> Reading<Vec<PathBuf>> {
 
 fn spec_file(roots: &Roots, path: PathBuf) -> SpecFile {
     let text = match roots.resolve(&path) {
-        Ok(real) => spec_files::text(&roots.here(&real)),
+        Ok(real) => text(&roots.here(&real)),
         Err(unread) => Err(unread.reason),
     };
     SpecFile {

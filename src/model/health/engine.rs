@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::assess::assess;
+use super::checks::assess;
 use super::condition::{Condition, Held, is_healthy};
 use super::history::Memories;
 use super::hold::{Hold, HoldTimes};

@@ -5,16 +5,15 @@
 //! look cannot show, [`hold`] lets news wait, and [`engine`] puts the four together. A NIC is healthy when no condition
 //! fails; what is unknown never makes it unhealthy.
 
-mod assess;
 mod check_result;
+mod checks;
 mod condition;
 mod engine;
 pub mod history;
 pub mod hold;
 pub mod policy;
-mod strain;
 
-pub use self::assess::assess;
+pub use self::checks::assess;
 pub use self::condition::{Check, Condition, Evidence, Held, Verdict, is_healthy};
 pub use self::engine::{Engine, Health, Moment};
 pub use self::policy::{Action, HealthPolicy};

@@ -1,7 +1,7 @@
 //! Conditions of a NIC that works and may not do so for long: resources, errors and restarts that add up.
 
-use super::check_result::Outcome;
-use super::history::Memory;
+use crate::model::health::check_result::Outcome;
+use crate::model::health::history::Memory;
 use crate::model::nic::inventory::{Function, Nic, PcieRate};
 
 /// Link restarts within so many seconds that are too many, as `cxi_healthcheck` counts them.

@@ -1,9 +1,7 @@
-//! From the readings of a NIC to its conditions: what libfabric needs of it, and what the fabric needs.
+//! Conditions without which a NIC is of no use: what libfabric needs of it, and what the fabric needs.
 
-use super::check_result::Outcome;
-use super::condition::{Check, Condition};
-use super::history::{Memory, RetryHandler};
-use super::strain;
+use crate::model::health::check_result::Outcome;
+use crate::model::health::history::{Memory, RetryHandler};
 use crate::model::nic::inventory::{Function, Netdev, Nic, Reading};
 use crate::model::nic::offer::{DRIVERS, is_our_driver};
 
@@ -14,32 +12,7 @@ const PLATFORM_ASIC: u64 = 0;
 /// `NET_ADDR_SET`: the address was set from outside, as the fabric manager's agent does.
 const NET_ADDR_SET: u64 = 3;
 
-/// Every condition of a NIC in the order of [`Check::OF_NIC`], before any policy: what is bad fails.
-///
-/// `memory` is what earlier looks have left, `unix_seconds` the time of day.
-pub fn assess(nic: &Nic, memory: &Memory, unix_seconds: u64) -> Vec<Condition> {
-    let assessed = |check| {
-        let outcome = match check {
-            Check::Present => present(nic),
-            Check::PciEnabled => pci_enabled(nic),
-            Check::Cordoned => cordoned(nic),
-            Check::Link => link(nic),
-            Check::RetryHandler => retry_handler(nic, memory),
-            Check::FabricAddress => fabric_address(nic),
-            Check::NetdevUp => netdev_up(nic),
-            Check::CxiService => Outcome::unknown("needs a command on /dev/cxiN, which this version does not send"),
-            Check::Resources => strain::resources(nic),
-            Check::PcieErrors => strain::pcie_errors(nic, memory),
-            Check::LinkFlaps => strain::link_flaps(nic, unix_seconds),
-            Check::PcieLink => strain::pcie_link(nic),
-            Check::CdiFile => Outcome::unknown("a matter of what is written"),
-        };
-        outcome.of(check)
-    };
-    Check::OF_NIC.into_iter().map(assessed).collect()
-}
-
-fn present(nic: &Nic) -> Outcome {
+pub(super) fn present(nic: &Nic) -> Outcome {
     match &nic.driver {
         Err(unread) => return Outcome::unknown(unread),
         Ok(None) => return Outcome::bad("no driver is bound").read(nic, "driver", "missing"),
@@ -64,7 +37,7 @@ fn present(nic: &Nic) -> Outcome {
     }
 }
 
-fn pci_enabled(nic: &Nic) -> Outcome {
+pub(super) fn pci_enabled(nic: &Nic) -> Outcome {
     // A VF's own configuration space has no vendor id (PCIe SR-IOV, 9.3.4.1.1).
     if nic.function == Function::Physical && nic.config_vendor == Ok(0xffff) {
         return Outcome::bad("the PCI function does not answer").read(nic, "config", "ffff");
@@ -79,7 +52,7 @@ fn pci_enabled(nic: &Nic) -> Outcome {
     }
 }
 
-fn cordoned(nic: &Nic) -> Outcome {
+pub(super) fn cordoned(nic: &Nic) -> Outcome {
     match &nic.cordon {
         Err(unread) => Outcome::unknown(unread),
         Ok(None) => Outcome::ok("not cordoned"),
@@ -93,7 +66,7 @@ fn cordoned(nic: &Nic) -> Outcome {
     }
 }
 
-fn link(nic: &Nic) -> Outcome {
+pub(super) fn link(nic: &Nic) -> Outcome {
     let outcome = match (&nic.link, nic.function) {
         (_, Function::Virtual) => return Outcome::unknown("a VF has no link state of its own"),
         (Err(unread), _) => return Outcome::unknown(unread),
@@ -103,7 +76,7 @@ fn link(nic: &Nic) -> Outcome {
     outcome.read(nic, "properties/link", u8::from(nic.link == Ok(true)))
 }
 
-fn retry_handler(nic: &Nic, memory: &Memory) -> Outcome {
+pub(super) fn retry_handler(nic: &Nic, memory: &Memory) -> Outcome {
     if nic.function == Function::Virtual {
         return Outcome::unknown("a VF has no retry handler");
     }
@@ -129,7 +102,7 @@ fn retry_handler(nic: &Nic, memory: &Memory) -> Outcome {
     outcome.read(nic, "properties/pct_eq", queue)
 }
 
-fn fabric_address(nic: &Nic) -> Outcome {
+pub(super) fn fabric_address(nic: &Nic) -> Outcome {
     if let Ok(INVALID_NID) = nic.nid {
         return Outcome::bad("the NIC has no fabric address").read(nic, "properties/nid", "0xffffffff");
     }
@@ -162,7 +135,7 @@ fn is_fabric_mac(nic: &Nic, netdev: &Netdev) -> Reading<(bool, Outcome)> {
 }
 
 /// libfabric's test: operstate up, or unknown with a carrier.
-fn netdev_up(nic: &Nic) -> Outcome {
+pub(super) fn netdev_up(nic: &Nic) -> Outcome {
     let netdev = match &nic.netdev {
         Err(unread) => return Outcome::unknown(unread),
         Ok(None) => return Outcome::unknown("no netdev in this network namespace"),

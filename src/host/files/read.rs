@@ -1,0 +1,83 @@
+//! A file as one text, bounded: configuration, tables of the kernel, records, specs. Unlike an attribute, it may be missing.
+
+use std::fmt;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use super::roots::Roots;
+use crate::model::cdi::drift::Seen;
+use crate::model::nic::inventory::{Reading, Unread};
+
+/// Specs are a few kilobytes; a larger file is nobody's spec.
+const SIZE_LIMIT: u64 = 4 << 20;
+
+impl Roots {
+    /// A file's whole text, wherever its links lead on the host; none where there is no file.
+    pub fn file(&self, host_path: &Path, limit: u64) -> Reading<Option<String>> {
+        let real = match self.follow_telling(host_path, |_, _| {}) {
+            Err((_, error)) if is_absent(&error) => return Ok(None),
+            followed => followed.map_err(|(path, error)| Unread::new(path, error))?,
+        };
+        let unread = |reason: &dyn fmt::Display| Unread::new(host_path, reason);
+        // Before it is opened, which does something to a device.
+        match fs::symlink_metadata(self.here(&real)) {
+            Ok(metadata) if !metadata.is_file() => return Err(unread(&"not a regular file")),
+            _ => {}
+        }
+        let file = match self.open(&real) {
+            Err(error) if is_absent(&error) => return Ok(None), // gone meanwhile
+            opened => opened.map_err(|error| unread(&error))?,
+        };
+        let mut bytes = Vec::new();
+        let read = file.take(limit + 1).read_to_end(&mut bytes);
+        if read.map_err(|error| unread(&error))? as u64 > limit {
+            return Err(unread(&format!("longer than {limit} bytes")));
+        }
+        String::from_utf8(bytes).map(Some).map_err(|_| unread(&"not a text"))
+    }
+}
+
+/// Whether nothing is there, not even a process: those that end take their files in /proc with them.
+fn is_absent(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(nix::libc::ESRCH)
+}
+
+/// What stands where a file of ours may be; a link is none of ours.
+pub fn look_at(path: &Path) -> Seen {
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Seen::Absent,
+        Err(error) => return Seen::Other(format!("cannot be looked at: {error}")),
+    };
+    if metadata.is_symlink() {
+        return Seen::Other("is a symbolic link".to_owned());
+    }
+    match text(path) {
+        Ok(text) => Seen::File {
+            text,
+            mode: metadata.permissions().mode() & 0o7777,
+        },
+        Err(reason) => Seen::Other(format!("cannot be read: {reason}")),
+    }
+}
+
+/// A regular file's whole text, or why it has none; anything else could block or never end.
+pub fn text(path: &Path) -> Result<String, String> {
+    // Without waiting, should it be a pipe, and asked only once it is open: the name may become another file.
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(nix::libc::O_NONBLOCK)
+        .open(path);
+    let file = opened.map_err(|error| error.to_string())?;
+    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return Err("not a regular file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    let read = file.take(SIZE_LIMIT + 1).read_to_end(&mut bytes);
+    if read.map_err(|error| error.to_string())? as u64 > SIZE_LIMIT {
+        return Err(format!("larger than {SIZE_LIMIT} bytes"));
+    }
+    String::from_utf8(bytes).map_err(|_| "not a text".to_owned())
+}
