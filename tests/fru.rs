@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use common::daemon::{A, Host, PATIENCE, wait_for};
 use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::nics::scan::Scanner;
-use cxi_device_plugin::model::libs::library_mode::Libraries;
+use cxi_device_plugin::model::libs::library_mode::LibraryMode;
 use cxi_device_plugin::model::nic::inventory::{Fru, Reading};
 use cxi_sim::node::{Kind, NicSpec, Node, Variant};
 
@@ -21,7 +21,7 @@ fn scanner(node: &Node) -> (Scanner, Receiver<()>) {
     .unwrap();
     let (news, arrivals) = channel();
     (
-        Scanner::new(roots, Libraries::None).for_daemon("no cordons".into(), move || {
+        Scanner::new(roots, LibraryMode::None).for_daemon("no cordons".into(), move || {
             let _ = news.send(());
         }),
         arrivals,

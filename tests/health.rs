@@ -10,9 +10,9 @@ use common::changes::Change;
 use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::nics::cordons;
 use cxi_device_plugin::host::nics::scan::Scanner;
-use cxi_device_plugin::model::health::history::Memory;
+use cxi_device_plugin::model::health::history::NicHistory;
 use cxi_device_plugin::model::health::{self, Action, Check, Condition, HealthPolicy, Verdict};
-use cxi_device_plugin::model::libs::library_mode::Libraries;
+use cxi_device_plugin::model::libs::library_mode::LibraryMode;
 use cxi_device_plugin::model::nic::inventory::{Inventory, Nic};
 use cxi_sim::node::Node;
 
@@ -249,7 +249,7 @@ fn scan(node: &Node) -> Inventory {
         prefix: Some(node.root().to_owned()),
         ..RootArgs::default()
     });
-    let scanner = Scanner::new(roots.unwrap(), Libraries::None).for_daemon(cordons::directory(&run_dir(node)), || {});
+    let scanner = Scanner::new(roots.unwrap(), LibraryMode::None).for_daemon(cordons::directory(&run_dir(node)), || {});
     scanner.scan().unwrap()
 }
 
@@ -262,7 +262,7 @@ fn only(inventory: Inventory) -> Nic {
 fn conditions((spec, changes, ..): &Row, policy: &HealthPolicy) -> Vec<Condition> {
     let (_folder, node) = common::node(&[spec.parse().unwrap()]);
     let pci = node.nics().unwrap().remove(0).pci;
-    let mut memory = Memory::default();
+    let mut memory = NicHistory::default();
     for change in *changes {
         change.make(&node, &run_dir(&node), &pci, NOW);
         if matches!(change, Look) {

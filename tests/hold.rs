@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cxi_device_plugin::model::health::history::Memories;
+use cxi_device_plugin::model::health::history::NicHistories;
 use cxi_device_plugin::model::health::{Check, Engine, Health, HealthPolicy, Moment, Verdict};
 use cxi_device_plugin::model::nic::inventory::{Generation, Netdev, Nic};
 use cxi_device_plugin::model::nic::pci::PciAddress;
@@ -53,7 +53,7 @@ impl World {
     /// With so many NICs, which were looked at.
     fn new(count: usize) -> Self {
         let mut world = Self {
-            engine: Engine::new(HealthPolicy::default(), Memories::new()),
+            engine: Engine::new(HealthPolicy::default(), NicHistories::new()),
             nics: (0..count).map(|index| (address(index), nic(index))).collect(),
             now: Duration::ZERO,
             health: BTreeMap::new(),

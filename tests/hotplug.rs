@@ -11,7 +11,7 @@ use common::daemon::{Daemon, Host, PATIENCE, RESOURCE, assert_no_violations, wai
 use common::{Generator, network, say};
 use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::nics::scan::Scanner;
-use cxi_device_plugin::model::libs::library_mode::Libraries;
+use cxi_device_plugin::model::libs::library_mode::LibraryMode;
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::node::{Kind, NicSpec, Node};
 use netlink_sys::protocols::NETLINK_ROUTE;
@@ -55,7 +55,7 @@ impl Rig {
             prefix: Some(self.node.root().to_owned()),
             ..RootArgs::default()
         });
-        let inventory = Scanner::new(roots.unwrap(), Libraries::Listed).scan().unwrap();
+        let inventory = Scanner::new(roots.unwrap(), LibraryMode::Listed).scan().unwrap();
         let listing = common::snapshot(&inventory).listing();
         listing.into_iter().map(|device| (device.id, device.healthy)).collect()
     }

@@ -15,20 +15,20 @@ use container_device_interface::version::minimum_required_version;
 use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::nics::scan::Scanner;
 use cxi_device_plugin::model::cdi::environment::EnvironmentVariable;
-use cxi_device_plugin::model::cdi::format::{self, Format};
+use cxi_device_plugin::model::cdi::format::{self, SpecFormat};
 use cxi_device_plugin::model::cdi::model::{CDI_VERSION, Spec};
 use cxi_device_plugin::model::cdi::netdev_view::NetdevView;
 use cxi_device_plugin::model::cdi::render::{self, Expose, Policy};
-use cxi_device_plugin::model::libs::library_mode::Libraries;
+use cxi_device_plugin::model::libs::library_mode::LibraryMode;
 use cxi_sim::node::{Kind, NicSpec, Node, Variant};
 
-const WAYS: [(Libraries, Expose, NetdevView); 6] = [
-    (Libraries::Listed, Expose::LoaderPaths, NetdevView::Off),
-    (Libraries::Listed, Expose::Env, NetdevView::Off),
-    (Libraries::None, Expose::LoaderPaths, NetdevView::Off),
-    (Libraries::None, Expose::Env, NetdevView::Off),
-    (Libraries::Listed, Expose::LoaderPaths, NetdevView::Sysfs),
-    (Libraries::None, Expose::LoaderPaths, NetdevView::Sysfs),
+const WAYS: [(LibraryMode, Expose, NetdevView); 6] = [
+    (LibraryMode::Listed, Expose::LoaderPaths, NetdevView::Off),
+    (LibraryMode::Listed, Expose::Env, NetdevView::Off),
+    (LibraryMode::None, Expose::LoaderPaths, NetdevView::Off),
+    (LibraryMode::None, Expose::Env, NetdevView::Off),
+    (LibraryMode::Listed, Expose::LoaderPaths, NetdevView::Sysfs),
+    (LibraryMode::None, Expose::LoaderPaths, NetdevView::Sysfs),
 ];
 
 /// The spec of an emulated node with these NICs for each way; none when no NIC is usable.
@@ -60,7 +60,7 @@ fn judge(path: &PathBuf) -> Result<(Vec<String>, String)> {
     Ok((names, minimum_required_version(&raw)?.to_string()))
 }
 
-fn judge_text(directory: &Path, text: &str, format: Format) -> Result<(Vec<String>, String)> {
+fn judge_text(directory: &Path, text: &str, format: SpecFormat) -> Result<(Vec<String>, String)> {
     let path = directory.join(format!("hpe.com-cxi.{format}"));
     fs::write(&path, text)?;
     judge(&path)
@@ -73,7 +73,7 @@ fn assert_accepted(nics: &[NicSpec], what: &str) -> usize {
     for spec in &specs {
         let mut ours: Vec<String> = spec.devices.iter().map(|device| device.name.clone()).collect();
         ours.sort();
-        for format in [Format::Yaml, Format::Json] {
+        for format in [SpecFormat::Yaml, SpecFormat::Json] {
             let text = format::to_text(spec, format).unwrap();
             let (names, minimum) = judge_text(folder.path(), &text, format)
                 .unwrap_or_else(|error| panic!("{what}, {format}: {error:#}\n{text}"));
@@ -126,7 +126,7 @@ fn any_environment_that_we_take_is_accepted() {
         .into_iter()
         .flatten()
     {
-        for format in [Format::Yaml, Format::Json] {
+        for format in [SpecFormat::Yaml, SpecFormat::Json] {
             let text = format::to_text(&spec, format).unwrap();
             judge_text(folder.path(), &text, format).unwrap();
             let read = parse_spec(&folder.path().join(format!("hpe.com-cxi.{format}"))).unwrap();
@@ -144,7 +144,7 @@ fn a_cache_of_the_crate_offers_exactly_our_names() {
     };
     fs::write(
         folder.path().join("hpe.com-cxi.yaml"),
-        format::to_text(spec, Format::Yaml).unwrap(),
+        format::to_text(spec, SpecFormat::Yaml).unwrap(),
     )
     .unwrap();
     let cache = cache::new_cache(vec![with_spec_dirs(&[folder.path().to_str().unwrap()])]);
@@ -188,15 +188,15 @@ fn the_judge_refuses_bad_specs() {
     for (damage, reason) in rows {
         let mut bad = good.clone();
         damage(&mut bad);
-        for format in [Format::Yaml, Format::Json] {
+        for format in [SpecFormat::Yaml, SpecFormat::Json] {
             let text = format::to_text(&bad, format).unwrap();
             let error = format!("{:#}", judge_text(folder.path(), &text, format).expect_err(&text));
             assert!(error.contains(reason), "{reason:?} is not in {error:?}");
         }
     }
-    let text = format::to_text(good, Format::Yaml).unwrap();
+    let text = format::to_text(good, SpecFormat::Yaml).unwrap();
     let unknown = text.replace("hostPath: /dev/cxi0", "hostPath: /dev/cxi0\n      colour: red");
     assert_ne!(unknown, text);
-    judge_text(folder.path(), &unknown, Format::Yaml).expect_err("an unknown field");
-    judge_text(folder.path(), &text, Format::Yaml).expect("the good one");
+    judge_text(folder.path(), &unknown, SpecFormat::Yaml).expect_err("an unknown field");
+    judge_text(folder.path(), &text, SpecFormat::Yaml).expect("the good one");
 }

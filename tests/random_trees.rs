@@ -21,10 +21,10 @@ use common::scratch;
 use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::nics::scan::Scanner;
 use cxi_device_plugin::model::alloc::snapshot::ListedDevice;
-use cxi_device_plugin::model::cdi::format::{self, Format};
-use cxi_device_plugin::model::cdi::model::{Device, Spec};
+use cxi_device_plugin::model::cdi::format::{self, SpecFormat};
+use cxi_device_plugin::model::cdi::model::{CdiDevice, Spec};
 use cxi_device_plugin::model::cdi::render::{self, Policy};
-use cxi_device_plugin::model::libs::library_mode::Libraries;
+use cxi_device_plugin::model::libs::library_mode::LibraryMode;
 use cxi_device_plugin::model::nic::inventory::{Inventory, Nic};
 use cxi_sim::node::{Kind, NicSpec, Node};
 use fastrand::Rng;
@@ -192,7 +192,7 @@ impl Bench {
             prefix: Some(node.clone()),
             ..RootArgs::default()
         });
-        let scanner = Scanner::new(roots.unwrap(), Libraries::None);
+        let scanner = Scanner::new(roots.unwrap(), LibraryMode::None);
         let whole = scanner.scan().unwrap();
         assert_eq!((whole.nics.len(), whole.problems.len()), (3, 0), "{whole:?}");
         let whole_spec = render::spec(&whole, &Policy::default()).unwrap();
@@ -443,7 +443,7 @@ fn nic<'a>(inventory: &'a Inventory, address: &str) -> Option<&'a Nic> {
     inventory.nics.iter().find(|nic| nic.address.to_string() == address)
 }
 
-fn device<'a>(spec: &'a Spec, name: &str) -> Option<&'a Device> {
+fn device<'a>(spec: &'a Spec, name: &str) -> Option<&'a CdiDevice> {
     spec.devices.iter().find(|device| device.name == name)
 }
 
@@ -456,9 +456,9 @@ fn check_spec(spec: &Spec) {
     for device in &spec.devices {
         assert!(!device.container_edits.is_empty(), "{spec:?}");
     }
-    let yaml = format::to_text(spec, Format::Yaml).unwrap();
+    let yaml = format::to_text(spec, SpecFormat::Yaml).unwrap();
     assert_eq!(serde_saphyr::from_str::<Spec>(&yaml).unwrap(), *spec);
-    let json = format::to_text(spec, Format::Json).unwrap();
+    let json = format::to_text(spec, SpecFormat::Json).unwrap();
     assert_eq!(serde_json::from_str::<Spec>(&json).unwrap(), *spec);
 }
 

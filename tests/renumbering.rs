@@ -13,14 +13,14 @@ use std::time::Instant;
 use common::daemon::PATIENCE;
 use cxi_device_plugin::daemon::Publisher;
 use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
-use cxi_device_plugin::host::files::sandbox::Mount;
+use cxi_device_plugin::host::files::sandbox::WritableDir;
 use cxi_device_plugin::host::nics::scan::Scanner;
-use cxi_device_plugin::host::nics::scan_runner::{Lookout, Preparation};
+use cxi_device_plugin::host::nics::scan_runner::{Preparation, ScanRunner};
 use cxi_device_plugin::kubelet::session::Session;
 use cxi_device_plugin::metrics::{Meter, ResourceMeter};
 use cxi_device_plugin::model::alloc::snapshot::Snapshot;
 use cxi_device_plugin::model::config::Settings;
-use cxi_device_plugin::model::libs::library_mode::Libraries;
+use cxi_device_plugin::model::libs::library_mode::LibraryMode;
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::node::{Kind, NicSpec, Node};
 use tokio::sync::watch;
@@ -70,7 +70,7 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
     configured.cdi.dir = folder.path().join("cdi");
     let streams = Arc::default();
     let mut publisher = Publisher::new(
-        Lookout::new(Scanner::new(roots, Libraries::None), || {}),
+        ScanRunner::new(Scanner::new(roots, LibraryMode::None), || {}),
         &configured,
         Arc::clone(&streams),
         Meter::default(),
@@ -88,7 +88,7 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
     let kubelet = Arc::new(Kubelet::start(&folder.path().join("kubelet")).unwrap());
     let (stop, stopping) = watch::channel(false);
     let session = Session {
-        mount: Mount::new(&folder.path().join("kubelet")),
+        mount: WritableDir::new(&folder.path().join("kubelet")),
         kubelet_dir: folder.path().join("kubelet"),
         resource: RESOURCE.parse().unwrap(),
         is_expected: false,

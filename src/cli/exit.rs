@@ -10,7 +10,7 @@ use anyhow::Context;
 use super::host_args::{ClosureAllError, EnvVarsError};
 use crate::host::files::lock::LockError;
 use crate::host::files::roots::RootError;
-use crate::host::files::sandbox::StaleMounts;
+use crate::host::files::sandbox::StaleSandbox;
 use crate::model::config::ConfigError;
 
 /// There are findings, as a caller who asked for them can tell by this code alone.
@@ -75,7 +75,7 @@ pub fn warn(text: &impl Display) {
 }
 
 fn code(error: &anyhow::Error) -> ExitCode {
-    if error.is::<StaleMounts>() || matches!(error.downcast_ref(), Some(LockError::Held { .. })) {
+    if error.is::<StaleSandbox>() || matches!(error.downcast_ref(), Some(LockError::Held { .. })) {
         ExitCode::from(TRY_AGAIN)
     } else if error.is::<ClosureAllError>() || error.downcast_ref().is_some_and(ConfigError::is_wrong_usage) {
         ExitCode::from(USAGE)

@@ -10,7 +10,7 @@ use crate::host::files::roots::RootArgs;
 use crate::model::cdi::environment::{self, EnvironmentError, EnvironmentVariable};
 use crate::model::cdi::netdev_view::NetdevView;
 use crate::model::cdi::render::{Expose, Policy};
-use crate::model::libs::library_mode::Libraries;
+use crate::model::libs::library_mode::LibraryMode;
 
 /// Read as one text, so bounded.
 const ENV_VARS_LIMIT: u64 = 1 << 20;
@@ -20,7 +20,7 @@ const ENV_VARS_LIMIT: u64 = 1 << 20;
 pub struct HostArgs {
     /// Libraries that containers get from the host
     #[arg(long, value_enum, value_name = "MODE", default_value_t)]
-    pub libraries: Libraries,
+    pub libraries: LibraryMode,
     /// With --libraries closure: also libraries that images are likely to have, such as libssl, libcurl and libstdc++
     #[arg(long)]
     pub closure_all: bool,
@@ -66,7 +66,7 @@ pub struct ClosureAllError;
 
 impl HostArgs {
     /// Which libraries containers get.
-    pub fn libraries(&self) -> Result<Libraries, ClosureAllError> {
+    pub fn libraries(&self) -> Result<LibraryMode, ClosureAllError> {
         self.libraries.with_all(self.closure_all).ok_or(ClosureAllError)
     }
 

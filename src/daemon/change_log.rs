@@ -6,22 +6,22 @@ use crate::model::alloc::snapshot::{Device, Snapshot};
 use crate::model::cdi::render::Policy;
 use crate::model::health::{Check, Condition, Verdict};
 use crate::model::message_id;
-use crate::model::nic::inventory::{Fru, Inventory, Nic, Unread};
+use crate::model::nic::inventory::{Fru, Inventory, Nic, ReadError};
 use crate::model::nic::pci::PciAddress;
 
 /// What the log has been told already.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct ChangeLog {
     nics: BTreeMap<PciAddress, String>,
     cards: BTreeMap<PciAddress, Fru>,
-    problems: Vec<Unread>,
+    problems: Vec<ReadError>,
     warnings: BTreeSet<(PciAddress, Check)>,
 }
 
-impl Told {
+impl ChangeLog {
     /// Tells what is new in a scan, and in what will be published of it.
     pub fn tell(&mut self, inventory: &Inventory, policy: &Policy, next: &Snapshot) {
-        let is_new = |problem: &&Unread| !self.problems.contains(problem);
+        let is_new = |problem: &&ReadError| !self.problems.contains(problem);
         for problem in inventory.problems.iter().filter(is_new) {
             tracing::warn!("{problem}");
         }

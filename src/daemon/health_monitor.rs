@@ -8,29 +8,29 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use crate::host::clock::unix_seconds;
-use crate::host::nics::health_state::MemoryFile;
-use crate::model::health::history::Memories;
+use crate::host::nics::health_state::HealthStateFile;
+use crate::model::health::history::NicHistories;
 use crate::model::health::{Engine, Health, HealthPolicy, Moment};
 use crate::model::nic::inventory::Nic;
 use crate::model::nic::pci::PciAddress;
 
 /// Judges what was looked at, now.
 #[derive(Debug)]
-pub struct Judge {
+pub struct HealthMonitor {
     engine: Engine,
     began: Instant,
-    file: Arc<MemoryFile>,
-    kept: Memories,
+    file: Arc<HealthStateFile>,
+    kept: NicHistories,
     has_warned: bool,
 }
 
-impl Judge {
+impl HealthMonitor {
     /// By this policy, with what an earlier process has left in the daemon's own directory.
     pub fn new(policy: HealthPolicy, run_dir: &Path) -> Self {
-        let file = MemoryFile::new(run_dir);
+        let file = HealthStateFile::new(run_dir);
         let kept = file.read().unwrap_or_else(|reason| {
             tracing::warn!("what was remembered of NICs is lost: {reason}");
-            Memories::new()
+            NicHistories::new()
         });
         Self {
             engine: Engine::new(policy, kept.clone()),

@@ -4,16 +4,16 @@ use super::log::LogLevel;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::model::config::{Checked, Settings};
+use crate::model::config::{LoadedConfig, Settings};
 use crate::model::message_id;
 
 /// Reads the configuration from wherever the start of the daemon has said: files, environment, flags.
 #[derive(Clone)]
-pub struct ConfigReader(Arc<dyn Fn() -> anyhow::Result<Checked> + Send + Sync>);
+pub struct ConfigReader(Arc<dyn Fn() -> anyhow::Result<LoadedConfig> + Send + Sync>);
 
 impl ConfigReader {
     /// Reads by this.
-    pub fn new(read: impl Fn() -> anyhow::Result<Checked> + Send + Sync + 'static) -> Self {
+    pub fn new(read: impl Fn() -> anyhow::Result<LoadedConfig> + Send + Sync + 'static) -> Self {
         Self(Arc::new(read))
     }
 
@@ -21,7 +21,7 @@ impl ConfigReader {
     ///
     /// # Errors
     /// It cannot be used.
-    pub fn read(&self) -> anyhow::Result<Checked> {
+    pub fn read(&self) -> anyhow::Result<LoadedConfig> {
         (self.0)()
     }
 }
@@ -34,15 +34,15 @@ impl fmt::Debug for ConfigReader {
 
 /// What counts, and from where to read it anew.
 #[derive(Debug)]
-pub struct Configuration {
+pub struct LiveConfig {
     reader: ConfigReader,
-    checked: Checked,
+    checked: LoadedConfig,
     level: LogLevel,
 }
 
-impl Configuration {
+impl LiveConfig {
     /// As the daemon was started.
-    pub fn new(reader: ConfigReader, checked: Checked, level: LogLevel) -> Self {
+    pub fn new(reader: ConfigReader, checked: LoadedConfig, level: LogLevel) -> Self {
         Self { reader, checked, level }
     }
 

@@ -16,7 +16,7 @@ use tracing_subscriber::reload::Handle;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt, registry, reload};
 
-use crate::model::config::settings::{Log, LogFormat, LogTarget};
+use crate::model::config::settings::{LogFormat, LogSettings, LogTarget};
 
 /// Changes the level of the running log.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl LogLevel {
 }
 
 /// Begins to log.
-pub fn start(log: &Log) -> LogLevel {
+pub fn start(log: &LogSettings) -> LogLevel {
     let (filter, handle) = reload::Layer::new(targets(log.level));
     let leads_to_journal = leads_to_journal();
     let journal = match log.target {

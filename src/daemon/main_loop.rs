@@ -8,20 +8,20 @@ use tokio::signal::unix::Signal;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::live_config::Configuration;
+use super::live_config::LiveConfig;
 use super::publisher::Publisher;
 use super::systemd::Notifier;
-use crate::host::events::{Content, Events};
+use crate::host::events::{Events, WatchedContent};
 use crate::host::files::roots::Roots;
-use crate::host::files::sandbox::{Mount, StaleMounts};
+use crate::host::files::sandbox::{StaleSandbox, WritableDir};
 use crate::host::libraries;
 use crate::host::nics::cordons;
 use crate::host::nics::scan_runner::Preparation;
 use crate::metrics::Meter;
 use crate::model::alloc::snapshot::Snapshot;
-use crate::model::coalesce::Settle;
+use crate::model::coalesce::Coalescer;
 use crate::model::rate_limit::RateLimit;
-use crate::model::status::{Node, Resource, Source};
+use crate::model::status::{NodeStatus, ResourceStatus, TriggerSource};
 use crate::model::trigger::Trigger;
 
 /// Triggers within this time fold into one look.
@@ -33,27 +33,27 @@ const OVERFLOWS: Duration = Duration::from_secs(60);
 
 /// Everything that a round needs. One task owns it.
 #[derive(Debug)]
-pub struct Rounds {
+pub struct MainLoop {
     publisher: Publisher,
     events: Events,
-    settle: Settle,
+    settle: Coalescer,
     began: Instant,
     looked: Instant,
-    configuration: Configuration,
+    configuration: LiveConfig,
     hangup: Signal,
     news: Arc<Notify>,
     roots: Roots,
-    cdi_mount: Mount,
+    cdi_mount: WritableDir,
     notifier: Notifier,
     beat: watch::Sender<()>,
-    node: watch::Sender<Arc<Node>>,
+    node: watch::Sender<Arc<NodeStatus>>,
     overflows: RateLimit,
     meter: Meter,
 }
 
 /// What the loop listens to beside the node's events.
 #[derive(Debug)]
-pub struct Asked {
+pub struct LoopInputs {
     /// SIGHUP.
     pub hangup: Signal,
     /// An earlier look has more to say.
@@ -64,15 +64,15 @@ pub struct Asked {
     pub meter: Meter,
 }
 
-impl Rounds {
+impl MainLoop {
     /// Looks at nothing yet.
-    pub fn new(publisher: Publisher, roots: Roots, configuration: Configuration, asked: Asked) -> Self {
+    pub fn new(publisher: Publisher, roots: Roots, configuration: LiveConfig, asked: LoopInputs) -> Self {
         let now = Instant::now();
-        let cdi_mount = Mount::new(&configuration.settings().cdi.dir);
+        let cdi_mount = WritableDir::new(&configuration.settings().cdi.dir);
         Self {
             publisher,
             events: Events::new(&roots),
-            settle: Settle::new(SETTLE),
+            settle: Coalescer::new(SETTLE),
             began: now,
             looked: now,
             configuration,
@@ -99,7 +99,7 @@ impl Rounds {
     }
 
     /// What is seen of the node, now and later.
-    pub fn node(&self) -> watch::Receiver<Arc<Node>> {
+    pub fn node(&self) -> watch::Receiver<Arc<NodeStatus>> {
         self.node.subscribe()
     }
 
@@ -125,13 +125,13 @@ impl Rounds {
     }
 
     fn show(&self) {
-        let sources = self.events.sources().map(|(name, lost)| Source {
+        let sources = self.events.sources().map(|(name, lost)| TriggerSource {
             name: name.to_owned(),
             lost: lost.map(str::to_owned),
         });
         let settings = self.configuration.settings();
-        let node = Node {
-            resources: vec![Resource::new(&settings.resource.name, settings.strategy)],
+        let node = NodeStatus {
+            resources: vec![ResourceStatus::new(&settings.resource.name, settings.strategy)],
             sources: sources.into(),
             ..self.publisher.node()
         };
@@ -145,7 +145,7 @@ impl Rounds {
     }
 
     /// Looks whenever something asks for it. Ends only when a write has failed that another start would let succeed.
-    pub async fn run(&mut self) -> StaleMounts {
+    pub async fn run(&mut self) -> StaleSandbox {
         loop {
             if !self.publisher.is_current()
                 && let Err(stale) = self.cdi_mount.check()
@@ -206,12 +206,12 @@ impl Rounds {
         let cordons = cordons::directory(&settings.daemon.run_dir);
         Arc::new(move || {
             let libraries = libraries::places(&roots).into_iter();
-            let mut places: Vec<_> = libraries.map(|place| (place, Content::Libraries)).collect();
-            places.push((roots.here(&roots.dev), Content::Nodes));
-            places.push((cdi_dir.clone(), Content::Specs));
+            let mut places: Vec<_> = libraries.map(|place| (place, WatchedContent::Libraries)).collect();
+            places.push((roots.here(&roots.dev), WatchedContent::Nodes));
+            places.push((cdi_dir.clone(), WatchedContent::Specs));
             // So that it can be watched before an admin needs it.
             let _ = fs::create_dir(&cordons);
-            places.push((cordons.clone(), Content::Cordons));
+            places.push((cordons.clone(), WatchedContent::Cordons));
             watcher.clone().watch(&places);
         })
     }

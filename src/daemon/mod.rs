@@ -18,27 +18,27 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-pub use self::health_monitor::Judge;
-use self::live_config::{ConfigReader, Configuration};
-use self::main_loop::{Asked, Rounds};
+pub use self::health_monitor::HealthMonitor;
+use self::live_config::{ConfigReader, LiveConfig};
+use self::main_loop::{LoopInputs, MainLoop};
 pub use self::publisher::Publisher;
-use self::status_file::Reporter;
+use self::status_file::StatusFile;
 use self::systemd::Notifier;
 use crate::export::Exporter;
 use crate::host::files::configured_roots::roots;
 use crate::host::files::lock::InstanceLock;
 use crate::host::files::roots::Roots;
-use crate::host::files::sandbox::{Mount, StaleMounts};
+use crate::host::files::sandbox::{StaleSandbox, WritableDir};
 use crate::host::nics::cordons;
-use crate::host::nics::scan::{Scanner, Wanted};
-use crate::host::nics::scan_runner::Lookout;
+use crate::host::nics::scan::{ScanOptions, Scanner};
+use crate::host::nics::scan_runner::ScanRunner;
 use crate::kubelet::service::Streams;
 use crate::kubelet::session::Session;
 use crate::metrics::Meter;
 use crate::model::config::Settings;
-use crate::model::config::settings::{Daemon, Enabled};
+use crate::model::config::settings::{DaemonSettings, Enabled};
 use crate::model::message_id;
-use crate::model::status::Kubelet;
+use crate::model::status::KubeletState;
 
 /// Runs until a signal ends it. `prefix` is where the host's tree is mounted for us, if elsewhere.
 ///
@@ -62,13 +62,13 @@ pub fn run(config: ConfigReader, prefix: Option<PathBuf>) -> anyhow::Result<()> 
         .enable_all()
         .build()
         .context("cannot start")?;
-    let ended = runtime.block_on(serve(Configuration::new(config, checked, level), roots));
+    let ended = runtime.block_on(serve(LiveConfig::new(config, checked, level), roots));
     // A scan that hangs must not hold up the end.
     runtime.shutdown_background();
     ended
 }
 
-async fn serve(configuration: Configuration, roots: Roots) -> anyhow::Result<()> {
+async fn serve(configuration: LiveConfig, roots: Roots) -> anyhow::Result<()> {
     let mut signals = Signals::new().context("cannot handle signals")?;
     let settings = configuration.settings().clone();
     let streams = Arc::new(watch::Sender::new(Streams::default()));
@@ -80,8 +80,8 @@ async fn serve(configuration: Configuration, roots: Roots) -> anyhow::Result<()>
         () = signals.terminated() => return Ok(()),
     }
     let (stop, stopping) = watch::channel(false);
-    let (kubelet, of_kubelet) = watch::channel(Kubelet::default());
-    let reporter = Reporter::new(
+    let (kubelet, of_kubelet) = watch::channel(KubeletState::default());
+    let reporter = StatusFile::new(
         settings.daemon.run_dir.clone(),
         rounds.node(),
         of_kubelet,
@@ -114,36 +114,36 @@ async fn serve(configuration: Configuration, roots: Roots) -> anyhow::Result<()>
 
 /// The loop, and what owns the state.
 fn rounds(
-    configuration: Configuration,
+    configuration: LiveConfig,
     roots: Roots,
     streams: &Arc<watch::Sender<Streams>>,
     meter: &Meter,
-) -> anyhow::Result<Rounds> {
+) -> anyhow::Result<MainLoop> {
     let hangup = signal(SignalKind::hangup()).context("cannot handle signals")?;
     let news = Arc::new(Notify::new());
     let settings = configuration.settings();
     let lookout = lookout(&roots, settings, &news);
     let publisher = Publisher::new(lookout, settings, Arc::clone(streams), meter.clone());
-    let Daemon { run_dir, start_grace } = &settings.daemon;
+    let DaemonSettings { run_dir, start_grace } = &settings.daemon;
     let notifier = Notifier::new(run_dir, *start_grace, publisher.subscribe(), streams.subscribe());
-    let asked = Asked {
+    let asked = LoopInputs {
         hangup,
         news,
         notifier,
         meter: meter.clone(),
     };
-    Ok(Rounds::new(publisher, roots, configuration, asked))
+    Ok(MainLoop::new(publisher, roots, configuration, asked))
 }
 
 fn session(
     settings: Settings,
-    rounds: &Rounds,
+    rounds: &MainLoop,
     streams: Arc<watch::Sender<Streams>>,
-    kubelet: watch::Sender<Kubelet>,
+    kubelet: watch::Sender<KubeletState>,
     meter: &Meter,
 ) -> Session {
     Session {
-        mount: Mount::new(&settings.kubelet.dir),
+        mount: WritableDir::new(&settings.kubelet.dir),
         kubelet_dir: settings.kubelet.dir,
         is_expected: settings.kubelet.enabled == Enabled::Yes,
         resource: settings.resource.name,
@@ -160,7 +160,7 @@ async fn serve_kubelet(
     enabled: Enabled,
     session: Session,
     mut stopping: watch::Receiver<bool>,
-) -> Result<(), StaleMounts> {
+) -> Result<(), StaleSandbox> {
     if enabled != Enabled::No {
         return session.run(stopping).await;
     }
@@ -191,14 +191,14 @@ async fn show(
     tokio::spawn(exporter.run(beat, stopping))
 }
 
-fn lookout(roots: &Roots, settings: &Settings, news: &Arc<Notify>) -> Lookout {
+fn lookout(roots: &Roots, settings: &Settings, news: &Arc<Notify>) -> ScanRunner {
     let notify = |news: &Arc<Notify>| {
         let news = Arc::clone(news);
         move || news.notify_one()
     };
     let cordons = cordons::directory(&settings.daemon.run_dir);
-    let scanner = Scanner::new(roots.clone(), Wanted::by(settings)).for_daemon(cordons, notify(news));
-    Lookout::new(scanner, notify(news))
+    let scanner = Scanner::new(roots.clone(), ScanOptions::by(settings)).for_daemon(cordons, notify(news));
+    ScanRunner::new(scanner, notify(news))
 }
 
 /// The signals that end the daemon.

@@ -9,12 +9,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::change_log::Told;
-use super::health_monitor::Judge;
+use super::change_log::ChangeLog;
+use super::health_monitor::HealthMonitor;
 use crate::host::cdi_dir::cdi_directory::CdiDirectory;
-use crate::host::files::atomic_file::Outcome;
-use crate::host::nics::scan::Wanted;
-use crate::host::nics::scan_runner::{Lookout, Preparation};
+use crate::host::files::atomic_file::WriteOutcome;
+use crate::host::nics::scan::ScanOptions;
+use crate::host::nics::scan_runner::{Preparation, ScanRunner};
 use crate::kubelet::service::Streams;
 use crate::metrics::{CdiWrite, Meter};
 use crate::model::alloc::snapshot::Snapshot;
@@ -25,7 +25,7 @@ use crate::model::cdi::render::{self, Policy};
 use crate::model::config::Settings;
 use crate::model::message_id;
 use crate::model::nic::inventory::Inventory;
-use crate::model::status::{Cdi, Node};
+use crate::model::status::{CdiStatus, NodeStatus};
 
 /// How long a removal waits for kubelet to take the news before the file changes all the same.
 const DELIVERY_DEADLINE: Duration = Duration::from_secs(1);
@@ -33,8 +33,8 @@ const DELIVERY_DEADLINE: Duration = Duration::from_secs(1);
 /// Owns the state.
 #[derive(Debug)]
 pub struct Publisher {
-    lookout: Lookout,
-    judge: Judge,
+    lookout: ScanRunner,
+    judge: HealthMonitor,
     policy: Policy,
     strategy: Strategy,
     cdi: CdiDirectory,
@@ -44,17 +44,17 @@ pub struct Publisher {
     write_error: Option<String>,
     blind: Option<String>,
     interfaces: BTreeSet<String>,
-    node: Node,
-    told: Told,
+    node: NodeStatus,
+    told: ChangeLog,
     meter: Meter,
 }
 
 impl Publisher {
     /// Nothing is published before the first [`refresh`](Self::refresh).
-    pub fn new(lookout: Lookout, settings: &Settings, streams: Arc<watch::Sender<Streams>>, meter: Meter) -> Self {
+    pub fn new(lookout: ScanRunner, settings: &Settings, streams: Arc<watch::Sender<Streams>>, meter: Meter) -> Self {
         Self {
             lookout,
-            judge: Judge::new(settings.health.policy.clone(), &settings.daemon.run_dir),
+            judge: HealthMonitor::new(settings.health.policy.clone(), &settings.daemon.run_dir),
             policy: settings.policy(),
             strategy: settings.strategy,
             cdi: cdi_directory(settings),
@@ -64,15 +64,15 @@ impl Publisher {
             write_error: None,
             blind: None,
             interfaces: BTreeSet::new(),
-            node: Node::default(),
-            told: Told::default(),
+            node: NodeStatus::default(),
+            told: ChangeLog::default(),
             meter,
         }
     }
 
     /// From the next look on, these settings count.
     pub fn adopt(&mut self, settings: &Settings) {
-        self.lookout.adopt(Wanted::by(settings));
+        self.lookout.adopt(ScanOptions::by(settings));
         self.judge.set_policy(settings.health.policy.clone());
         self.policy = settings.policy();
         self.strategy = settings.strategy;
@@ -100,10 +100,10 @@ impl Publisher {
     }
 
     /// What is seen of the node, as of the last look.
-    pub fn node(&self) -> Node {
-        Node {
+    pub fn node(&self) -> NodeStatus {
+        NodeStatus {
             blind: self.blind.clone(),
-            cdi: Cdi {
+            cdi: CdiStatus {
                 file: self.cdi.file(),
                 error: self.write_error.clone(),
             },
@@ -165,7 +165,7 @@ impl Publisher {
             next.trust_only(self.on_disk.as_ref());
         }
         self.told.tell(inventory, &self.policy, &next);
-        self.node = Node::of(inventory, &next, |nic| self.policy.selection.withheld(nic));
+        self.node = NodeStatus::of(inventory, &next, |nic| self.policy.selection.withheld(nic));
         self.meter.published(inventory, &next);
         self.send(next);
         self.judge.keep().await;
@@ -209,7 +209,7 @@ impl Publisher {
                 tell_of_file(&self.meter, &file, outcome, was_tampered_with);
                 self.on_disk = spec;
                 self.write_error = None;
-                outcome == Outcome::Written
+                outcome == WriteOutcome::Written
             }
             Err(error) => {
                 let error = format!("{error:#}");
@@ -236,22 +236,22 @@ fn cdi_directory(settings: &Settings) -> CdiDirectory {
     }
 }
 
-fn tell_of_file(meter: &Meter, file: &Path, outcome: Outcome, was_tampered_with: bool) {
+fn tell_of_file(meter: &Meter, file: &Path, outcome: WriteOutcome, was_tampered_with: bool) {
     let (message_id, file) = (message_id::CDI_WRITTEN, file.display());
     match outcome {
-        Outcome::Written if was_tampered_with => {
+        WriteOutcome::Written if was_tampered_with => {
             let message_id = message_id::CDI_RESTORED;
             tracing::warn!(message_id, %file, "restored {file}: somebody had changed or removed it");
             meter.cdi(CdiWrite::Restored);
         }
-        Outcome::Written => {
+        WriteOutcome::Written => {
             tracing::info!(message_id, %file, "wrote {file}");
             meter.cdi(CdiWrite::Written);
         }
-        Outcome::Removed => {
+        WriteOutcome::Removed => {
             tracing::info!(message_id, %file, "removed {file}: no NIC is usable");
             meter.cdi(CdiWrite::Removed);
         }
-        Outcome::Unchanged | Outcome::Absent => {}
+        WriteOutcome::Unchanged | WriteOutcome::Absent => {}
     }
 }

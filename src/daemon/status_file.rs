@@ -8,26 +8,26 @@ use tokio::task::spawn_blocking;
 
 use crate::host::clock::unix_seconds;
 use crate::host::files::atomic_file;
-use crate::model::status::{self, Kubelet, Node, Status};
+use crate::model::status::{self, KubeletState, NodeStatus, Status};
 
 /// Owns the file.
 #[derive(Debug)]
-pub struct Reporter {
+pub struct StatusFile {
     run_dir: PathBuf,
-    node: watch::Receiver<Arc<Node>>,
-    kubelet: watch::Receiver<Kubelet>,
+    node: watch::Receiver<Arc<NodeStatus>>,
+    kubelet: watch::Receiver<KubeletState>,
     /// Changes now and then: the time to try again what has failed.
     beat: watch::Receiver<()>,
     status: Status,
     error: Option<String>,
 }
 
-impl Reporter {
+impl StatusFile {
     /// Nothing is written yet.
     pub fn new(
         run_dir: PathBuf,
-        node: watch::Receiver<Arc<Node>>,
-        kubelet: watch::Receiver<Kubelet>,
+        node: watch::Receiver<Arc<NodeStatus>>,
+        kubelet: watch::Receiver<KubeletState>,
         beat: watch::Receiver<()>,
     ) -> Self {
         let now = unix_seconds();
@@ -36,9 +36,9 @@ impl Reporter {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             started: now,
-            kubelet: Kubelet::default(),
+            kubelet: KubeletState::default(),
             kubelet_since: now,
-            node: Node::default(),
+            node: NodeStatus::default(),
         };
         Self {
             run_dir,
@@ -82,7 +82,7 @@ impl Reporter {
             self.status.kubelet = kubelet;
             self.status.kubelet_since = now;
         }
-        let mut node = Node::clone(&self.node.borrow_and_update());
+        let mut node = NodeStatus::clone(&self.node.borrow_and_update());
         node.date(&self.status.node, now);
         self.status.node = node;
     }

@@ -2,12 +2,12 @@
 
 /// What goes wrong at the moment, if something does.
 #[derive(Debug)]
-pub struct Complaint {
+pub struct FailureLog {
     what: &'static str,
     reason: Option<String>,
 }
 
-impl Complaint {
+impl FailureLog {
     /// Nothing yet; `what` is what may fail.
     pub fn of(what: &'static str) -> Self {
         Self { what, reason: None }

@@ -17,12 +17,12 @@ use self::stale_names::StaleNames;
 use crate::host::files::roots::Roots;
 use crate::metrics::Meter;
 use crate::model::config::Settings;
-use crate::model::config::settings::Export;
+use crate::model::config::settings::ExportSettings;
 
 /// Shows things as long as it runs.
 #[derive(Debug)]
 pub struct Exporter {
-    places: Export,
+    places: ExportSettings,
     meter: Meter,
     files: NodeFiles,
     stale_names: StaleNames,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::metrics::exported_nic::View;
+use crate::metrics::exported_nic::ExportedNode;
 use crate::model::nic::inventory::Generation;
 
 /// Name of our file in the directory of feature files.
@@ -14,7 +14,7 @@ const PREFIX: &str = "feature.node.kubernetes.io/cxi.";
 const VALUE_LIMIT: usize = 63;
 
 /// The file; none for a node without NICs on offer.
-pub fn text(view: &View) -> Option<String> {
+pub fn text(view: &ExportedNode) -> Option<String> {
     let count = view.offered().count();
     if count == 0 {
         return None;

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::failure_log::Complaint;
+use super::failure_log::FailureLog;
 use super::on_disk::on_disk;
 use super::{device_info, nfd_labels};
 use crate::host::files::atomic_file::{self, StoreError};
 use crate::host::files::read;
-use crate::metrics::exported_nic::View;
+use crate::metrics::exported_nic::ExportedNode;
 use crate::model::alloc::resource::ResourceName;
-use crate::model::config::settings::Export;
+use crate::model::config::settings::ExportSettings;
 
 /// Far above what such a directory holds; stops a directory without end.
 const DIRECTORY_LIMIT: usize = 65_536;
@@ -23,9 +23,9 @@ const DIRECTORY_LIMIT: usize = 65_536;
 #[derive(Debug)]
 pub struct NodeFiles {
     places: Places,
-    views: watch::Receiver<Arc<View>>,
-    labels: Complaint,
-    device_info: Complaint,
+    views: watch::Receiver<Arc<ExportedNode>>,
+    labels: FailureLog,
+    device_info: FailureLog,
 }
 
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ struct Places {
 
 impl NodeFiles {
     /// Nothing is written yet.
-    pub fn new(export: &Export, resource: ResourceName, views: watch::Receiver<Arc<View>>) -> Self {
+    pub fn new(export: &ExportSettings, resource: ResourceName, views: watch::Receiver<Arc<ExportedNode>>) -> Self {
         let places = Places {
             nfd_dir: export.nfd_dir.clone(),
             devinfo_dir: export.devinfo_dir.clone(),
@@ -46,8 +46,8 @@ impl NodeFiles {
         Self {
             places,
             views,
-            labels: Complaint::of("labels for node-feature-discovery"),
-            device_info: Complaint::of("device-info files"),
+            labels: FailureLog::of("labels for node-feature-discovery"),
+            device_info: FailureLog::of("device-info files"),
         }
     }
 
@@ -77,14 +77,14 @@ impl NodeFiles {
     /// Removes the device-info files, as the specification asks of a plugin that stops. The labels stay true.
     pub async fn withdraw(&mut self) {
         let places = self.places.clone();
-        let removed = on_disk(move || places.write_device_info(&View::default())).await;
+        let removed = on_disk(move || places.write_device_info(&ExportedNode::default())).await;
         self.device_info.note(removed);
     }
 }
 
 impl Places {
     /// None without NICs.
-    fn write_labels(&self, view: &View) -> Result<(), StoreError> {
+    fn write_labels(&self, view: &ExportedNode) -> Result<(), StoreError> {
         let Some(directory) = &self.nfd_dir else { return Ok(()) };
         match nfd_labels::text(view) {
             Some(text) => atomic_file::replace(directory, nfd_labels::FILE, None, text.as_bytes()).map(drop),
@@ -93,7 +93,7 @@ impl Places {
     }
 
     /// Each file, whatever becomes of the others.
-    fn write_device_info(&self, view: &View) -> Result<(), StoreError> {
+    fn write_device_info(&self, view: &ExportedNode) -> Result<(), StoreError> {
         let Some(directory) = &self.devinfo_dir else {
             return Ok(());
         };
@@ -107,7 +107,7 @@ impl Places {
     }
 
     /// Only what says what we would say: the same name with other words is somebody else's.
-    fn remove_stale(&self, directory: &Path, view: &View) -> Result<(), StoreError> {
+    fn remove_stale(&self, directory: &Path, view: &ExportedNode) -> Result<(), StoreError> {
         let mut went = Ok(());
         for entry in fs::read_dir(directory)
             .into_iter()

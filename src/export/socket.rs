@@ -22,7 +22,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
-use super::failure_log::Complaint;
+use super::failure_log::FailureLog;
 use crate::host::files::unix_socket::{OwnSocket, is_dead};
 use crate::metrics::{Meter, text};
 
@@ -41,7 +41,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Serves the socket, and again when somebody has removed it. Never ends.
 pub async fn serve(path: Option<&Path>, meter: &Meter, mut beat: watch::Receiver<()>) {
     let Some(path) = path else { return pending().await };
-    let mut complaint = Complaint::of("metrics on a socket");
+    let mut complaint = FailureLog::of("metrics on a socket");
     loop {
         match take(path) {
             Ok((socket, listener)) => {

@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 use crate::host::cdi_dir::spec_files;
 use crate::host::files::roots::Roots;
 use crate::metrics::Meter;
-use crate::model::cdi::survey::{self, Host, State};
+use crate::model::cdi::survey::{self, HostDevices, NameState};
 
 /// Where the generator writes.
 const STATIC: &str = "/etc/cdi";
@@ -41,7 +41,7 @@ impl StaleNames {
     fn count(&self) -> usize {
         let directories = [self.roots.here(Path::new(STATIC)), self.cdi_dir.clone()];
         let files = directories.map(|directory| spec_files::read_all(&directory).unwrap_or_default());
-        let host = Host {
+        let host = HostDevices {
             inventory: None,
             missing: spec_files::missing_nodes(&files, &self.roots),
         };
@@ -49,7 +49,7 @@ impl StaleNames {
         let is_static = |file: &Path| statics.iter().any(|other| other.path == file);
         let stale = survey::survey(&files, &host).into_iter();
         stale
-            .filter(|entry| matches!(entry.state, State::Stale { .. }) && is_static(&entry.file))
+            .filter(|entry| matches!(entry.state, NameState::Stale { .. }) && is_static(&entry.file))
             .count()
     }
 }

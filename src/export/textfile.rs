@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::failure_log::Complaint;
+use super::failure_log::FailureLog;
 use super::on_disk::on_disk;
 use crate::host::files::atomic_file;
 use crate::metrics::Meter;
@@ -20,7 +20,7 @@ const SETTLE: Duration = Duration::from_secs(1);
 /// Keeps the file true. Never ends.
 pub async fn keep(file: Option<&Path>, meter: &Meter, mut beat: watch::Receiver<()>) {
     let Some(file) = file else { return pending().await };
-    let mut complaint = Complaint::of("metrics for node_exporter");
+    let mut complaint = FailureLog::of("metrics for node_exporter");
     loop {
         let (place, meter_then) = (file.to_owned(), meter.clone());
         let write = move || {
@@ -43,7 +43,7 @@ pub async fn remove(file: Option<&Path>) {
         let (directory, name) = split(&file);
         atomic_file::remove(directory, &name).map(drop)
     };
-    Complaint::of("end of the metrics for node_exporter").note(on_disk(remove).await);
+    FailureLog::of("end of the metrics for node_exporter").note(on_disk(remove).await);
 }
 
 fn split(file: &Path) -> (&Path, Cow<'_, str>) {

@@ -16,12 +16,12 @@ const WINDOW: Duration = Duration::from_secs(60);
 
 /// What points to another plugin, and what of it has been said.
 #[derive(Debug, Default)]
-pub struct Rivals {
+pub struct CompetingPlugins {
     said: BTreeSet<String>,
     displaced: Vec<Duration>,
 }
 
-impl Rivals {
+impl CompetingPlugins {
     /// The names of other plugins' living sockets that have not been returned before.
     pub fn sockets(&mut self, kubelet_dir: &Path, resource: &ResourceName) -> Vec<String> {
         let rivals: Vec<_> = (fs::read_dir(kubelet_dir).into_iter().flatten().flatten())
@@ -75,15 +75,15 @@ mod tests {
 
     #[test]
     fn only_many_times_in_a_short_while_are_said_and_only_once() {
-        let at = |rivals: &mut Rivals, seconds: &[u64]| {
+        let at = |rivals: &mut CompetingPlugins, seconds: &[u64]| {
             let said = seconds
                 .iter()
                 .map(|second| rivals.displaced(Duration::from_secs(*second)));
             said.collect::<Vec<_>>()
         };
-        assert_eq!(at(&mut Rivals::default(), &[0, 30, 60, 90, 120]), [false; 5]);
+        assert_eq!(at(&mut CompetingPlugins::default(), &[0, 30, 60, 90, 120]), [false; 5]);
         assert_eq!(
-            at(&mut Rivals::default(), &[0, 1, 2, 3, 4, 5]),
+            at(&mut CompetingPlugins::default(), &[0, 1, 2, 3, 4, 5]),
             [false, false, true, false, false, false]
         );
     }

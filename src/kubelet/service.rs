@@ -231,8 +231,8 @@ impl From<crate::model::cdi::model::Mount> for pb::Mount {
     }
 }
 
-impl From<crate::model::cdi::model::DeviceNode> for pb::DeviceSpec {
-    fn from(node: crate::model::cdi::model::DeviceNode) -> Self {
+impl From<crate::model::cdi::model::CdiDeviceNode> for pb::DeviceSpec {
+    fn from(node: crate::model::cdi::model::CdiDeviceNode) -> Self {
         Self {
             container_path: node.path,
             host_path: node.host_path,

@@ -13,12 +13,12 @@ use tokio::time::{Instant, timeout};
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::Server;
 
-use super::competing::Rivals;
+use super::competing::CompetingPlugins;
 use super::pb::device_plugin_server::DevicePluginServer;
 use super::registration::{Epoch, register};
 use super::service::{PluginService, Streams};
 use super::socket;
-use crate::host::files::sandbox::{Mount, StaleMounts};
+use crate::host::files::sandbox::{StaleSandbox, WritableDir};
 use crate::host::files::unix_socket::OwnSocket;
 use crate::host::files::watch::DirectoryWatch;
 use crate::metrics::ResourceMeter;
@@ -26,7 +26,7 @@ use crate::model::alloc::resource::ResourceName;
 use crate::model::alloc::snapshot::Snapshot;
 use crate::model::backoff::Backoff;
 use crate::model::message_id;
-use crate::model::status::Kubelet;
+use crate::model::status::KubeletState;
 
 /// Kubelet opens ListAndWatch right after it has answered Register.
 const STREAM_DEADLINE: Duration = Duration::from_secs(5);
@@ -39,7 +39,7 @@ pub struct Session {
     /// Kubelet's plugin directory.
     pub kubelet_dir: PathBuf,
     /// The same directory, as it was when we started.
-    pub mount: Mount,
+    pub mount: WritableDir,
     /// Whether its absence is worth a warning.
     pub is_expected: bool,
     /// The resource to register.
@@ -51,7 +51,7 @@ pub struct Session {
     /// Changes now and then: the time to look at what may have happened without an event.
     pub beat: watch::Receiver<()>,
     /// Where the session says how it stands.
-    pub kubelet: watch::Sender<Kubelet>,
+    pub kubelet: watch::Sender<KubeletState>,
     /// Counts.
     pub meter: ResourceMeter,
 }
@@ -59,12 +59,12 @@ pub struct Session {
 /// What a session watches.
 struct Surroundings {
     kubelet_dir: DirectoryWatch,
-    rivals: Rivals,
+    rivals: CompetingPlugins,
 }
 
 /// Why a registration is over.
 #[derive(Debug)]
-enum Ended {
+enum SessionEnd {
     NotBound(io::Error),
     Refused(String),
     NoStream,
@@ -74,7 +74,7 @@ enum Ended {
     ServerFailed,
 }
 
-impl fmt::Display for Ended {
+impl fmt::Display for SessionEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotBound(error) => write!(f, "cannot bind a socket in kubelet's directory: {error}"),
@@ -97,10 +97,10 @@ impl Session {
     ///
     /// # Errors
     /// No socket can be bound before another start.
-    pub async fn run(self, mut stopping: watch::Receiver<bool>) -> Result<(), StaleMounts> {
+    pub async fn run(self, mut stopping: watch::Receiver<bool>) -> Result<(), StaleSandbox> {
         let mut around = Surroundings {
             kubelet_dir: DirectoryWatch::new(self.kubelet_dir.clone(), self.beat.clone()),
-            rivals: Rivals::default(),
+            rivals: CompetingPlugins::default(),
         };
         let mut backoff = Backoff::default();
         let mut last_reason = String::new();
@@ -115,14 +115,14 @@ impl Session {
                 return Ok(());
             };
             self.meter.ended(was_live);
-            if matches!(ended, Ended::NotBound(_)) {
+            if matches!(ended, SessionEnd::NotBound(_)) {
                 self.mount.check()?;
             }
             // One and the same kubelet, having ended our stream, had taken our registration again.
             if was_live && lost == Some(epoch) && around.rivals.displaced(began.elapsed()) {
                 self.tell_of_rival("kubelet ends our stream again and again");
             }
-            lost = matches!(ended, Ended::StreamClosed).then_some(epoch);
+            lost = matches!(ended, SessionEnd::StreamClosed).then_some(epoch);
             if was_live {
                 backoff.reset();
                 last_reason.clear();
@@ -140,9 +140,9 @@ impl Session {
         Ok(())
     }
 
-    fn tell_of_end(&self, ended: &Ended, last_reason: &mut String) {
+    fn tell_of_end(&self, ended: &SessionEnd, last_reason: &mut String) {
         let (resource, reason) = (&self.resource, ended.to_string());
-        self.is_now(Kubelet::NotRegistered { reason: reason.clone() });
+        self.is_now(KubeletState::NotRegistered { reason: reason.clone() });
         if reason == *last_reason {
             tracing::debug!(%resource, "not registered: {reason}");
         } else {
@@ -170,7 +170,7 @@ impl Session {
                 return epoch;
             }
             if !std::mem::replace(&mut waiting, true) {
-                self.is_now(Kubelet::Waiting);
+                self.is_now(KubeletState::Waiting);
                 let place = self.kubelet_dir.display();
                 let message_id = message_id::KUBELET_AWAITED;
                 if self.is_expected {
@@ -183,7 +183,7 @@ impl Session {
         }
     }
 
-    fn is_now(&self, kubelet: Kubelet) {
+    fn is_now(&self, kubelet: KubeletState) {
         self.kubelet.send_if_modified(|shown| {
             let is_news = *shown != kubelet;
             *shown = kubelet;
@@ -204,15 +204,15 @@ impl Session {
         count: u64,
         around: &mut Surroundings,
         stopping: &mut watch::Receiver<bool>,
-    ) -> Option<(Ended, bool)> {
+    ) -> Option<(SessionEnd, bool)> {
         let server = match RunningServer::start(self, count) {
             Ok(server) => server,
-            Err(error) => return Some((Ended::NotBound(error), false)),
+            Err(error) => return Some((SessionEnd::NotBound(error), false)),
         };
         let mut was_live = false;
         let ended = tokio::select! {
             ended = self.stay_registered(epoch, &server.socket, around, &mut was_live) => Some(ended),
-            () = server.failed() => Some(Ended::ServerFailed),
+            () = server.failed() => Some(SessionEnd::ServerFailed),
             _ = stopping.wait_for(|stopping| *stopping) => None,
         };
         server.close().await;
@@ -225,16 +225,16 @@ impl Session {
         socket: &OwnSocket,
         around: &mut Surroundings,
         was_live: &mut bool,
-    ) -> Ended {
+    ) -> SessionEnd {
         if let Err(reason) = register(&self.kubelet_dir, socket, &self.resource).await {
-            return Ended::Refused(reason);
+            return SessionEnd::Refused(reason);
         }
         let mut streams = self.streams.subscribe();
         if timeout(STREAM_DEADLINE, streams.wait_for(|streams| streams.open > 0))
             .await
             .is_err()
         {
-            return Ended::NoStream;
+            return SessionEnd::NoStream;
         }
         *was_live = true;
         self.meter.registered();
@@ -244,20 +244,20 @@ impl Session {
             socket = socket.file_name(),
             "registered with kubelet"
         );
-        self.is_now(Kubelet::Registered);
+        self.is_now(KubeletState::Registered);
         loop {
             // Looked at first: kubelet may have removed the socket while it answered.
             if Epoch::current(&self.kubelet_dir).is_some_and(|current| current != epoch) {
-                return Ended::KubeletRestarted;
+                return SessionEnd::KubeletRestarted;
             }
             if !socket.is_in_place() {
-                return Ended::SocketGone;
+                return SessionEnd::SocketGone;
             }
             for name in around.rivals.sockets(&self.kubelet_dir, &self.resource) {
                 self.tell_of_rival(&format!("its socket is {name}"));
             }
             tokio::select! {
-                _ = streams.wait_for(|streams| streams.open == 0) => return Ended::StreamClosed,
+                _ = streams.wait_for(|streams| streams.open == 0) => return SessionEnd::StreamClosed,
                 () = around.kubelet_dir.changed() => {}
             }
         }

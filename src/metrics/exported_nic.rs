@@ -7,14 +7,14 @@ use crate::model::nic::pci::PciAddress;
 
 /// The node as it is shown to others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct View {
+pub struct ExportedNode {
     /// Sorted by PCI address.
-    pub nics: Vec<NicView>,
+    pub nics: Vec<ExportedNic>,
 }
 
 /// One NIC. Names that move (`cxiN`, netdev) are here for people only.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NicView {
+pub struct ExportedNic {
     /// The identity of the NIC.
     pub address: PciAddress,
     /// Its chip, where the PCI id tells.
@@ -28,7 +28,7 @@ pub struct NicView {
     /// Git hash of the driver, where it tells.
     pub driver_revision: Option<String>,
     /// Whether pods may get it.
-    pub state: State,
+    pub state: ExportedState,
     /// Every condition that was judged.
     pub conditions: Vec<(Check, Verdict)>,
     /// Uncorrectable PCIe errors as the driver counts them.
@@ -41,7 +41,7 @@ pub struct NicView {
 
 /// Whether pods may get a NIC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum ExportedState {
     /// New pods may.
     Healthy,
     /// It is listed, and new pods may not.
@@ -50,21 +50,25 @@ pub enum State {
     NotOffered,
 }
 
-impl View {
+impl ExportedNode {
     /// The view that follows from a scan and what was published of it.
     pub fn of(inventory: &Inventory, snapshot: &Snapshot) -> Self {
         Self {
-            nics: inventory.nics.iter().map(|nic| NicView::of(nic, snapshot)).collect(),
+            nics: inventory
+                .nics
+                .iter()
+                .map(|nic| ExportedNic::of(nic, snapshot))
+                .collect(),
         }
     }
 
     /// The NICs that kubelet is told of.
-    pub fn offered(&self) -> impl Iterator<Item = &NicView> {
-        self.nics.iter().filter(|nic| nic.state != State::NotOffered)
+    pub fn offered(&self) -> impl Iterator<Item = &ExportedNic> {
+        self.nics.iter().filter(|nic| nic.state != ExportedState::NotOffered)
     }
 }
 
-impl NicView {
+impl ExportedNic {
     fn of(nic: &Nic, snapshot: &Snapshot) -> Self {
         let device = snapshot.devices.get(&nic.address);
         let conditions = device.map_or(&[][..], |device| &device.conditions);
@@ -82,9 +86,9 @@ impl NicView {
             last_link_restart: last(&nic.link_restarts),
             driver_revision: nic.driver_revision.clone().ok(),
             state: match device {
-                Some(device) if device.is_healthy() => State::Healthy,
-                Some(_) => State::Unhealthy,
-                None => State::NotOffered,
+                Some(device) if device.is_healthy() => ExportedState::Healthy,
+                Some(_) => ExportedState::Unhealthy,
+                None => ExportedState::NotOffered,
             },
             conditions: conditions
                 .iter()

@@ -11,8 +11,8 @@ use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, watch};
 
 use super::cdi_write::CdiWrite;
-use super::exported_nic::View;
-use super::nic_series::Nics;
+use super::exported_nic::ExportedNode;
+use super::nic_series::NicSeries;
 use super::text::{Labels, Total};
 use crate::model::alloc::resource::ResourceName;
 use crate::model::trigger::Trigger;
@@ -26,7 +26,7 @@ const SCAN_BUCKETS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 1.
 #[derive(Debug)]
 pub struct Instruments {
     registry: Registry,
-    pub view: watch::Sender<Arc<View>>,
+    pub view: watch::Sender<Arc<ExportedNode>>,
     pub news: Arc<Notify>,
     pub triggers: Family<Labels, Total>,
     pub scan_duration: Histogram,
@@ -36,12 +36,12 @@ pub struct Instruments {
     pub cdi_current: Gauge,
     pub stale_names: Gauge,
     pub not_offered: Gauge,
-    pub resource: Arc<Resource>,
+    pub resource: Arc<ResourceInstruments>,
 }
 
 /// What is counted for a resource.
 #[derive(Debug)]
-pub struct Resource {
+pub struct ResourceInstruments {
     pub news: Arc<Notify>,
     pub registered: Gauge,
     pub accepted: Total,
@@ -58,9 +58,9 @@ impl Instruments {
         let mut registry = Registry::with_prefix("cxi");
         about_us(&mut registry, start);
         let resource_name = resource.to_string();
-        let resource = Resource::new(&mut registry, &resource_name, Arc::clone(&news));
+        let resource = ResourceInstruments::new(&mut registry, &resource_name, Arc::clone(&news));
         let view = watch::Sender::default();
-        registry.register_collector(Box::new(Nics {
+        registry.register_collector(Box::new(NicSeries {
             resource: resource_name,
             view: view.subscribe(),
         }));
@@ -153,7 +153,7 @@ impl Instruments {
     }
 }
 
-impl Resource {
+impl ResourceInstruments {
     fn new(registry: &mut Registry, name: &str, news: Arc<Notify>) -> Self {
         let resource = || ("resource", name.to_owned());
         let result = |result: &str| vec![resource(), ("result", result.to_owned())];

@@ -13,8 +13,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 pub use self::cdi_write::CdiWrite;
-use self::exported_nic::View;
-use self::instruments::{Instruments, Resource, label};
+use self::exported_nic::ExportedNode;
+use self::instruments::{Instruments, ResourceInstruments, label};
 use crate::model::alloc::resource::ResourceName;
 use crate::model::alloc::snapshot::Snapshot;
 use crate::model::nic::inventory::Inventory;
@@ -26,7 +26,7 @@ pub struct Meter(Option<Arc<Instruments>>);
 
 /// Counts what has to do with kubelet, for one resource.
 #[derive(Debug, Clone, Default)]
-pub struct ResourceMeter(Option<Arc<Resource>>);
+pub struct ResourceMeter(Option<Arc<ResourceInstruments>>);
 
 impl Meter {
     /// Counts from now on; `start` is the time in seconds since 1970.
@@ -71,7 +71,7 @@ impl Meter {
     /// What a scan found, and what is published of it.
     pub fn published(&self, inventory: &Inventory, snapshot: &Snapshot) {
         let Some(on) = &self.0 else { return };
-        let view = View::of(inventory, snapshot);
+        let view = ExportedNode::of(inventory, snapshot);
         on.set_count(&on.not_offered, view.nics.len() - view.offered().count());
         let is_news = on.view.send_if_modified(|current| {
             let is_news = **current != view;
@@ -92,7 +92,7 @@ impl Meter {
     }
 
     /// The view, now and later; none when off.
-    pub fn views(&self) -> Option<watch::Receiver<Arc<View>>> {
+    pub fn views(&self) -> Option<watch::Receiver<Arc<ExportedNode>>> {
         self.0.as_ref().map(|on| on.view.subscribe())
     }
 

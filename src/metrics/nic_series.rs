@@ -8,26 +8,26 @@ use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType::{Counter, Gauge};
 use tokio::sync::watch;
 
-use super::exported_nic::{NicView, State, View};
+use super::exported_nic::{ExportedNic, ExportedNode, ExportedState};
 use super::text::{Family, Labels, family};
 use crate::model::health::Verdict;
 use crate::model::nic::inventory::Function;
 
 /// Series of the NICs of one resource.
 #[derive(Debug)]
-pub struct Nics {
+pub struct NicSeries {
     /// The resource.
     pub resource: String,
     /// What is shown.
-    pub view: watch::Receiver<Arc<View>>,
+    pub view: watch::Receiver<Arc<ExportedNode>>,
 }
 
 /// A family with at most one series for each NIC on offer.
-type OfNic = (Family, fn(&NicView) -> Option<u64>);
+type OfNic = (Family, fn(&ExportedNic) -> Option<u64>);
 
 const OF_NIC: [OfNic; 4] = [
     (("nic_healthy", "Whether new pods may get the NIC", Gauge), |nic| {
-        Some(u64::from(nic.state == State::Healthy))
+        Some(u64::from(nic.state == ExportedState::Healthy))
     }),
     (
         (
@@ -55,15 +55,18 @@ const OF_NIC: [OfNic; 4] = [
     ),
 ];
 
-impl Collector for Nics {
+impl Collector for NicSeries {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let view = Arc::clone(&self.view.borrow());
-        let of_state = |(state, label): (State, &str)| {
+        let of_state = |(state, label): (ExportedState, &str)| {
             let labels = vec![("resource", self.resource.clone()), ("state", label.to_owned())];
             let count = view.nics.iter().filter(|nic| nic.state == state).count();
             (labels, count as u64)
         };
-        let states = [(State::Healthy, "healthy"), (State::Unhealthy, "unhealthy")];
+        let states = [
+            (ExportedState::Healthy, "healthy"),
+            (ExportedState::Unhealthy, "unhealthy"),
+        ];
         family(
             &mut encoder,
             ("nics", "NICs that kubelet is told of", Gauge),
@@ -83,11 +86,11 @@ impl Collector for Nics {
     }
 }
 
-fn label_of(nic: &NicView) -> Labels {
+fn label_of(nic: &ExportedNic) -> Labels {
     vec![("nic", nic.address.to_string())]
 }
 
-fn info(nic: &NicView) -> Labels {
+fn info(nic: &ExportedNic) -> Labels {
     let function = match nic.function {
         Function::Physical => "pf",
         Function::Virtual => "vf",
@@ -102,7 +105,7 @@ fn info(nic: &NicView) -> Labels {
     ]
 }
 
-fn conditions(nic: &NicView) -> impl Iterator<Item = (Labels, u64)> {
+fn conditions(nic: &ExportedNic) -> impl Iterator<Item = (Labels, u64)> {
     nic.conditions.iter().map(|(check, verdict)| {
         let labels = vec![("nic", nic.address.to_string()), ("condition", check.to_string())];
         (labels, severity(*verdict))

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 /// Knows no clock: every point in time is what the caller says, counted from a beginning of its choosing.
 #[derive(Debug, Clone)]
-pub struct Settle {
+pub struct Coalescer {
     time: Duration,
     wanted: bool,
     not_before: Duration,
 }
 
-impl Settle {
+impl Coalescer {
     /// With this settle time.
     pub fn new(time: Duration) -> Self {
         Self {
@@ -46,7 +46,7 @@ mod tests {
 
     /// Plays triggers at these milliseconds, with looks that take `cost`; returns when the looks began.
     fn looks(triggers: &[u32], cost: u32) -> Vec<u32> {
-        let mut settle = Settle::new(50 * MS);
+        let mut settle = Coalescer::new(50 * MS);
         let mut triggers = triggers.iter().peekable();
         let (mut began, mut free_at) = (Vec::new(), 0);
         for now in 0..10_000 {

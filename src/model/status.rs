@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::alloc::resource::ResourceName;
 use super::alloc::snapshot::Snapshot;
 use super::alloc::strategy::Strategy;
-use super::health::history::Memory;
+use super::health::history::NicHistory;
 use super::health::{self, Check, Condition, HealthPolicy, Held, Verdict};
-use super::nic::inventory::{Function, Inventory, Nic, Reading, Unread};
+use super::nic::inventory::{Function, Inventory, Nic, ReadError, Reading};
 use super::nic::selection::Named;
 use super::remedy::{self, Names};
 
@@ -32,24 +32,24 @@ pub struct Status {
     /// When the daemon was started.
     pub started: u64,
     /// How it stands with kubelet.
-    pub kubelet: Kubelet,
+    pub kubelet: KubeletState,
     /// Since when.
     pub kubelet_since: u64,
     /// What it sees of the node.
     #[serde(flatten)]
-    pub node: Node,
+    pub node: NodeStatus,
 }
 
 /// A resource that kubelet is offered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resource {
+pub struct ResourceStatus {
     /// Such as `beta.hpe.com/cxi`.
     pub name: String,
     /// How containers get their NICs: `cdi` or `direct`.
     pub strategy: String,
 }
 
-impl Resource {
+impl ResourceStatus {
     /// Of the daemon's settings.
     pub fn new(name: &ResourceName, strategy: Strategy) -> Self {
         let strategy = match strategy {
@@ -66,7 +66,7 @@ impl Resource {
 /// How the daemon stands with kubelet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
-pub enum Kubelet {
+pub enum KubeletState {
     /// Its socket is not there.
     #[default]
     Waiting,
@@ -81,15 +81,15 @@ pub enum Kubelet {
 
 /// What the daemon makes of the node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Node {
+pub struct NodeStatus {
     /// What is served of it.
-    pub resources: Vec<Resource>,
+    pub resources: Vec<ResourceStatus>,
     /// Why the node cannot be looked at; the rest is as it was seen last.
     pub blind: Option<String>,
     /// Where events come from.
-    pub sources: Vec<Source>,
+    pub sources: Vec<TriggerSource>,
     /// The CDI file.
-    pub cdi: Cdi,
+    pub cdi: CdiStatus,
     /// What could not be made sense of.
     pub problems: Vec<String>,
     /// By PCI address.
@@ -98,7 +98,7 @@ pub struct Node {
 
 /// A source of events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Source {
+pub struct TriggerSource {
     /// For people.
     pub name: String,
     /// Why it is not heard, or not wholly.
@@ -107,7 +107,7 @@ pub struct Source {
 
 /// Our file for container runtimes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cdi {
+pub struct CdiStatus {
     /// Where it is.
     pub file: PathBuf,
     /// Why it could not be written.
@@ -157,7 +157,7 @@ pub struct ConditionStatus {
     pub held: Option<String>,
 }
 
-impl Node {
+impl NodeStatus {
     /// The NICs of a scan as they are published.
     pub fn of(inventory: &Inventory, snapshot: &Snapshot, withheld: impl Fn(&Nic) -> Option<String>) -> Self {
         let nics = inventory.nics.iter().map(|nic| {
@@ -171,7 +171,7 @@ impl Node {
         });
         Self {
             nics: nics.collect(),
-            problems: inventory.problems.iter().map(Unread::to_string).collect(),
+            problems: inventory.problems.iter().map(ReadError::to_string).collect(),
             ..Self::default()
         }
     }
@@ -223,7 +223,7 @@ impl NicStatus {
     /// As a single look judges it, without what only a daemon remembers, by the default policy.
     pub fn fresh(nic: &Nic, withheld: Option<String>, unix_seconds: u64) -> Self {
         let policy = HealthPolicy::default();
-        let conditions = health::assess(nic, &Memory::default(), unix_seconds);
+        let conditions = health::assess(nic, &NicHistory::default(), unix_seconds);
         let conditions: Vec<Condition> = conditions
             .into_iter()
             .map(|condition| policy.apply(condition))
@@ -302,11 +302,11 @@ fn text<T: ToString>(reading: &Reading<T>) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn node(verdicts: &[(Check, Verdict)]) -> Node {
+    fn node(verdicts: &[(Check, Verdict)]) -> NodeStatus {
         let nic = Nic::unread(
             "0000:21:00.0".parse().unwrap(),
             "/".into(),
-            Err(Unread::new("/", "test")),
+            Err(ReadError::new("/", "test")),
         );
         let conditions = verdicts.iter().map(|(check, verdict)| Condition {
             check: *check,
@@ -314,13 +314,13 @@ mod tests {
             reason: String::new(),
             evidence: Vec::new(),
         });
-        Node {
+        NodeStatus {
             nics: vec![NicStatus::new(&nic, None, &conditions.collect::<Vec<_>>(), &[])],
-            ..Node::default()
+            ..NodeStatus::default()
         }
     }
 
-    fn since(node: &Node) -> Vec<Option<u64>> {
+    fn since(node: &NodeStatus) -> Vec<Option<u64>> {
         node.nics[0]
             .conditions
             .iter()
@@ -331,7 +331,7 @@ mod tests {
     #[test]
     fn a_verdict_is_as_old_as_it_is_the_same() {
         let mut first = node(&[(Check::Link, Verdict::Ok), (Check::Present, Verdict::Fail)]);
-        first.date(&Node::default(), 100);
+        first.date(&NodeStatus::default(), 100);
         assert_eq!(since(&first), [Some(100); 2]);
         let mut second = node(&[(Check::Present, Verdict::Fail), (Check::Link, Verdict::Warn)]);
         second.date(&first, 200);
@@ -341,13 +341,13 @@ mod tests {
     #[test]
     fn the_record_reads_back() {
         let mut node = node(&[(Check::PciEnabled, Verdict::Unknown)]);
-        node.date(&Node::default(), 1);
+        node.date(&NodeStatus::default(), 1);
         let status = Status {
             schema: SCHEMA,
             version: "1".to_owned(),
             pid: 2,
             started: 3,
-            kubelet: Kubelet::NotRegistered { reason: "4".to_owned() },
+            kubelet: KubeletState::NotRegistered { reason: "4".to_owned() },
             kubelet_since: 5,
             node,
         };

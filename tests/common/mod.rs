@@ -19,7 +19,7 @@ use std::time::Duration;
 use cxi_device_plugin::model::alloc::snapshot::Snapshot;
 use cxi_device_plugin::model::alloc::strategy::Strategy;
 use cxi_device_plugin::model::cdi::render::Policy;
-use cxi_device_plugin::model::health::history::Memories;
+use cxi_device_plugin::model::health::history::NicHistories;
 use cxi_device_plugin::model::health::{Engine, HealthPolicy, Moment};
 use cxi_device_plugin::model::nic::inventory::Inventory;
 use cxi_sim::node::{NicSpec, Node, Variant};
@@ -38,7 +38,7 @@ pub fn snapshot(inventory: &Inventory) -> Snapshot {
         since_start: Duration::ZERO,
         unix_seconds: 0,
     };
-    let health = Engine::new(HealthPolicy::default(), Memories::new()).judge(&inventory.nics, moment);
+    let health = Engine::new(HealthPolicy::default(), NicHistories::new()).judge(&inventory.nics, moment);
     Snapshot::of(inventory, &Policy::default(), Strategy::default(), health)
 }
 

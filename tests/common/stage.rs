@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use cxi_device_plugin::model::cdi::model::{Device, Spec};
+use cxi_device_plugin::model::cdi::model::{CdiDevice, Spec};
 use cxi_sim::node::{Kind, NicSpec, Node};
 use tempfile::TempDir;
 
@@ -145,7 +145,7 @@ pub fn names(spec: &Spec) -> Vec<&str> {
     spec.devices.iter().map(|device| device.name.as_str()).collect()
 }
 
-pub fn device<'a>(spec: &'a Spec, name: &str) -> &'a Device {
+pub fn device<'a>(spec: &'a Spec, name: &str) -> &'a CdiDevice {
     spec.devices
         .iter()
         .find(|device| device.name == name)

@@ -9,7 +9,7 @@ use crate::cli::host_args::HostArgs;
 use crate::cli::terminal::output::Audience;
 use crate::host::cdi_dir::cdi_directory::CdiDirectory;
 use crate::host::files::roots::RootArgs;
-use crate::model::cdi::format::Format;
+use crate::model::cdi::format::SpecFormat;
 use crate::model::cdi::naming::{NameKind, Naming};
 use crate::model::config::settings::RUN_DIR;
 use crate::model::nic::offer::Functions;
@@ -69,7 +69,7 @@ pub enum Action {
 pub struct SpecArgs {
     /// Format of the spec [default: yaml]
     #[arg(long, value_enum, value_name = "FORMAT")]
-    format: Option<Format>,
+    format: Option<SpecFormat>,
     /// Only these NICs: PCI address, cxiN, N or network interface; may be repeated
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub device: Vec<String>,
@@ -214,8 +214,8 @@ impl GenerateArgs {
     }
 
     /// As asked for, else by the suffix of the file that was asked for.
-    pub fn format(&self) -> Format {
-        let by_suffix = || Format::of_file_name(self.output.as_ref()?.file_name()?.to_str()?);
+    pub fn format(&self) -> SpecFormat {
+        let by_suffix = || SpecFormat::of_file_name(self.output.as_ref()?.file_name()?.to_str()?);
         self.spec.format.or_else(by_suffix).unwrap_or_default()
     }
 

@@ -10,9 +10,9 @@ use super::build_spec;
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output;
 use crate::host::cdi_dir::cdi_directory::CdiDirectory;
-use crate::host::files::atomic_file::{self, Outcome};
+use crate::host::files::atomic_file::{self, WriteOutcome};
 use crate::host::files::lock;
-use crate::model::cdi::format::{self, Format};
+use crate::model::cdi::format::{self, SpecFormat};
 use crate::model::cdi::model::Spec;
 
 /// Where the daemon keeps its own spec by default, by both names of the directory.
@@ -35,7 +35,7 @@ pub fn run(args: &GenerateArgs) -> anyhow::Result<Ended> {
     Ok(Ended::Done)
 }
 
-fn print(spec: Option<&Spec>, format: Format, file: &Path) -> anyhow::Result<()> {
+fn print(spec: Option<&Spec>, format: SpecFormat, file: &Path) -> anyhow::Result<()> {
     let Some(spec) = spec else {
         // A note that nobody reads changes nothing.
         let _ = writeln!(io::stderr(), "no usable CXI NIC: {} would be removed", file.display());
@@ -45,7 +45,7 @@ fn print(spec: Option<&Spec>, format: Format, file: &Path) -> anyhow::Result<()>
 }
 
 /// Like in a CDI directory: no NIC, no file.
-fn write_file(spec: Option<&Spec>, format: Format, file: &Path) -> anyhow::Result<()> {
+fn write_file(spec: Option<&Spec>, format: SpecFormat, file: &Path) -> anyhow::Result<()> {
     let (Some(directory), Some(name)) = (file.parent(), file.file_name().and_then(|name| name.to_str())) else {
         bail!("--output {} names no file: give its path", file.display());
     };
@@ -78,14 +78,14 @@ fn publish(spec: Option<&Spec>, directory: &CdiDirectory) -> anyhow::Result<()> 
     say(outcome, spec, &file, &directory.path)
 }
 
-fn say(outcome: Outcome, spec: Option<&Spec>, file: &Path, place: &Path) -> anyhow::Result<()> {
+fn say(outcome: WriteOutcome, spec: Option<&Spec>, file: &Path, place: &Path) -> anyhow::Result<()> {
     let names = spec.map_or(0, |spec| spec.devices.len());
     let file = file.display();
     output::raw(&match outcome {
-        Outcome::Written => format!("wrote {file}: {names} device names\n"),
-        Outcome::Unchanged => format!("{file} is up to date: {names} device names\n"),
-        Outcome::Removed => format!("no usable CXI NIC: removed {file}\n"),
-        Outcome::Absent => format!("no usable CXI NIC: nothing written to {}\n", place.display()),
+        WriteOutcome::Written => format!("wrote {file}: {names} device names\n"),
+        WriteOutcome::Unchanged => format!("{file} is up to date: {names} device names\n"),
+        WriteOutcome::Removed => format!("no usable CXI NIC: removed {file}\n"),
+        WriteOutcome::Absent => format!("no usable CXI NIC: nothing written to {}\n", place.display()),
     })
 }
 

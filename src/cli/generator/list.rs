@@ -13,9 +13,9 @@ use crate::cli::terminal::table::{Cell, plain, table};
 use crate::host::cdi_dir::spec_files;
 use crate::host::files::roots::Roots;
 use crate::host::nics::scan::Scanner;
-use crate::model::cdi::survey::{self, Entry, Host, SpecFile, State};
+use crate::model::cdi::survey::{self, HostDevices, NameState, SpecFile, SurveyedName};
 use crate::model::cdi::{KIND, naming};
-use crate::model::libs::library_mode::Libraries;
+use crate::model::libs::library_mode::LibraryMode;
 use crate::model::nic::inventory::Inventory;
 
 /// For programs.
@@ -52,7 +52,7 @@ pub fn run(args: &ListArgs) -> anyhow::Result<Ended> {
     let roots = Roots::new(&args.roots)?;
     let directories: Vec<Vec<SpecFile>> = args.cdi_dir.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
     let inventory = scan(&roots);
-    let host = Host {
+    let host = HostDevices {
         inventory: inventory.as_ref(),
         missing: spec_files::missing_nodes(&directories, &roots),
     };
@@ -73,7 +73,7 @@ fn read(directory: &Path) -> anyhow::Result<Vec<SpecFile>> {
 
 /// The NICs alone; a node that cannot be scanned still has files to list.
 fn scan(roots: &Roots) -> Option<Inventory> {
-    match Scanner::new(roots.clone(), Libraries::None).scan() {
+    match Scanner::new(roots.clone(), LibraryMode::None).scan() {
         Ok(inventory) => Some(inventory),
         Err(unread) => {
             // A warning that nobody reads is no reason to list nothing.
@@ -86,12 +86,12 @@ fn scan(roots: &Roots) -> Option<Inventory> {
     }
 }
 
-fn device(entry: Entry) -> ListedDevice {
+fn device(entry: SurveyedName) -> ListedDevice {
     let (state, reason) = match entry.state {
-        State::Resolved => ("ok", None),
-        State::Shadowed { by } => ("shadowed", Some(format!("by {}", by.display()))),
-        State::Conflict { files } => ("conflict", Some(format!("no reader resolves it: both {}", and(&files)))),
-        State::Stale { reason } => ("stale", Some(reason)),
+        NameState::Resolved => ("ok", None),
+        NameState::Shadowed { by } => ("shadowed", Some(format!("by {}", by.display()))),
+        NameState::Conflict { files } => ("conflict", Some(format!("no reader resolves it: both {}", and(&files)))),
+        NameState::Stale { reason } => ("stale", Some(reason)),
     };
     ListedDevice {
         moves: naming::moves(&entry.name),

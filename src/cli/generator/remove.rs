@@ -9,7 +9,7 @@ use super::args::RemoveArgs;
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output::{self, Audience};
 use crate::host::cdi_dir::cdi_directory::CdiDirectory;
-use crate::model::cdi::format::Format;
+use crate::model::cdi::format::SpecFormat;
 
 #[derive(Serialize)]
 struct Removal {
@@ -20,7 +20,7 @@ struct Removal {
 pub fn run(args: &RemoveArgs) -> anyhow::Result<Ended> {
     let directory = CdiDirectory {
         path: args.cdi_dir.clone(),
-        format: Format::default(),
+        format: SpecFormat::default(),
     };
     let removed = directory
         .remove()

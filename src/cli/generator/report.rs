@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::cli::terminal::nic_table;
-use crate::model::nic::inventory::{Inventory, Nic, Reading, Unread};
+use crate::model::nic::inventory::{Inventory, Nic, ReadError, Reading};
 use crate::model::nic::selection::Selection;
 use crate::model::status::NicStatus;
 
@@ -48,8 +48,8 @@ fn nics(inventory: &Inventory, selection: &Selection) -> String {
     nic_table::nics(&statuses.collect::<Vec<_>>())
 }
 
-fn unread(nic: &Nic) -> Vec<&Unread> {
-    fn why<T>(reading: &Reading<T>) -> Option<&Unread> {
+fn unread(nic: &Nic) -> Vec<&ReadError> {
+    fn why<T>(reading: &Reading<T>) -> Option<&ReadError> {
         reading.as_ref().err()
     }
     let netdev = nic.netdev.as_ref().ok().and_then(Option::as_ref);

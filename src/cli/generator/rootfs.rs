@@ -14,7 +14,7 @@ use crate::host::containers::loader_view;
 use crate::host::files::roots::{RootArgs, Roots};
 use crate::host::libraries;
 use crate::model::cdi::render;
-use crate::model::libs::image::{self, Facts, Finding, Forecast, LIBFABRIC, Libc};
+use crate::model::libs::image::{self, ImageFacts, ImageFinding, LIBFABRIC, Libc, LoadResult};
 use crate::model::nic::inventory::Inventory;
 
 /// For programs.
@@ -26,9 +26,9 @@ struct Foretold {
     glibc: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     glibc_needed: Option<String>,
-    libfabric: Forecast,
+    libfabric: LoadResult,
     libraries: Vec<ForetoldLibrary>,
-    findings: Vec<Finding>,
+    findings: Vec<ImageFinding>,
 }
 
 #[derive(Serialize)]
@@ -80,7 +80,7 @@ pub fn run(args: &VerifyArgs, rootfs: &Path) -> anyhow::Result<Ended> {
     Ok(ended)
 }
 
-fn foretold(rootfs: &Path, facts: &Facts) -> Foretold {
+fn foretold(rootfs: &Path, facts: &ImageFacts) -> Foretold {
     let (libc, glibc) = match &facts.libc {
         Libc::Glibc(version) => ("glibc", version.as_ref().map(ToString::to_string)),
         Libc::Musl => ("musl", None),
@@ -101,7 +101,7 @@ fn foretold(rootfs: &Path, facts: &Facts) -> Foretold {
         libc,
         glibc,
         glibc_needed: facts.needs.as_ref().map(|(needs, _)| needs.to_string()),
-        libfabric: image::forecast(facts),
+        libfabric: image::load_result(facts),
         libraries: libraries.collect(),
         findings: image::findings(facts),
     }
@@ -132,7 +132,7 @@ fn described(foretold: &Foretold) -> String {
     }
     let findings = foretold.findings.iter();
     text.extend(findings.map(|finding| format!("{}: {}\n", paint(BAD, finding.kind), visible(&finding.text))));
-    let Forecast { loads, from, .. } = &foretold.libfabric;
+    let LoadResult { loads, from, .. } = &foretold.libfabric;
     text + &match (loads, from) {
         (true, Some(from)) => format!("{LIBFABRIC} of the {from} loads in this image\n"),
         _ => format!("{LIBFABRIC} does not load in this image\n"),

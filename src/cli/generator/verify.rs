@@ -11,7 +11,7 @@ use crate::cli::exit::Ended;
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, paint, visible};
 use crate::host::cdi_dir::cdi_directory::{CdiDirectory, PublishError};
 use crate::host::files::read;
-use crate::model::cdi::drift::{self, Finding};
+use crate::model::cdi::drift::{self, SpecDifference};
 use crate::model::cdi::format;
 use crate::model::cdi::model::Spec;
 
@@ -20,7 +20,7 @@ use crate::model::cdi::model::Spec;
 struct Verified {
     file: PathBuf,
     equal: bool,
-    findings: Vec<Finding>,
+    findings: Vec<SpecDifference>,
 }
 
 /// Verifies.
@@ -55,7 +55,7 @@ fn run_on_spec(args: &VerifyArgs) -> anyhow::Result<Ended> {
     Ok(ended)
 }
 
-fn findings(directory: &CdiDirectory, spec: Option<&Spec>) -> anyhow::Result<Vec<Finding>> {
+fn findings(directory: &CdiDirectory, spec: Option<&Spec>) -> anyhow::Result<Vec<SpecDifference>> {
     let (file, other) = (directory.file(), directory.other_file());
     let expected = spec.map(|spec| format::to_text(spec, directory.format)).transpose()?;
     let mut findings = drift::of_file(&file, &read::look_at(&file), expected.as_deref());
@@ -83,7 +83,7 @@ fn in_step(directory: &CdiDirectory, spec: Option<&Spec>) -> String {
 }
 
 /// Each finding with its diff, and what to do.
-fn described(findings: &[Finding], directory: &Path) -> String {
+fn described(findings: &[SpecDifference], directory: &Path) -> String {
     let mut text = String::new();
     for finding in findings {
         let file = visible(&finding.file.display().to_string());

@@ -9,9 +9,9 @@ use crate::model::config::Origin;
 
 /// The arguments that were given. As a field of a struct of arguments it knows the others; it must be the first one.
 #[derive(Debug, Clone, Default)]
-pub struct Given(BTreeMap<String, ValueSource>);
+pub struct ArgSources(BTreeMap<String, ValueSource>);
 
-impl Given {
+impl ArgSources {
     /// How an argument was given; none for one that was not.
     pub fn origin(&self, id: &str, variable: &str) -> Option<Origin> {
         match self.0.get(id)? {
@@ -26,7 +26,7 @@ impl Given {
     }
 }
 
-impl FromArgMatches for Given {
+impl FromArgMatches for ArgSources {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
         let ids = matches.ids().map(clap::Id::as_str);
         let given = ids.filter_map(|id| Some((id.to_owned(), matches.value_source(id)?)));
@@ -39,7 +39,7 @@ impl FromArgMatches for Given {
     }
 }
 
-impl Args for Given {
+impl Args for ArgSources {
     fn augment_args(command: Command) -> Command {
         command
     }

@@ -6,7 +6,7 @@ use super::args::{CordonArgs, NodeArgs, UncordonArgs};
 use super::node_view;
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output;
-use crate::host::files::atomic_file::{self, Outcome};
+use crate::host::files::atomic_file::{self, WriteOutcome};
 use crate::host::files::lock;
 use crate::host::nics::cordons;
 use crate::model::nic::pci::PciAddress;
@@ -49,7 +49,7 @@ pub fn uncordon(args: &UncordonArgs) -> anyhow::Result<Ended> {
         _ => Target::find(&args.nic, &args.node)?,
     };
     let said = match atomic_file::remove(&directory, &nic.address)? {
-        Outcome::Absent => format!("{} is not cordoned\n", nic.called),
+        WriteOutcome::Absent => format!("{} is not cordoned\n", nic.called),
         _ => format!("uncordoned {}\n", nic.called),
     };
     output::raw(&said)?;

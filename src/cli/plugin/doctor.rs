@@ -13,7 +13,7 @@ use crate::host::probe::{self, Site};
 use crate::model::config::settings::Settings;
 use crate::model::config::{ConfigError, Origin, Problem};
 use crate::model::doctor;
-use crate::model::doctor::facts::Facts;
+use crate::model::doctor::facts::NodeFacts;
 use crate::model::doctor::finding::{Evidence, Examination, Finding, Level, Unknown};
 use crate::model::nic::offer::Functions;
 use crate::model::nic::selection::Selection;
@@ -66,7 +66,7 @@ struct Summary {
 }
 
 impl Summary {
-    fn new(facts: &Facts, examination: &Examination) -> Self {
+    fn new(facts: &NodeFacts, examination: &Examination) -> Self {
         Self {
             nics: facts.inventory.as_ref().ok().map(|inventory| inventory.nics.len()),
             problems: examination.count(Level::Problem),

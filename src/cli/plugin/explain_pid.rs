@@ -9,7 +9,7 @@ use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, 
 use crate::cli::terminal::table::{Cell, plain, table};
 use crate::host::containers::process::Process;
 use crate::host::files::roots::Roots;
-use crate::model::container::{self, Finding, NicReport, Report};
+use crate::model::container::{self, ContainerFinding, ContainerReport, NicReport};
 use crate::model::health::Verdict;
 
 /// For programs.
@@ -18,7 +18,7 @@ struct Explained {
     pid: u32,
     command: String,
     #[serde(flatten)]
-    report: Report,
+    report: ContainerReport,
 }
 
 /// Explains.
@@ -44,7 +44,7 @@ pub fn run(args: &ExplainArgs, pid: u32) -> anyhow::Result<Ended> {
 }
 
 fn described(explained: &Explained) -> String {
-    let Report { nics, findings } = &explained.report;
+    let ContainerReport { nics, findings } = &explained.report;
     let process = format!("process {} ({})", explained.pid, explained.command);
     let mut text = paint(HEADING, &visible(&process)) + ": would libfabric accept each NIC?\n";
     if !nics.is_empty() {
@@ -77,7 +77,7 @@ fn row(nic: &NicReport) -> [Cell; 4] {
     ]
 }
 
-fn paragraph(subject: &str, finding: &Finding) -> String {
+fn paragraph(subject: &str, finding: &ContainerFinding) -> String {
     let style = match finding.verdict {
         Verdict::Ok => GOOD,
         Verdict::Unknown | Verdict::Warn => WARNING,

@@ -15,7 +15,7 @@ use crate::host::files::lock;
 use crate::host::files::roots::Roots;
 use crate::host::nics::cordons;
 use crate::host::nics::scan::Scanner;
-use crate::model::libs::library_mode::Libraries;
+use crate::model::libs::library_mode::LibraryMode;
 use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::selection::Selection;
 use crate::model::status::{self, NicStatus, Status};
@@ -26,7 +26,7 @@ const SIZE_LIMIT: u64 = 16 << 20;
 /// Looks at the node; what is odd about it goes to standard error.
 pub fn inventory(args: &NodeArgs) -> anyhow::Result<Inventory> {
     let scanner =
-        Scanner::new(Roots::new(&args.roots)?, Libraries::None).with_cordons(cordons::directory(&args.run_dir));
+        Scanner::new(Roots::new(&args.roots)?, LibraryMode::None).with_cordons(cordons::directory(&args.run_dir));
     let inventory = scanner
         .scan()
         .map_err(|unread| anyhow!("cannot look for NICs: {unread}"))?;

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::arg_sources::Given;
+use super::arg_sources::ArgSources;
 use crate::cli::exit::Ended;
 use crate::cli::host_args::{EnvVarsError, HostArgs};
 use crate::daemon;
@@ -12,10 +12,10 @@ use crate::daemon::live_config::ConfigReader;
 use crate::host::files::config::{self, CONFIG_FILE};
 use crate::model::alloc::resource::ResourceName;
 use crate::model::alloc::strategy::Strategy;
-use crate::model::cdi::format::Format;
+use crate::model::cdi::format::SpecFormat;
 use crate::model::config::fragment::Content;
 use crate::model::config::value::Value;
-use crate::model::config::{Checked, Fragment, Origin, Settings};
+use crate::model::config::{Fragment, LoadedConfig, Origin, Settings};
 
 /// Runs the daemon until a signal ends it.
 ///
@@ -31,7 +31,7 @@ pub fn run(args: RunArgs) -> anyhow::Result<Ended> {
 #[derive(Debug, Clone, clap::Args)]
 pub struct RunArgs {
     #[command(flatten)]
-    given: Given,
+    given: ArgSources,
     /// Configuration, with drop-ins in config.d beside it [default: /etc/cxi-device-plugin/config.toml, if there is one]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -66,7 +66,7 @@ impl RunArgs {
     ///
     /// # Errors
     /// All that is wrong with it, or an `--env-vars` file that cannot be used.
-    pub fn configuration(&self) -> anyhow::Result<Checked> {
+    pub fn configuration(&self) -> anyhow::Result<LoadedConfig> {
         let file = self.config.as_deref();
         let files = config::read(file.unwrap_or(CONFIG_FILE.as_ref()), file.is_some());
         let fragments = [self.of_systemd()].into_iter().chain(files).chain([self.fragment()?]);
@@ -149,7 +149,7 @@ impl RunArgs {
 /// The Go plugin took the path of a spec file: its directory is meant.
 fn directory_of_spec(path: &Path) -> PathBuf {
     let name = path.file_name().and_then(OsStr::to_str);
-    match (name.and_then(Format::of_file_name), path.parent()) {
+    match (name.and_then(SpecFormat::of_file_name), path.parent()) {
         (Some(_), Some(directory)) => directory.to_owned(),
         _ => path.to_owned(),
     }

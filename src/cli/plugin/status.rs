@@ -8,7 +8,7 @@ use crate::cli::exit::Ended;
 use crate::cli::terminal::nic_table;
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 use crate::host::clock::unix_seconds;
-use crate::model::status::{Kubelet, Status};
+use crate::model::status::{KubeletState, Status};
 
 /// Says it.
 pub fn run(args: &StatusArgs) -> anyhow::Result<Ended> {
@@ -45,9 +45,9 @@ fn described(status: &Status) -> String {
     line(
         "kubelet",
         match &status.kubelet {
-            Kubelet::Registered => paint(GOOD, &format!("registered for {since}")),
-            Kubelet::Waiting => paint(WARNING, &format!("waiting for its socket for {since}")),
-            Kubelet::NotRegistered { reason } => {
+            KubeletState::Registered => paint(GOOD, &format!("registered for {since}")),
+            KubeletState::Waiting => paint(WARNING, &format!("waiting for its socket for {since}")),
+            KubeletState::NotRegistered { reason } => {
                 paint(BAD, &format!("not registered for {since}: {}", visible(reason)))
             }
         },

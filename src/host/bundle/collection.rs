@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::host::files::roots::Roots;
-use crate::model::nic::inventory::{Reading, Unread};
+use crate::model::nic::inventory::{ReadError, Reading};
 
 /// Far above what a node with hundreds of NICs has.
 const ENTRY_LIMIT: usize = 1 << 17;
@@ -37,7 +37,7 @@ pub struct Collection<'roots> {
     pub roots: &'roots Roots,
     /// By path on the host.
     pub entries: BTreeMap<PathBuf, Entry>,
-    left_out: Vec<Unread>,
+    left_out: Vec<ReadError>,
     bytes: usize,
 }
 
@@ -58,13 +58,13 @@ impl<'roots> Collection<'roots> {
             _ => 0,
         };
         if self.entries.len() >= ENTRY_LIMIT || self.bytes + bytes > BYTES_LIMIT {
-            return self.leave_out(Unread::new(real, "the bundle is full"));
+            return self.leave_out(ReadError::new(real, "the bundle is full"));
         }
         self.bytes += bytes;
         self.entries.insert(real, entry);
     }
 
-    pub fn leave_out(&mut self, unread: Unread) {
+    pub fn leave_out(&mut self, unread: ReadError) {
         self.left_out.push(unread);
     }
 
@@ -86,7 +86,7 @@ impl<'roots> Collection<'roots> {
             self.put(link, Entry::Link { target });
         }
         followed
-            .map_err(|(at, error)| self.leave_out(Unread::new(at, error)))
+            .map_err(|(at, error)| self.leave_out(ReadError::new(at, error)))
             .ok()
     }
 

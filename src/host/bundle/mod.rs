@@ -16,7 +16,7 @@ pub use self::archive::BundleError;
 use self::collection::Collection;
 use super::files::roots::Roots;
 use super::probe::Site;
-use crate::model::doctor::facts::Facts;
+use crate::model::doctor::facts::NodeFacts;
 
 /// The log that an admin gives along with it.
 const LOG: &str = "log.txt";
@@ -29,7 +29,7 @@ pub struct Contents<'a, Report> {
     /// What came of the facts.
     pub report: &'a Report,
     /// What has been looked at.
-    pub facts: &'a Facts,
+    pub facts: &'a NodeFacts,
     /// What the site has chosen.
     pub site: &'a Site,
     /// A log to go with it.

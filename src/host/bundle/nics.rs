@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::collection::{Collection, Entry};
 use crate::host::files::roots::Roots;
-use crate::model::doctor::facts::Facts;
-use crate::model::nic::inventory::{Nic, Unread};
+use crate::model::doctor::facts::NodeFacts;
+use crate::model::nic::inventory::{Nic, ReadError};
 
 /// A PCI function's own attributes that say something of it; none of them does anything when it is read.
 const ATTRIBUTES: [&str; 32] = [
@@ -81,7 +81,7 @@ const CLASSES: [&str; 2] = ["class/cxi", "class/cxi_user"];
 
 type Entries = BTreeMap<PathBuf, Entry>;
 
-pub fn collect(collection: &mut Collection, facts: &Facts) {
+pub fn collect(collection: &mut Collection, facts: &NodeFacts) {
     let roots = collection.roots;
     for directory in FIXED {
         collection.directory(&roots.sysfs.join(directory));
@@ -101,7 +101,7 @@ pub fn collect(collection: &mut Collection, facts: &Facts) {
     }
 }
 
-fn modules(collection: &mut Collection, facts: &Facts) {
+fn modules(collection: &mut Collection, facts: &NodeFacts) {
     let directory = collection.roots.sysfs.join("module");
     for module in facts.driver.modules.iter().flatten() {
         let module = directory.join(module);
@@ -175,7 +175,7 @@ fn texts(collection: &mut Collection, directory: PathBuf) {
                 .for_each(|(path, entry)| collection.put(path, entry));
             left_out.into_iter().for_each(|unread| collection.leave_out(unread));
         }
-        Err(_) => collection.leave_out(Unread::new(directory, "the card does not answer")),
+        Err(_) => collection.leave_out(ReadError::new(directory, "the card does not answer")),
     }
 }
 
@@ -192,7 +192,7 @@ fn device_node(collection: &mut Collection, path: &Path) {
         };
         collection.put(path.to_owned(), node);
     } else {
-        collection.leave_out(Unread::new(path, "not a character device"));
+        collection.leave_out(ReadError::new(path, "not a character device"));
     }
 }
 
@@ -200,7 +200,7 @@ fn device_node(collection: &mut Collection, path: &Path) {
 struct Walk<'roots> {
     roots: &'roots Roots,
     entries: Entries,
-    left_out: Vec<Unread>,
+    left_out: Vec<ReadError>,
 }
 
 impl<'roots> Walk<'roots> {

@@ -11,11 +11,11 @@ use crate::host::files::roots::Roots;
 use crate::host::libraries;
 use crate::host::libraries::closure;
 use crate::host::probe::{self, Site, processes};
-use crate::model::doctor::facts::{CdiDirectory, Facts, Runtime, RuntimeKind, TextFile};
+use crate::model::doctor::facts::{CdiDirectoryFacts, NodeFacts, Runtime, RuntimeKind, TextFile};
 use crate::model::doctor::redact;
-use crate::model::libs::library_mode::Libraries;
+use crate::model::libs::library_mode::LibraryMode;
 use crate::model::libs::loader::Candidate;
-use crate::model::nic::inventory::{Reading, Unread};
+use crate::model::nic::inventory::{ReadError, Reading};
 
 /// Our own configuration.
 const CONFIGURATION: &str = "/etc/cxi-device-plugin";
@@ -27,7 +27,7 @@ const LOADER_CACHE_LIMIT: u64 = 4 << 20;
 /// Of a file that should be a library and is none, enough to see that.
 const BROKEN_BYTES: usize = 64;
 
-pub fn collect(collection: &mut Collection, facts: &Facts, site: &Site) {
+pub fn collect(collection: &mut Collection, facts: &NodeFacts, site: &Site) {
     network(collection, facts);
     for directory in &facts.cdi {
         cdi(collection, directory);
@@ -48,7 +48,7 @@ fn plain(collection: &mut Collection, file: &TextFile, reduce: impl Fn(&str) -> 
     collection.text(&file.path, None, &file.text, reduce);
 }
 
-fn network(collection: &mut Collection, facts: &Facts) {
+fn network(collection: &mut Collection, facts: &NodeFacts) {
     let nics = facts.inventory.iter().flat_map(|inventory| &inventory.nics);
     let netdevs = nics.filter_map(|nic| Some(nic.netdev.as_ref().ok()?.as_ref()?.name.as_str()));
     let netdevs: Vec<&str> = netdevs.collect();
@@ -65,7 +65,7 @@ fn network(collection: &mut Collection, facts: &Facts) {
     }
 }
 
-fn cdi(collection: &mut Collection, directory: &CdiDirectory) {
+fn cdi(collection: &mut Collection, directory: &CdiDirectoryFacts) {
     collection.directory(&directory.path);
     for file in directory.files.iter().flatten() {
         let mode = directory.modes.iter().find(|(path, _)| *path == file.path);
@@ -73,7 +73,7 @@ fn cdi(collection: &mut Collection, directory: &CdiDirectory) {
             .roots
             .resolve(&file.path)
             .map(|real| collection.roots.here(&real));
-        let text = here.and_then(|here| read::text(&here).map_err(|reason| Unread::new(&file.path, reason)));
+        let text = here.and_then(|here| read::text(&here).map_err(|reason| ReadError::new(&file.path, reason)));
         // What is no text is refused by readers, and so is what stands in for it.
         let text: Reading<Option<String>> = Ok(Some(text.unwrap_or_default()));
         collection.text(&file.path, mode.map(|(_, mode)| *mode), &text, redact::spec);
@@ -107,7 +107,7 @@ fn comm(collection: &mut Collection, process: &Path) {
     plain(collection, &file, str::to_owned);
 }
 
-fn kubelet(collection: &mut Collection, facts: &Facts) {
+fn kubelet(collection: &mut Collection, facts: &NodeFacts) {
     for name in facts.kubelet.entries.iter().flatten() {
         collection.stand_in(&facts.kubelet.directory.join(name));
     }
@@ -116,7 +116,7 @@ fn kubelet(collection: &mut Collection, facts: &Facts) {
     }
 }
 
-fn daemon(collection: &mut Collection, facts: &Facts, site: &Site) {
+fn daemon(collection: &mut Collection, facts: &NodeFacts, site: &Site) {
     let daemon = &facts.daemon;
     if let Some(pid) = daemon.pid {
         process(collection, pid);
@@ -153,8 +153,8 @@ fn process(collection: &mut Collection, pid: i32) {
 }
 
 /// The links that lead to the libraries, and what should be one and is none. The libraries themselves stay where they are.
-fn of_libraries(collection: &mut Collection, facts: &Facts) {
-    let all = libraries::find(collection.roots, Libraries::ClosureAll, &[], &mut Vec::new());
+fn of_libraries(collection: &mut Collection, facts: &NodeFacts) {
+    let all = libraries::find(collection.roots, LibraryMode::ClosureAll, &[], &mut Vec::new());
     for path in all
         .iter()
         .flat_map(|library| library.paths.iter().chain([&library.file]))
@@ -195,7 +195,7 @@ pub struct StoredLibrary {
 
 /// Those of libfabric and libcxi, and all that they need, once each.
 pub fn libraries(roots: &Roots) -> Vec<StoredLibrary> {
-    let all = libraries::find(roots, Libraries::ClosureAll, &[], &mut Vec::new());
+    let all = libraries::find(roots, LibraryMode::ClosureAll, &[], &mut Vec::new());
     let mut files: BTreeMap<PathBuf, StoredLibrary> = BTreeMap::new();
     for library in all {
         if let Candidate::Library(object) = closure::look(roots, &library.file) {

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::spec_files;
-use crate::host::files::atomic_file::{self, Outcome, StoreError};
+use crate::host::files::atomic_file::{self, StoreError, WriteOutcome};
 use crate::host::files::read;
-use crate::model::cdi::format::{self, Format, FormatError};
+use crate::model::cdi::format::{self, FormatError, SpecFormat};
 use crate::model::cdi::model::Spec;
 use crate::model::cdi::{FILE_STEM, KIND};
 
@@ -18,7 +18,7 @@ pub struct CdiDirectory {
     /// Where it is.
     pub path: PathBuf,
     /// Format of our file.
-    pub format: Format,
+    pub format: SpecFormat,
 }
 
 /// Why our spec is not in the directory.
@@ -37,7 +37,7 @@ pub enum PublishError {
     Store(#[from] StoreError),
     /// The spec has no text.
     #[error("the CDI spec {0}")]
-    Format(#[from] FormatError),
+    SpecFormat(#[from] FormatError),
 }
 
 impl CdiDirectory {
@@ -52,7 +52,7 @@ impl CdiDirectory {
     }
 
     /// Makes the directory hold this spec of ours and no other; none removes ours. Foreign files are never touched.
-    pub fn publish(&self, spec: Option<&Spec>) -> Result<Outcome, PublishError> {
+    pub fn publish(&self, spec: Option<&Spec>) -> Result<WriteOutcome, PublishError> {
         // Before anything is changed: an error means that all stays as it was.
         atomic_file::refuse_link(&self.other_file())?;
         let outcome = match spec {
@@ -80,7 +80,7 @@ impl CdiDirectory {
         atomic_file::refuse_link(&self.other_file())?;
         let mut removed = Vec::new();
         for format in [self.format, self.format.other()] {
-            if atomic_file::remove(&self.path, &file_name(format))? == Outcome::Removed {
+            if atomic_file::remove(&self.path, &file_name(format))? == WriteOutcome::Removed {
                 removed.push(self.path.join(file_name(format)));
             }
         }
@@ -117,6 +117,6 @@ impl CdiDirectory {
     }
 }
 
-fn file_name(format: Format) -> String {
+fn file_name(format: SpecFormat) -> String {
     format!("{FILE_STEM}.{format}")
 }

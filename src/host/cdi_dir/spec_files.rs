@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::host::files::read::text;
 use crate::host::files::roots::Roots;
 use crate::model::cdi::KIND;
-use crate::model::cdi::format::Format;
+use crate::model::cdi::format::SpecFormat;
 use crate::model::cdi::read;
 use crate::model::cdi::survey::SpecFile;
 
@@ -25,7 +25,7 @@ pub fn paths(directory: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in entries {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str());
-        if name.and_then(Format::of_file_name).is_none() {
+        if name.and_then(SpecFormat::of_file_name).is_none() {
             continue;
         }
         if paths.len() == COUNT_LIMIT {

@@ -8,21 +8,27 @@ use std::path::{Path, PathBuf};
 
 use crate::host::files::roots::Roots;
 use crate::host::libraries;
-use crate::host::libraries::closure::{self, Libraries};
+use crate::host::libraries::closure::{self, LibraryTree};
 use crate::host::libraries::image_loader;
 use crate::model::cdi::model::ContainerEdits;
 use crate::model::libs::glibc::Version;
-use crate::model::libs::image::{CORE, Exposed, Facts, Found, LIBFABRIC, Libc};
+use crate::model::libs::image::{CORE, Exposed, FoundLibrary, ImageFacts, LIBFABRIC, Libc};
 use crate::model::libs::loader::{self, Candidate, Disk, Loaded, Search, Start};
 use crate::model::nic::inventory::Library;
 
 /// What a container of an unpacked image gets with these edits, where the image sets `image_path` as its LD_LIBRARY_PATH.
-pub fn of_image(host: &Roots, image: &Roots, libraries: &[Library], edits: &ContainerEdits, image_path: &str) -> Facts {
+pub fn of_image(
+    host: &Roots,
+    image: &Roots,
+    libraries: &[Library],
+    edits: &ContainerEdits,
+    image_path: &str,
+) -> ImageFacts {
     let mounts = edits.mounts.iter();
     let mut container = Mounted {
         host,
         image,
-        own: Libraries::new(image),
+        own: LibraryTree::new(image),
         mounts: mounts
             .map(|mount| {
                 let landed = landing(image, Path::new(&mount.container_path));
@@ -54,10 +60,10 @@ pub fn of_image(host: &Roots, image: &Roots, libraries: &[Library], edits: &Cont
 }
 
 /// What the programs of a running container find with this LD_LIBRARY_PATH.
-pub fn of_running(host: &Roots, container: &Roots, library_path: &str) -> Facts {
+pub fn of_running(host: &Roots, container: &Roots, library_path: &str) -> ImageFacts {
     let libraries = libraries::find(
         host,
-        crate::model::libs::library_mode::Libraries::Listed,
+        crate::model::libs::library_mode::LibraryMode::Listed,
         &[],
         &mut Vec::new(),
     );
@@ -67,7 +73,7 @@ pub fn of_running(host: &Roots, container: &Roots, library_path: &str) -> Facts 
     };
     let mut running = Running {
         container,
-        files: Libraries::new(container),
+        files: LibraryTree::new(container),
         ours: libraries.iter().filter_map(identity).collect(),
     };
     let (libc, search) = image_loader::of(container, library_path);
@@ -82,7 +88,7 @@ pub fn of_running(host: &Roots, container: &Roots, library_path: &str) -> Facts 
 }
 
 /// A container as its loader sees it.
-trait Container: Disk {
+trait ContainerDisk: Disk {
     /// Whether the host's file stands at this path.
     fn is_ours(&self, path: &Path) -> bool;
 }
@@ -91,7 +97,7 @@ trait Container: Disk {
 struct Mounted<'a> {
     host: &'a Roots,
     image: &'a Roots,
-    own: Libraries<'a>,
+    own: LibraryTree<'a>,
     /// From where a mount lands in the image to the host's file.
     mounts: BTreeMap<PathBuf, PathBuf>,
 }
@@ -109,7 +115,7 @@ impl Disk for Mounted<'_> {
     }
 }
 
-impl Container for Mounted<'_> {
+impl ContainerDisk for Mounted<'_> {
     fn is_ours(&self, path: &Path) -> bool {
         self.mounts.contains_key(&landing(self.image, path))
     }
@@ -118,7 +124,7 @@ impl Container for Mounted<'_> {
 /// A container that runs: its mounts are in place.
 struct Running<'a> {
     container: &'a Roots,
-    files: Libraries<'a>,
+    files: LibraryTree<'a>,
     /// Device and inode of the host's libraries.
     ours: BTreeSet<(u64, u64)>,
 }
@@ -133,7 +139,7 @@ impl Disk for Running<'_> {
     }
 }
 
-impl Container for Running<'_> {
+impl ContainerDisk for Running<'_> {
     fn is_ours(&self, path: &Path) -> bool {
         let found = self.container.look(path).ok().flatten();
         found.is_some_and(|found| self.ours.contains(&(found.st_dev, found.st_ino)))
@@ -157,9 +163,9 @@ fn facts<'a>(
     libraries: &'a [Library],
     names: impl Iterator<Item = &'a str>,
     libc: Libc,
-    container: &mut dyn Container,
+    container: &mut dyn ContainerDisk,
     search: &Search,
-) -> Facts {
+) -> ImageFacts {
     let loading = loader::load(container, search, &[Start::Name(LIBFABRIC.to_owned())], &|_| true);
     let mut seen = BTreeSet::new();
     let distinct = names.filter(|name| seen.insert(*name));
@@ -168,7 +174,7 @@ fn facts<'a>(
         let found = loaded.or_else(|| find(container, search, name));
         Exposed {
             name: name.to_owned(),
-            found: found.map(|found| Found {
+            found: found.map(|found| FoundLibrary {
                 ours: container.is_ours(&found.path),
                 path: found.path,
             }),
@@ -177,7 +183,7 @@ fn facts<'a>(
         }
     });
     let exposed = exposed.collect();
-    Facts {
+    ImageFacts {
         libc,
         exposed,
         needs: libraries

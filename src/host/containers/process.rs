@@ -14,8 +14,8 @@ use thiserror::Error;
 use super::loader_view;
 use crate::host::files::roots::Roots;
 use crate::host::nics::attributes;
-use crate::model::container::{Container, Node, View, parse};
-use crate::model::nic::inventory::{CxiName, Netdev, Nic, Reading, Unread};
+use crate::model::container::{ContainerFacts, NicInContainer, NodeInContainer, parse};
+use crate::model::nic::inventory::{CxiName, Netdev, Nic, ReadError, Reading};
 use crate::model::nic::pci::PciAddress;
 use crate::model::status::NicStatus;
 
@@ -93,14 +93,14 @@ impl Process {
         host: &Roots,
         nics: &[Nic],
         assess: impl Fn(&Nic) -> NicStatus,
-    ) -> Result<(Container, Vec<View>), ProcessError> {
+    ) -> Result<(ContainerFacts, Vec<NicInContainer>), ProcessError> {
         let container = self.container(host)?;
         let views = nics.iter().map(|nic| self.view(host, nic, &assess)).collect();
         self.status()?;
         Ok((container, views))
     }
 
-    fn container(&self, host: &Roots) -> Result<Container, ProcessError> {
+    fn container(&self, host: &Roots) -> Result<ContainerFacts, ProcessError> {
         let environment = self.text("environ").map(|bytes| parse::environment(&bytes));
         let path = environment.iter().flatten().find(|(key, _)| *key == "LD_LIBRARY_PATH");
         let path = path.map(|(_, value)| value.clone()).unwrap_or_default();
@@ -109,7 +109,7 @@ impl Process {
             parse::memlock(&limits).ok_or_else(|| self.unread("limits", "no limit of locked memory in it"))
         });
         let identity = parse::identity(&self.status()?, users);
-        Ok(Container {
+        Ok(ContainerFacts {
             identity: identity.ok_or_else(|| self.failed(io::Error::other("its status names no user")))?,
             in_host_network: self.shares(host, "net"),
             memlock,
@@ -127,16 +127,16 @@ impl Process {
         let hosts = Path::new("/proc/1").join(&name);
         let hosts = host
             .link_target(&hosts)?
-            .ok_or_else(|| Unread::new(&hosts, "missing"))?;
+            .ok_or_else(|| ReadError::new(&hosts, "missing"))?;
         Ok(own == hosts)
     }
 
-    fn view(&self, host: &Roots, nic: &Nic, assess: &impl Fn(&Nic) -> NicStatus) -> View {
+    fn view(&self, host: &Roots, nic: &Nic, assess: &impl Fn(&Nic) -> NicStatus) -> NicInContainer {
         let cxi = nic.cxi.as_ref().ok();
         let entry = cxi.map(|cxi| Path::new(CLASS).join(cxi.to_string()).join("device"));
         let netdev = self.netdev(nic.address);
         let device = entry.as_deref().map(|entry| self.function_of(entry));
-        View {
+        NicInContainer {
             numbers: nic.node.as_ref().ok().map(|node| (node.major, node.minor)),
             node: cxi.map_or(Ok(None), |cxi| self.node(host, *cxi)),
             in_class: match device {
@@ -152,14 +152,14 @@ impl Process {
         }
     }
 
-    fn node(&self, host: &Roots, cxi: CxiName) -> Reading<Option<Node>> {
+    fn node(&self, host: &Roots, cxi: CxiName) -> Reading<Option<NodeInContainer>> {
         let path = format!("/dev/{cxi}");
         let Some(status) = self.root.look(Path::new(&path))? else {
             return Ok(None);
         };
         let kind = SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT;
         let numbers = (major(status.st_rdev), minor(status.st_rdev));
-        Ok(Some(Node {
+        Ok(Some(NodeInContainer {
             is_char_device: kind == SFlag::S_IFCHR,
             numbers,
             mode: status.st_mode & 0o7777,
@@ -229,8 +229,8 @@ impl Process {
         Ok(bytes)
     }
 
-    fn unread(&self, name: &str, reason: impl std::fmt::Display) -> Unread {
-        Unread::new(format!("/proc/{}/{name}", self.pid), reason)
+    fn unread(&self, name: &str, reason: impl std::fmt::Display) -> ReadError {
+        ReadError::new(format!("/proc/{}/{name}", self.pid), reason)
     }
 
     fn failed(&self, source: io::Error) -> ProcessError {

@@ -15,7 +15,7 @@ use crate::model::trigger::Trigger;
 
 /// What a directory is watched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Content {
+pub enum WatchedContent {
     /// Device nodes. Their contents are never watched: every write to `/dev/null` would wake us.
     Nodes,
     /// Shared objects of libfabric and libcxi, or directories with them.
@@ -26,7 +26,7 @@ pub enum Content {
     Cordons,
 }
 
-impl Content {
+impl WatchedContent {
     fn mask(self) -> WatchMask {
         let entries = WatchMask::CREATE | WatchMask::DELETE | WatchMask::MOVE | WatchMask::ATTRIB;
         let directory = WatchMask::DELETE_SELF | WatchMask::MOVE_SELF | WatchMask::ONLYDIR;
@@ -66,7 +66,7 @@ pub struct Watcher {
 
 #[derive(Debug, Default)]
 struct Shared {
-    watched: BTreeMap<i32, (PathBuf, Content)>,
+    watched: BTreeMap<i32, (PathBuf, WatchedContent)>,
     problem: Option<String>,
 }
 
@@ -92,7 +92,7 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
 
 impl Watcher {
     /// Watches these directories as far as they are there; one that is watched already stays so.
-    pub fn watch(&mut self, places: &[(PathBuf, Content)]) {
+    pub fn watch(&mut self, places: &[(PathBuf, WatchedContent)]) {
         let mut problem = None;
         for (directory, content) in places {
             match self.watches.add(directory, content.mask()) {
@@ -179,10 +179,10 @@ mod tests {
     #[test]
     fn only_entries_that_matter_wake_the_daemon() {
         for (content, ours, foreign) in [
-            (Content::Nodes, "cxi10", "null"),
-            (Content::Libraries, "libcxi.so.1", "libc.so.6"),
-            (Content::Specs, "hpe.com-cxi.yaml", ".hpe.com-cxi.yaml.Zx81.tmp"),
-            (Content::Cordons, "0000:21:00.0", ".0000:21:00.0.Zx81.tmp"),
+            (WatchedContent::Nodes, "cxi10", "null"),
+            (WatchedContent::Libraries, "libcxi.so.1", "libc.so.6"),
+            (WatchedContent::Specs, "hpe.com-cxi.yaml", ".hpe.com-cxi.yaml.Zx81.tmp"),
+            (WatchedContent::Cordons, "0000:21:00.0", ".0000:21:00.0.Zx81.tmp"),
         ] {
             assert!(content.includes(ours) && !content.includes(foreign), "{content:?}");
         }

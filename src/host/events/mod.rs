@@ -14,9 +14,9 @@ use nix::net::if_::if_nametoindex;
 
 use self::cxi_errors::CxiErrors;
 use self::files::Files;
-pub use self::files::{Content, Watcher};
+pub use self::files::{WatchedContent, Watcher};
 use self::links::Links;
-use self::source::{Listen, Source};
+use self::source::{EventSource, Listen};
 use self::uevents::Uevents;
 use super::files::roots::Roots;
 use crate::model::message_id;
@@ -25,10 +25,10 @@ use crate::model::trigger::Trigger;
 /// All sources.
 #[derive(Debug)]
 pub struct Events {
-    uevents: Source<Uevents>,
-    links: Source<Links>,
-    cxi_errors: Source<CxiErrors>,
-    files: Source<Files>,
+    uevents: EventSource<Uevents>,
+    links: EventSource<Links>,
+    cxi_errors: EventSource<CxiErrors>,
+    files: EventSource<Files>,
     private_network: Option<String>,
     is_kernel_sysfs: bool,
 }
@@ -37,10 +37,10 @@ impl Events {
     /// Opens each source; one that cannot be opened is tried again by [`prepare`](Self::prepare).
     pub fn new(roots: &Roots) -> Self {
         Self {
-            uevents: Source::default(),
-            links: Source::default(),
-            cxi_errors: Source::default(),
-            files: Source::default(),
+            uevents: EventSource::default(),
+            links: EventSource::default(),
+            cxi_errors: EventSource::default(),
+            files: EventSource::default(),
             private_network: None,
             is_kernel_sysfs: roots.is_kernel_sysfs(),
         }

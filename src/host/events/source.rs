@@ -20,14 +20,14 @@ pub trait Listen: Sized {
 
 /// A source that may be lost.
 #[derive(Debug)]
-pub struct Source<T> {
+pub struct EventSource<T> {
     /// None while it is lost.
     pub listener: Option<T>,
     /// Why it is not heard, or not wholly.
     pub lost: Option<String>,
 }
 
-impl<T: Listen> Default for Source<T> {
+impl<T: Listen> Default for EventSource<T> {
     fn default() -> Self {
         let mut source = Self {
             listener: None,
@@ -38,7 +38,7 @@ impl<T: Listen> Default for Source<T> {
     }
 }
 
-impl<T: Listen> Source<T> {
+impl<T: Listen> EventSource<T> {
     /// Opens it, if it is lost.
     pub fn open(&mut self) {
         if self.listener.is_some() {

@@ -26,7 +26,7 @@ const DIRECTORY_LIMIT: usize = 65_536;
 
 /// What became of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum WriteOutcome {
     /// It held these bytes already; nothing was touched.
     Unchanged,
     /// It holds the new bytes now.
@@ -69,12 +69,12 @@ impl StoreError {
 ///
 /// Where the file is not there but one by the name `former` is, that one is given the name first: at no moment are there
 /// two of them or none.
-pub fn replace(directory: &Path, name: &str, former: Option<&str>, bytes: &[u8]) -> Result<Outcome, StoreError> {
+pub fn replace(directory: &Path, name: &str, former: Option<&str>, bytes: &[u8]) -> Result<WriteOutcome, StoreError> {
     let target = directory.join(name);
     let is_there = refuse_link(&target)?;
     remove_leftovers(directory, name);
     if is_there && holds(&target, bytes) {
-        return Ok(Outcome::Unchanged);
+        return Ok(WriteOutcome::Unchanged);
     }
     make_directory(directory).map_err(StoreError::io("create", directory))?;
     let mut file = create_temporary(directory, name).map_err(StoreError::io("create a file in", directory))?;
@@ -87,20 +87,20 @@ pub fn replace(directory: &Path, name: &str, former: Option<&str>, bytes: &[u8])
     file.persist(&target)
         .map_err(|error| StoreError::io("replace", &target)(error.error))?;
     sync_directory(directory)?;
-    Ok(Outcome::Written)
+    Ok(WriteOutcome::Written)
 }
 
 /// Makes sure that `directory/name` is not there, nor anything that killed runs left of it.
-pub fn remove(directory: &Path, name: &str) -> Result<Outcome, StoreError> {
+pub fn remove(directory: &Path, name: &str) -> Result<WriteOutcome, StoreError> {
     let target = directory.join(name);
     let is_there = refuse_link(&target)?;
     remove_leftovers(directory, name);
     if !is_there {
-        return Ok(Outcome::Absent);
+        return Ok(WriteOutcome::Absent);
     }
     fs::remove_file(&target).map_err(StoreError::io("remove", &target))?;
     sync_directory(directory)?;
-    Ok(Outcome::Removed)
+    Ok(WriteOutcome::Removed)
 }
 
 /// Whether a file is there; a link there is an error.

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::roots::{RootArgs, RootError, Roots};
-use crate::model::config::{Checked, ConfigError, Origin, Problem};
+use crate::model::config::{ConfigError, LoadedConfig, Origin, Problem};
 
 /// Where the host keeps things: the settings, and where its tree is mounted for us, if elsewhere.
 ///
 /// # Errors
 /// A root that was set is not there.
-pub fn roots(checked: &Checked, prefix: Option<PathBuf>) -> anyhow::Result<Roots> {
+pub fn roots(checked: &LoadedConfig, prefix: Option<PathBuf>) -> anyhow::Result<Roots> {
     let set = &checked.settings.roots;
     let unless_usual = |path: &Path, usual: &str| (path != Path::new(usual)).then(|| path.to_owned());
     let args = RootArgs {
@@ -26,7 +26,7 @@ pub fn roots(checked: &Checked, prefix: Option<PathBuf>) -> anyhow::Result<Roots
 }
 
 /// What is wrong with a root that a file has set.
-fn in_file(error: &RootError, checked: &Checked) -> Option<Problem> {
+fn in_file(error: &RootError, checked: &LoadedConfig) -> Option<Problem> {
     let key = match error.variable() {
         "SYSFS_ROOT" => "roots.sysfs",
         "DEVFS_ROOT" => "roots.dev",

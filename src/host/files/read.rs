@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::roots::Roots;
 use crate::model::cdi::drift::Seen;
-use crate::model::nic::inventory::{Reading, Unread};
+use crate::model::nic::inventory::{ReadError, Reading};
 
 /// Specs are a few kilobytes; a larger file is nobody's spec.
 const SIZE_LIMIT: u64 = 4 << 20;
@@ -18,9 +18,9 @@ impl Roots {
     pub fn file(&self, host_path: &Path, limit: u64) -> Reading<Option<String>> {
         let real = match self.follow_telling(host_path, |_, _| {}) {
             Err((_, error)) if is_absent(&error) => return Ok(None),
-            followed => followed.map_err(|(path, error)| Unread::new(path, error))?,
+            followed => followed.map_err(|(path, error)| ReadError::new(path, error))?,
         };
-        let unread = |reason: &dyn fmt::Display| Unread::new(host_path, reason);
+        let unread = |reason: &dyn fmt::Display| ReadError::new(host_path, reason);
         // Before it is opened, which does something to a device.
         match fs::symlink_metadata(self.here(&real)) {
             Ok(metadata) if !metadata.is_file() => return Err(unread(&"not a regular file")),

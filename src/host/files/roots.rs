@@ -15,7 +15,7 @@ use nix::sys::stat::FileStat;
 use thiserror::Error;
 
 use super::untrusted;
-use crate::model::nic::inventory::{Reading, Unread};
+use crate::model::nic::inventory::{ReadError, Reading};
 
 /// A sysfs attribute holds at most one page.
 const ATTRIBUTE_LIMIT: usize = 4096;
@@ -190,12 +190,15 @@ impl Roots {
         let length = self
             .open(host_path)
             .and_then(|file| read_once(file, &mut page))
-            .map_err(|error| Unread::new(host_path, error))?;
+            .map_err(|error| ReadError::new(host_path, error))?;
         if length > ATTRIBUTE_LIMIT {
-            return Err(Unread::new(host_path, format!("longer than {ATTRIBUTE_LIMIT} bytes")));
+            return Err(ReadError::new(
+                host_path,
+                format!("longer than {ATTRIBUTE_LIMIT} bytes"),
+            ));
         }
         let bytes = page.get(..length).unwrap_or_default();
-        let text = str::from_utf8(bytes).map_err(|_| Unread::new(host_path, "not a text"))?;
+        let text = str::from_utf8(bytes).map_err(|_| ReadError::new(host_path, "not a text"))?;
         Ok(text.trim_end().to_owned())
     }
 
@@ -206,7 +209,7 @@ impl Roots {
             Some(digits) => u64::from_str_radix(digits, 16),
             None => u64::from_str(&text),
         };
-        number.map_err(|_| Unread::new(host_path, format!("'{}' is not a number", excerpt(&text))))
+        number.map_err(|_| ReadError::new(host_path, format!("'{}' is not a number", excerpt(&text))))
     }
 
     /// At most `limit + 1` bytes from the beginning of a file.
@@ -214,7 +217,7 @@ impl Roots {
         let mut bytes = Vec::new();
         self.open(host_path)
             .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
-            .map_err(|error| Unread::new(host_path, error))?;
+            .map_err(|error| ReadError::new(host_path, error))?;
         Ok(bytes)
     }
 
@@ -241,7 +244,7 @@ impl Roots {
         match found {
             Ok(status) => Ok(Some(status)),
             Err((_, error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err((path, error)) => Err(Unread::new(path, error)),
+            Err((path, error)) => Err(ReadError::new(path, error)),
         }
     }
 
@@ -258,14 +261,14 @@ impl Roots {
 
     /// The names in a directory, sorted; names that are not UTF-8 name none of our things and are left out.
     pub fn names(&self, host_path: &Path) -> Reading<Vec<String>> {
-        self.list(host_path).map_err(|error| Unread::new(host_path, error))
+        self.list(host_path).map_err(|error| ReadError::new(host_path, error))
     }
 
     /// The same, and no names where there is no directory.
     pub fn names_if_there(&self, host_path: &Path) -> Reading<Vec<String>> {
         match self.list(host_path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            listed => listed.map_err(|error| Unread::new(host_path, error)),
+            listed => listed.map_err(|error| ReadError::new(host_path, error)),
         }
     }
 
@@ -296,13 +299,14 @@ impl Roots {
         match fs::read_link(self.here(host_path)) {
             Ok(target) => Ok(Some(target)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Unread::new(host_path, error)),
+            Err(error) => Err(ReadError::new(host_path, error)),
         }
     }
 
     /// The path on the host with all links followed as the host would follow them, whatever it is mounted below for us.
     pub fn resolve(&self, host_path: &Path) -> Reading<PathBuf> {
-        self.follow(host_path).map_err(|(path, error)| Unread::new(path, error))
+        self.follow(host_path)
+            .map_err(|(path, error)| ReadError::new(path, error))
     }
 
     /// The same; an error comes with the path at which it happened.

@@ -19,7 +19,7 @@ struct Found {
 
 /// A directory, and how it was when we started.
 #[derive(Debug, Clone)]
-pub struct Mount {
+pub struct WritableDir {
     directory: PathBuf,
     at_start: Found,
 }
@@ -27,9 +27,9 @@ pub struct Mount {
 /// The service manager has to make our view of the file system anew.
 #[derive(Debug, Error)]
 #[error("{} is read-only for this process, as it was made or replaced after the start: start again", .0.display())]
-pub struct StaleMounts(PathBuf);
+pub struct StaleSandbox(PathBuf);
 
-impl Mount {
+impl WritableDir {
     /// Remembers how the directory is now.
     pub fn new(directory: &Path) -> Self {
         Self {
@@ -43,10 +43,10 @@ impl Mount {
     /// # Errors
     /// The directory is read-only, and another start could help. One that was there and read-only from the start stays so,
     /// however often we start.
-    pub fn check(&self) -> Result<(), StaleMounts> {
+    pub fn check(&self) -> Result<(), StaleSandbox> {
         let now = Found::at(&self.directory);
         if now.is_read_only && now != self.at_start {
-            return Err(StaleMounts(self.directory.clone()));
+            return Err(StaleSandbox(self.directory.clone()));
         }
         Ok(())
     }

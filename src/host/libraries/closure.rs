@@ -7,16 +7,16 @@ use super::ld_cache::Cache;
 use crate::host::files::roots::Roots;
 use crate::model::libs::glibc;
 use crate::model::libs::loader::{self, Candidate, Disk, Kind, Loaded, Missing, Search, Start};
-use crate::model::nic::inventory::{Library, Unread};
+use crate::model::nic::inventory::{Library, ReadError};
 
 /// The libraries of a host or of an image that is unpacked somewhere.
 #[derive(Debug)]
-pub struct Libraries<'roots> {
+pub struct LibraryTree<'roots> {
     roots: &'roots Roots,
     cache: Option<Cache>,
 }
 
-impl<'roots> Libraries<'roots> {
+impl<'roots> LibraryTree<'roots> {
     /// Reads the cache; without one, libraries are found in directories only.
     pub fn new(roots: &'roots Roots) -> Self {
         Self {
@@ -26,7 +26,7 @@ impl<'roots> Libraries<'roots> {
     }
 }
 
-impl Disk for Libraries<'_> {
+impl Disk for LibraryTree<'_> {
     fn look(&mut self, path: &Path) -> Candidate {
         match self.roots.resolve(path) {
             Ok(file) => look(self.roots, &file),
@@ -73,7 +73,7 @@ pub fn with_needed(
     listed: Vec<Library>,
     sonames: &[String],
     all: bool,
-    problems: &mut Vec<Unread>,
+    problems: &mut Vec<ReadError>,
 ) -> Vec<Library> {
     let starts = sonames.iter().filter_map(|soname| {
         let library = listed.iter().find(|library| library.soname == *soname)?;
@@ -82,20 +82,20 @@ pub fn with_needed(
     });
     let starts: Vec<Start> = starts.collect();
     let wanted = |name: &str| !glibc::is_family(name) && (all || !glibc::is_likely_in_images(name));
-    let loading = loader::load(&mut Libraries::new(roots), &search(), &starts, &wanted);
+    let loading = loader::load(&mut LibraryTree::new(roots), &search(), &starts, &wanted);
     problems.extend(loading.missing.iter().map(missing));
     if loading.cut {
         let reason = format!(
             "need more than {} libraries: the rest is left out",
             loading.loaded.len()
         );
-        problems.push(Unread::new(sonames.join(" and "), reason));
+        problems.push(ReadError::new(sonames.join(" and "), reason));
     }
     let mut libraries = listed;
     for loaded in loading.loaded.iter().filter(|loaded| !loaded.is_start()) {
         if loaded.name.contains('/') {
             let reason = "asked for by its path, which containers do not get: left out";
-            problems.push(Unread::new(&loaded.name, reason));
+            problems.push(ReadError::new(&loaded.name, reason));
             continue;
         }
         match roots.resolve(&loaded.path) {
@@ -120,12 +120,12 @@ fn named(loaded: &Loaded, file: &Path) -> Vec<Library> {
         .collect()
 }
 
-fn missing(missing: &Missing) -> Unread {
+fn missing(missing: &Missing) -> ReadError {
     let by = missing.by.as_deref().unwrap_or(Path::new("nothing"));
     let reason = format!(
         "needed by {}, {}: containers do not get it",
         by.display(),
         missing.reason
     );
-    Unread::new(&missing.name, reason)
+    ReadError::new(&missing.name, reason)
 }

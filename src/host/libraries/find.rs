@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::{closure, elf, ld_cache};
 use crate::host::files::roots::Roots;
-use crate::model::libs::library_mode::Libraries;
-use crate::model::nic::inventory::{Library, Reading, Unread};
+use crate::model::libs::library_mode::LibraryMode;
+use crate::model::nic::inventory::{Library, ReadError, Reading};
 
 /// A family of files that belong to one library.
 struct Family {
@@ -33,10 +33,10 @@ const LIBFABRIC_VERSIONS: &str = "/opt/cray/libfabric";
 const PLACES_LIMIT: usize = 32;
 
 /// The host's libraries for containers, and those at the paths of `extra`; what is missing or no library is noted.
-pub fn find(roots: &Roots, mode: Libraries, extra: &[PathBuf], problems: &mut Vec<Unread>) -> Vec<Library> {
+pub fn find(roots: &Roots, mode: LibraryMode, extra: &[PathBuf], problems: &mut Vec<ReadError>) -> Vec<Library> {
     let mut libraries = match mode {
-        Libraries::None => Vec::new(),
-        Libraries::Listed | Libraries::Closure | Libraries::ClosureAll => listed(roots, problems),
+        LibraryMode::None => Vec::new(),
+        LibraryMode::Listed | LibraryMode::Closure | LibraryMode::ClosureAll => listed(roots, problems),
     };
     let mut starts = vec![LIBFABRIC.soname.to_owned(), LIBCXI.soname.to_owned()];
     for path in extra {
@@ -52,17 +52,17 @@ pub fn find(roots: &Roots, mode: Libraries, extra: &[PathBuf], problems: &mut Ve
         }
     }
     match mode {
-        Libraries::None | Libraries::Listed => libraries,
-        Libraries::Closure | Libraries::ClosureAll => {
-            closure::with_needed(roots, libraries, &starts, mode == Libraries::ClosureAll, problems)
+        LibraryMode::None | LibraryMode::Listed => libraries,
+        LibraryMode::Closure | LibraryMode::ClosureAll => {
+            closure::with_needed(roots, libraries, &starts, mode == LibraryMode::ClosureAll, problems)
         }
     }
 }
 
 /// A library file under these paths; one without a name of its own has that of `named`.
 fn library(roots: &Roots, file: PathBuf, paths: Vec<PathBuf>, named: &Path) -> Reading<Library> {
-    let opened = roots.open(&file).map_err(|error| Unread::new(&file, error))?;
-    let shared_object = elf::read(opened).map_err(|error| Unread::new(&file, error))?;
+    let opened = roots.open(&file).map_err(|error| ReadError::new(&file, error))?;
+    let shared_object = elf::read(opened).map_err(|error| ReadError::new(&file, error))?;
     let name = || named.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Ok(Library {
         soname: shared_object.soname.unwrap_or_else(name),
@@ -73,7 +73,7 @@ fn library(roots: &Roots, file: PathBuf, paths: Vec<PathBuf>, named: &Path) -> R
 }
 
 /// libfabric and libcxi as they stand in the host's directories; what is missing or no library is noted.
-fn listed(roots: &Roots, problems: &mut Vec<Unread>) -> Vec<Library> {
+fn listed(roots: &Roots, problems: &mut Vec<ReadError>) -> Vec<Library> {
     let fabric = family(roots, &LIBFABRIC, roots.ofi.as_deref(), problems);
     let cxi = family(roots, &LIBCXI, roots.cxi.as_deref(), problems);
     fabric.into_iter().chain(cxi).collect()
@@ -97,7 +97,7 @@ pub fn places(roots: &Roots) -> Vec<PathBuf> {
     places.into_iter().map(here).collect()
 }
 
-fn family(roots: &Roots, family: &Family, set: Option<&Path>, problems: &mut Vec<Unread>) -> Vec<Library> {
+fn family(roots: &Roots, family: &Family, set: Option<&Path>, problems: &mut Vec<ReadError>) -> Vec<Library> {
     let candidates = match set {
         Some(directory) => vec![directory.to_owned()],
         None => directories(roots, family),
@@ -109,7 +109,7 @@ fn family(roots: &Roots, family: &Family, set: Option<&Path>, problems: &mut Vec
         }
         if let Some(first) = candidates.first().filter(|first| *first != directory) {
             let reason = format!("not in {}: taken from {}", first.display(), directory.display());
-            problems.push(Unread::new(family.soname, reason));
+            problems.push(ReadError::new(family.soname, reason));
         }
         return libraries;
     }
@@ -118,7 +118,7 @@ fn family(roots: &Roots, family: &Family, set: Option<&Path>, problems: &mut Vec
         "not found (searched {}): containers do not get it from the host",
         searched.join(", ")
     );
-    problems.push(Unread::new(family.soname, reason));
+    problems.push(ReadError::new(family.soname, reason));
     Vec::new()
 }
 
@@ -151,7 +151,7 @@ fn version_key(version: &str) -> (Vec<u64>, bool) {
     )
 }
 
-fn in_directory(roots: &Roots, family: &Family, directory: &Path, problems: &mut Vec<Unread>) -> Vec<Library> {
+fn in_directory(roots: &Roots, family: &Family, directory: &Path, problems: &mut Vec<ReadError>) -> Vec<Library> {
     // The directory itself may be a link, which means a path of the host.
     let names = roots
         .resolve(directory)

@@ -3,7 +3,7 @@
 use std::env::consts::ARCH;
 use std::path::{Path, PathBuf};
 
-use super::closure::{self, Libraries};
+use super::closure::{self, LibraryTree};
 use crate::host::files::roots::Roots;
 use crate::model::libs::glibc::Version;
 use crate::model::libs::image::Libc;
@@ -63,7 +63,7 @@ fn names(loader: &[u8], directory: &Path) -> bool {
 }
 
 fn version(image: &Roots, search: &Search) -> Option<Version> {
-    let mut disk = Libraries::new(image);
+    let mut disk = LibraryTree::new(image);
     let cached = disk.cached("libc.so.6").into_iter();
     let mut paths = cached.chain(search.defaults.iter().map(|directory| directory.join("libc.so.6")));
     paths.find_map(|path| match disk.look(&path) {

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::host::files::roots::Roots;
-use crate::model::nic::inventory::{Reading, Unread};
+use crate::model::nic::inventory::{ReadError, Reading};
 
 const PATH: &str = "/etc/ld.so.cache";
 const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
@@ -30,7 +30,7 @@ impl Cache {
         let file = roots.resolve(Path::new(PATH))?;
         let cache = Self(roots.bytes(&file, SIZE_LIMIT)?);
         if cache.entries().is_none() {
-            return Err(Unread::new(PATH, "not a cache of glibc's format 1.1"));
+            return Err(ReadError::new(PATH, "not a cache of glibc's format 1.1"));
         }
         Ok(cache)
     }

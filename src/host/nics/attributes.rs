@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::host::files::roots::Roots;
-use crate::model::nic::inventory::{Function, Netdev, PcieLink, PcieRate, Reading, Unread, pcie_root};
+use crate::model::nic::inventory::{Function, Netdev, PcieLink, PcieRate, ReadError, Reading, pcie_root};
 
 /// BAR0 of a physical function (`MMIO_BAR_LEN_PF` in `cass_core.h`); that of a virtual function is smaller.
 const PF_BAR0_BYTES: u64 = 1 << 31;
@@ -44,7 +44,7 @@ impl<'a> Attributes<'a> {
     /// Inode of a directory.
     pub fn inode(&self, directory: &str) -> Reading<u64> {
         let path = self.sysfs.join(directory);
-        let metadata = fs::metadata(self.roots.here(&path)).map_err(|error| Unread::new(path, error))?;
+        let metadata = fs::metadata(self.roots.here(&path)).map_err(|error| ReadError::new(path, error))?;
         Ok(metadata.ino())
     }
 
@@ -68,8 +68,8 @@ impl<'a> Attributes<'a> {
             Ok(-1) => Ok(None),
             Ok(node) => u32::try_from(node)
                 .map(Some)
-                .map_err(|_| Unread::new(path, format!("{node} is no NUMA node"))),
-            Err(_) => Err(Unread::new(path, "not a number")),
+                .map_err(|_| ReadError::new(path, format!("{node} is no NUMA node"))),
+            Err(_) => Err(ReadError::new(path, "not a number")),
         }
     }
 
@@ -81,7 +81,7 @@ impl<'a> Attributes<'a> {
         if is_plain && directory.file_name() == self.sysfs.file_name() && pcie_root(&directory).is_some() {
             Ok(directory)
         } else {
-            Err(Unread::new(self.sysfs, "not below a PCIe root"))
+            Err(ReadError::new(self.sysfs, "not below a PCIe root"))
         }
     }
 
@@ -90,7 +90,7 @@ impl<'a> Attributes<'a> {
         let path = self.sysfs.join("config");
         match self.roots.bytes(&path, 1)?.as_slice() {
             [low, high] => Ok(u16::from_le_bytes([*low, *high])),
-            _ => Err(Unread::new(path, "shorter than a vendor id")),
+            _ => Err(ReadError::new(path, "shorter than a vendor id")),
         }
     }
 
@@ -101,7 +101,7 @@ impl<'a> Attributes<'a> {
             let (name, count) = line.split_once(' ')?;
             name.starts_with("TOTAL_ERR").then(|| count.parse().ok())?
         });
-        total.ok_or_else(|| Unread::new(self.sysfs.join(attribute), "no total"))
+        total.ok_or_else(|| ReadError::new(self.sysfs.join(attribute), "no total"))
     }
 
     /// When the link was restarted, in Unix seconds. The driver fills the ring from its first entry on (`cass_lmon.c`), so
@@ -116,7 +116,7 @@ impl<'a> Attributes<'a> {
         let rate = |which: &str| {
             let (speed, width) = (format!("{which}_link_speed"), format!("{which}_link_width"));
             let (words, lanes) = (self.text(&speed)?, self.text(&width)?);
-            let unread = || Unread::new(self.sysfs.join(&speed), "not a speed and width of a PCIe link");
+            let unread = || ReadError::new(self.sysfs.join(&speed), "not a speed and width of a PCIe link");
             PcieRate::parse(&words, &lanes).ok_or_else(unread)
         };
         Ok(PcieLink {

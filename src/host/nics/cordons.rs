@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::host::files::read::look_at;
 use crate::model::cdi::drift::Seen;
-use crate::model::nic::inventory::{Cordon, Reading, Unread};
+use crate::model::nic::inventory::{Cordon, ReadError, Reading};
 use crate::model::nic::pci::PciAddress;
 
 /// Longer words of an admin are cut: they go into every log line about the NIC.
@@ -20,7 +20,7 @@ pub fn read(directory: &Path, address: PciAddress) -> Reading<Option<Cordon>> {
     let file = directory.join(address.to_string());
     match look_at(&file) {
         Seen::Absent => Ok(None),
-        Seen::Other(reason) => Err(Unread::new(file, reason)),
+        Seen::Other(reason) => Err(ReadError::new(file, reason)),
         Seen::File { text, .. } => Ok(Some(Cordon {
             reason: first_line(&text),
             file,

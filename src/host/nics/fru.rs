@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crate::host::files::roots::Roots;
-use crate::model::nic::inventory::{CxiName, Fru, Reading, Unread};
+use crate::model::nic::inventory::{CxiName, Fru, ReadError, Reading};
 use crate::model::nic::pci::PciAddress;
 
 /// One life of a NIC: an address under one kernel name.
@@ -43,7 +43,7 @@ impl FruTexts {
         if let Some(known) = self.lock().get(&life) {
             return known.clone();
         }
-        let pending = Err(Unread::new(directory, "no answer yet"));
+        let pending = Err(ReadError::new(directory, "no answer yet"));
         self.lock().insert(life, pending.clone());
         let (texts, roots, directory) = (self.clone(), roots.clone(), directory.to_owned());
         let reader = thread::Builder::new().name(format!("fru-{name}")).spawn(move || {
@@ -55,7 +55,7 @@ impl FruTexts {
         });
         match reader {
             Ok(_) => pending,
-            Err(error) => Err(Unread::new("fru", error)),
+            Err(error) => Err(ReadError::new("fru", error)),
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::host::files::atomic_file::{self, StoreError};
 use crate::host::files::read::{look_at, text};
 use crate::model::cdi::drift::Seen;
-use crate::model::health::history::{self, Memories};
+use crate::model::health::history::{self, NicHistories};
 
 /// Its name in the daemon's own directory.
 const NAME: &str = "health.json";
@@ -14,12 +14,12 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// The file.
 #[derive(Debug)]
-pub struct MemoryFile {
+pub struct HealthStateFile {
     directory: PathBuf,
     boot_id: String,
 }
 
-impl MemoryFile {
+impl HealthStateFile {
     /// In the daemon's own directory. Without a boot to tell from others, nothing is taken from the file.
     pub fn new(directory: &Path) -> Self {
         Self {
@@ -32,11 +32,11 @@ impl MemoryFile {
     ///
     /// # Errors
     /// Why the file that is there is of no use.
-    pub fn read(&self) -> Result<Memories, String> {
+    pub fn read(&self) -> Result<NicHistories, String> {
         let path = self.directory.join(NAME);
         let useless = |reason| format!("{}: {reason}", path.display());
         match look_at(&path) {
-            Seen::Absent => Ok(Memories::new()),
+            Seen::Absent => Ok(NicHistories::new()),
             Seen::Other(reason) => Err(useless(reason)),
             Seen::File { text, .. } => history::from_text(&text, &self.boot_id).map_err(useless),
         }
@@ -46,7 +46,7 @@ impl MemoryFile {
     ///
     /// # Errors
     /// The file system refused.
-    pub fn write(&self, memories: &Memories) -> Result<(), StoreError> {
+    pub fn write(&self, memories: &NicHistories) -> Result<(), StoreError> {
         let text = history::to_text(memories, &self.boot_id);
         atomic_file::replace(&self.directory, NAME, None, text.as_bytes()).map(drop)
     }

@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use super::attributes::Attributes;
 use super::cordons;
 use super::fru::FruTexts;
-use super::scan_progress::Course;
+use super::scan_progress::ScanProgress;
 use crate::host::files::roots::Roots;
 use crate::host::libraries;
 use crate::model::config::Settings;
-use crate::model::libs::library_mode::Libraries;
+use crate::model::libs::library_mode::LibraryMode;
 use crate::model::nic::inventory::{
-    Companion, CompanionNode, Cordon, CxiName, DeviceNode, Function, Generation, Inventory, Nic, Reading, Unread,
+    Companion, CompanionNode, Cordon, CxiName, DeviceNode, Function, Generation, Inventory, Nic, ReadError, Reading,
 };
 use crate::model::nic::pci::PciAddress;
 
@@ -27,23 +27,23 @@ const PCI_FUNCTIONS: &str = "bus/pci/devices";
 #[derive(Debug)]
 pub struct Scanner {
     roots: Roots,
-    wanted: Wanted,
+    wanted: ScanOptions,
     fru: Option<FruTexts>,
     cordons: Option<PathBuf>,
 }
 
 /// What is looked for beside NICs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct ScanOptions {
     /// Which libraries.
-    pub libraries: Libraries,
+    pub libraries: LibraryMode,
     /// Further libraries by their paths.
     pub extra: Vec<PathBuf>,
     /// Which device nodes.
     pub companions: Vec<Companion>,
 }
 
-impl Wanted {
+impl ScanOptions {
     /// What these settings ask for.
     pub fn by(settings: &Settings) -> Self {
         Self {
@@ -54,9 +54,9 @@ impl Wanted {
     }
 }
 
-impl From<Libraries> for Wanted {
+impl From<LibraryMode> for ScanOptions {
     /// With the usual device nodes.
-    fn from(libraries: Libraries) -> Self {
+    fn from(libraries: LibraryMode) -> Self {
         Self {
             libraries,
             extra: Vec::new(),
@@ -82,7 +82,7 @@ impl ClassEntries {
 
 impl Scanner {
     /// A scanner that leaves the cards' texts and the admin's orders alone.
-    pub fn new(roots: Roots, wanted: impl Into<Wanted>) -> Self {
+    pub fn new(roots: Roots, wanted: impl Into<ScanOptions>) -> Self {
         Self {
             roots,
             wanted: wanted.into(),
@@ -109,7 +109,7 @@ impl Scanner {
     }
 
     /// The same scanner, with its memory, for something else beside NICs.
-    pub fn wanting(&self, wanted: Wanted) -> Self {
+    pub fn wanting(&self, wanted: ScanOptions) -> Self {
         Self {
             roots: self.roots.clone(),
             wanted,
@@ -123,11 +123,11 @@ impl Scanner {
     /// # Errors
     /// The list of PCI functions cannot be read: that says nothing of the NICs, least of all that there are none.
     pub fn scan(&self) -> Reading<Inventory> {
-        self.scan_along(&Course::default())
+        self.scan_along(&ScanProgress::default())
     }
 
     /// The same along a course that says where the scan is and which NICs it passes over.
-    pub(super) fn scan_along(&self, course: &Course) -> Reading<Inventory> {
+    pub(super) fn scan_along(&self, course: &ScanProgress) -> Reading<Inventory> {
         self.roots.is_starved(); // what came before is of no matter
         let directory = self.roots.sysfs.join(PCI_FUNCTIONS);
         let names = self.roots.names(&directory)?;
@@ -157,7 +157,7 @@ impl Scanner {
         };
         // What went away under the scan, or was out of its reach, must not look like NICs that went away.
         if self.roots.is_starved() {
-            return Err(Unread::new(
+            return Err(ReadError::new(
                 "the node",
                 "too many open files: raise the limit (ulimit -n, LimitNOFILE=)",
             ));
@@ -189,13 +189,13 @@ impl Scanner {
 
     /// Without class `cxi_user`, its module is not loaded; unless all of sysfs has gone, or the class cannot be listed:
     /// that says nothing of the NICs.
-    fn class_entries(&self, problems: &mut Vec<Unread>) -> Reading<ClassEntries> {
+    fn class_entries(&self, problems: &mut Vec<ReadError>) -> Reading<ClassEntries> {
         let mut cxi_user = BTreeMap::new();
         let entries = self.class("cxi_user", problems)?;
         for (address, name) in entries {
             if let Some(older) = cxi_user.insert(address, name) {
                 let path = self.roots.sysfs.join("class/cxi_user").join(older.to_string());
-                problems.push(Unread::new(path, format!("{address} is {name} now")));
+                problems.push(ReadError::new(path, format!("{address} is {name} now")));
             }
         }
         let addresses = |entries: Vec<(PciAddress, CxiName)>| entries.into_iter().map(|(address, _)| address).collect();
@@ -204,14 +204,14 @@ impl Scanner {
     }
 
     /// The entries of a class with the PCI function each belongs to, by rising number; none without its module.
-    fn class(&self, class: &str, problems: &mut Vec<Unread>) -> Reading<Vec<(PciAddress, CxiName)>> {
+    fn class(&self, class: &str, problems: &mut Vec<ReadError>) -> Reading<Vec<(PciAddress, CxiName)>> {
         let directory = self.roots.sysfs.join("class").join(class);
         let mut entries = Vec::new();
         for name in self.roots.names_if_there(&directory)? {
             let path = directory.join(&name);
             match (name.parse(), self.pci_function_of(&path)) {
                 (Ok(cxi), Ok(address)) => entries.push((address, cxi)),
-                (Err(()), _) => problems.push(Unread::new(path, "not a name of the form cxiN")),
+                (Err(()), _) => problems.push(ReadError::new(path, "not a name of the form cxiN")),
                 (_, Err(unread)) => problems.push(unread),
             }
         }
@@ -224,12 +224,12 @@ impl Scanner {
         let target = self
             .roots
             .link_target(&link)?
-            .ok_or_else(|| Unread::new(&link, "missing"))?;
+            .ok_or_else(|| ReadError::new(&link, "missing"))?;
         let name = target
             .file_name()
             .map(|name| name.to_string_lossy())
             .unwrap_or_default();
-        name.parse().map_err(|error| Unread::new(link, error))
+        name.parse().map_err(|error| ReadError::new(link, error))
     }
 
     /// Cassini functions by id, and whatever else the classes name: a NIC with an unreadable id is still a NIC.
@@ -237,7 +237,7 @@ impl Scanner {
         &self,
         names: &[String],
         classes: &ClassEntries,
-        problems: &mut Vec<Unread>,
+        problems: &mut Vec<ReadError>,
     ) -> BTreeMap<PciAddress, Reading<(Generation, Option<Function>)>> {
         let directory = self.roots.sysfs.join(PCI_FUNCTIONS);
         let in_classes = classes.addresses();
@@ -249,7 +249,7 @@ impl Scanner {
             let in_class = in_classes.contains(&address);
             match self.generation(&path) {
                 Ok(Some(generation)) => drop(functions.insert(address, Ok(generation))),
-                Ok(None) if in_class => problems.push(Unread::new(
+                Ok(None) if in_class => problems.push(ReadError::new(
                     path,
                     "a CXI device with a PCI id that this version does not know: not offered; is there a newer version?",
                 )),
@@ -259,7 +259,7 @@ impl Scanner {
         }
         for address in in_classes {
             if names.binary_search(&address.to_string()).is_err() {
-                problems.push(Unread::new(
+                problems.push(ReadError::new(
                     directory.join(address.to_string()),
                     "named by a class, but missing",
                 ));
@@ -275,7 +275,7 @@ impl Scanner {
             let number = self.roots.number(&path)?;
             number
                 .try_into()
-                .map_err(|_| Unread::new(path, format!("{number:#x} is not a PCI id")))
+                .map_err(|_| ReadError::new(path, format!("{number:#x} is not a PCI id")))
         };
         match id("vendor")? {
             vendor @ (0x17db | 0x1590) => Ok(Generation::of_pci_id(vendor, id("device")?)),
@@ -287,7 +287,7 @@ impl Scanner {
         let sysfs = self.roots.sysfs.join(PCI_FUNCTIONS).join(address.to_string());
         let read = Attributes::new(&self.roots, &sysfs);
         let cxi = classes.cxi_user.get(&address).copied().ok_or_else(|| {
-            Unread::new(
+            ReadError::new(
                 self.roots.sysfs.join("class/cxi_user"),
                 format!("no entry belongs to {address}"),
             )
@@ -326,7 +326,7 @@ impl Scanner {
             driver_revision: read.text("properties/driver_rev"),
             fru: match (&self.fru, &cxi) {
                 (Some(fru), Ok(name)) => fru.of(address, *name, &self.roots, &sysfs.join("fru")),
-                _ => Err(Unread::new(sysfs.join("fru"), "not read")),
+                _ => Err(ReadError::new(sysfs.join("fru"), "not read")),
             },
             generation: id.map(|(generation, _)| generation),
             cxi,
@@ -339,14 +339,14 @@ impl Scanner {
     fn cordon(&self, address: PciAddress) -> Reading<Option<Cordon>> {
         match &self.cordons {
             Some(directory) => cordons::read(directory, address),
-            None => Err(Unread::new("the cordons", "not read")),
+            None => Err(ReadError::new("the cordons", "not read")),
         }
     }
 
     /// The node, if it is the character device that class `cxi_user` says it is: a stale node could be anything.
     fn device_node(&self, name: CxiName) -> Reading<DeviceNode> {
         let path = self.roots.dev.join(name.to_string());
-        let unread = |reason: String| Unread::new(&path, reason);
+        let unread = |reason: String| ReadError::new(&path, reason);
         let metadata = fs::metadata(self.roots.here(&path)).map_err(|error| unread(error.to_string()))?;
         if !metadata.file_type().is_char_device() {
             return Err(unread("not a character device".to_owned()));
@@ -372,7 +372,7 @@ impl Scanner {
         }
     }
 
-    fn companion_nodes(&self, problems: &mut Vec<Unread>) -> Vec<CompanionNode> {
+    fn companion_nodes(&self, problems: &mut Vec<ReadError>) -> Vec<CompanionNode> {
         let mut nodes = Vec::new();
         for companion in &self.wanted.companions {
             let host_path = self.roots.dev.join(&companion.name);
@@ -385,7 +385,10 @@ impl Scanner {
                     host_path,
                 });
             } else if !companion.is_optional {
-                problems.push(Unread::new(host_path, "no such device node: containers go without it"));
+                problems.push(ReadError::new(
+                    host_path,
+                    "no such device node: containers go without it",
+                ));
             }
         }
         nodes

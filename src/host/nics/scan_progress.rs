@@ -8,12 +8,12 @@ use crate::model::nic::pci::PciAddress;
 
 /// Where a look is, and which NICs it passes over.
 #[derive(Debug, Clone, Default)]
-pub struct Course {
+pub struct ScanProgress {
     at: Arc<Mutex<(u64, Option<PciAddress>)>>,
     passed_over: BTreeMap<PciAddress, Option<Nic>>,
 }
 
-impl Course {
+impl ScanProgress {
     /// A look that has not begun, and is to pass over these NICs, of which this was known.
     pub(super) fn passing_over(nics: impl Iterator<Item = (PciAddress, Option<Nic>)>) -> Self {
         Self {

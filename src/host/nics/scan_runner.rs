@@ -12,10 +12,10 @@ use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
-use super::scan::{Scanner, Wanted};
-use super::scan_progress::Course;
+use super::scan::{ScanOptions, Scanner};
+use super::scan_progress::ScanProgress;
 use crate::model::message_id;
-use crate::model::nic::inventory::{Inventory, Nic, Reading, Unread};
+use crate::model::nic::inventory::{Inventory, Nic, ReadError, Reading};
 use crate::model::nic::pci::PciAddress;
 
 /// How long a look may stay at one place. The driver answers from memory, in microseconds.
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub type Preparation = Arc<dyn Fn() + Send + Sync>;
 
 /// Looks at the node.
-pub struct Lookout {
+pub struct ScanRunner {
     scanner: Arc<Scanner>,
     on_news: Arc<dyn Fn() + Send + Sync>,
     known: BTreeMap<PciAddress, Nic>,
@@ -38,7 +38,7 @@ struct Hanging {
     task: JoinHandle<Reading<Inventory>>,
 }
 
-impl std::fmt::Debug for Lookout {
+impl std::fmt::Debug for ScanRunner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let hanging: BTreeSet<_> = self.hanging.iter().map(|hanging| hanging.at).collect();
         f.debug_struct("Lookout")
@@ -47,7 +47,7 @@ impl std::fmt::Debug for Lookout {
     }
 }
 
-impl Lookout {
+impl ScanRunner {
     /// Calls `on_news` when a look that hung has ended.
     pub fn new(scanner: Scanner, on_news: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
@@ -59,7 +59,7 @@ impl Lookout {
     }
 
     /// From the next look on, something else is looked for beside NICs.
-    pub fn adopt(&mut self, wanted: Wanted) {
+    pub fn adopt(&mut self, wanted: ScanOptions) {
         self.scanner = Arc::new(self.scanner.wanting(wanted));
     }
 
@@ -71,7 +71,7 @@ impl Lookout {
         loop {
             self.forget_ended();
             if self.hanging.iter().any(|hanging| hanging.at.is_none()) {
-                return Err(Unread::new("the node", "an earlier look still hangs"));
+                return Err(ReadError::new("the node", "an earlier look still hangs"));
             }
             match self.look_once(Arc::clone(prepare)).await {
                 Ok(inventory) => {
@@ -86,7 +86,7 @@ impl Lookout {
     }
 
     /// One look; an error without a reason means that one NIC is to be passed over.
-    async fn look_once(&mut self, prepare: Preparation) -> Result<Inventory, Option<Unread>> {
+    async fn look_once(&mut self, prepare: Preparation) -> Result<Inventory, Option<ReadError>> {
         let course = self.course();
         let is_late = Arc::new(AtomicBool::new(false));
         let mut task = {
@@ -105,7 +105,7 @@ impl Lookout {
         let at = loop {
             match timeout(PATIENCE, &mut task).await {
                 Ok(Ok(found)) => return found.map_err(Some),
-                Ok(Err(error)) => return Err(Some(Unread::new("the node", error))),
+                Ok(Err(error)) => return Err(Some(ReadError::new("the node", error))),
                 Err(_elapsed) if course.position() != before => before = course.position(),
                 Err(_elapsed) => break before.1,
             }
@@ -114,7 +114,7 @@ impl Lookout {
         self.hanging.push(Hanging { at, task });
         let patience = PATIENCE.as_secs();
         let Some(nic) = at else {
-            return Err(Some(Unread::new(
+            return Err(Some(ReadError::new(
                 "the node",
                 format!("a look at it hangs for {patience} s"),
             )));
@@ -127,9 +127,9 @@ impl Lookout {
         Err(None)
     }
 
-    fn course(&self) -> Course {
+    fn course(&self) -> ScanProgress {
         let hanging = self.hanging.iter().filter_map(|hanging| hanging.at);
-        Course::passing_over(hanging.map(|address| (address, self.known.get(&address).cloned())))
+        ScanProgress::passing_over(hanging.map(|address| (address, self.known.get(&address).cloned())))
     }
 
     fn forget_ended(&mut self) {

@@ -11,14 +11,14 @@ use crate::host::files::roots::Roots;
 use crate::model::cdi::KIND;
 use crate::model::cdi::read;
 use crate::model::cdi::survey::SpecFile;
-use crate::model::doctor::facts::CdiDirectory;
-use crate::model::nic::inventory::{Reading, Unread};
+use crate::model::doctor::facts::CdiDirectoryFacts;
+use crate::model::nic::inventory::{ReadError, Reading};
 
 /// What is in a directory of the host.
-pub fn directory(roots: &Roots, path: &Path) -> CdiDirectory {
+pub fn directory(roots: &Roots, path: &Path) -> CdiDirectoryFacts {
     let real = roots.resolve(path).ok();
     let files = real.as_deref().map_or(Ok(Vec::new()), |real| paths(roots, path, real));
-    CdiDirectory {
+    CdiDirectoryFacts {
         path: path.to_owned(),
         mode: real.and_then(|real| mode(&roots.here(&real))),
         modes: modes(roots, files.as_deref().unwrap_or_default()),
@@ -28,7 +28,7 @@ pub fn directory(roots: &Roots, path: &Path) -> CdiDirectory {
 
 /// Spec files below the name by which the directory goes.
 fn paths(roots: &Roots, path: &Path, real: &Path) -> Reading<Vec<PathBuf>> {
-    let files = spec_files::paths(&roots.here(real)).map_err(|error| Unread::new(path, error))?;
+    let files = spec_files::paths(&roots.here(real)).map_err(|error| ReadError::new(path, error))?;
     Ok(files
         .iter()
         .filter_map(|file| Some(path.join(file.file_name()?)))
@@ -61,7 +61,7 @@ fn mode(here: &Path) -> Option<u32> {
 }
 
 /// Nodes that specs of our kind name and the host does not have.
-pub fn missing_nodes(roots: &Roots, directories: &[CdiDirectory]) -> BTreeSet<String> {
+pub fn missing_nodes(roots: &Roots, directories: &[CdiDirectoryFacts]) -> BTreeSet<String> {
     let files = directories
         .iter()
         .flat_map(|directory| directory.files.iter().flatten());

@@ -16,10 +16,10 @@ use super::files::roots::Roots;
 use super::libraries;
 use super::nics::cordons;
 use super::nics::scan::Scanner;
-use crate::model::doctor::facts::{self, Daemon, Driver, Facts, Kubelet, Network, TextFile};
+use crate::model::doctor::facts::{self, DaemonFacts, DriverFacts, KubeletFacts, NetworkFacts, NodeFacts, TextFile};
 use crate::model::health::Evidence;
-use crate::model::libs::library_mode::Libraries;
-use crate::model::nic::inventory::{Reading, Unread};
+use crate::model::libs::library_mode::LibraryMode;
+use crate::model::nic::inventory::{ReadError, Reading};
 use crate::model::nic::selection::Selection;
 use crate::model::status::{self, Status};
 
@@ -38,7 +38,7 @@ pub struct Site {
     /// Which NICs.
     pub selection: Selection,
     /// Which libraries containers get; the host needs none where they get none.
-    pub libraries: Libraries,
+    pub libraries: LibraryMode,
     /// What is wrong with our configuration.
     pub problems: Vec<Evidence>,
     /// By rising priority; the daemon's is the last.
@@ -50,15 +50,15 @@ pub struct Site {
 }
 
 /// Looks at everything once.
-pub fn look(roots: &Roots, site: &Site) -> Facts {
+pub fn look(roots: &Roots, site: &Site) -> NodeFacts {
     let processes = Processes::of(roots);
     let cdi: Vec<_> = site.cdi.iter().map(|path| cdi::directory(roots, path)).collect();
     let cordons = cordons::directory(&here(roots, &site.run));
-    Facts {
+    NodeFacts {
         unix_seconds: clock::unix_seconds(),
         selection: site.selection.clone(),
         configuration_problems: site.problems.clone(),
-        inventory: Scanner::new(roots.clone(), Libraries::None)
+        inventory: Scanner::new(roots.clone(), LibraryMode::None)
             .with_cordons(cordons)
             .scan(),
         driver: driver(roots),
@@ -67,7 +67,7 @@ pub fn look(roots: &Roots, site: &Site) -> Facts {
         missing_nodes: cdi::missing_nodes(roots, &cdi),
         cdi,
         runtimes: runtimes::all(roots, &processes),
-        kubelet: Kubelet {
+        kubelet: KubeletFacts {
             directory: site.kubelet.clone(),
             entries: entries(roots, &site.kubelet),
             process: processes.path("kubelet"),
@@ -111,12 +111,12 @@ fn entries(roots: &Roots, directory: &Path) -> Reading<Vec<String>> {
     roots.names_if_there(&real.unwrap_or_else(|_| directory.to_owned()))
 }
 
-fn driver(roots: &Roots) -> Driver {
+fn driver(roots: &Roots) -> DriverFacts {
     let directory = roots.sysfs.join("module");
     let modules = roots.names_if_there(&directory);
     let default_service_parameter = roots.sysfs.join(DEFAULT_SERVICE);
     let parameter = roots.file(&default_service_parameter, FILE_LIMIT);
-    Driver {
+    DriverFacts {
         modules: modules.map(|names| names.into_iter().filter(|name| name.starts_with("cxi")).collect()),
         default_service_disabled: parameter.map(|text| text.map(|text| text.trim_end().to_owned())),
         default_service_parameter,
@@ -124,23 +124,23 @@ fn driver(roots: &Roots) -> Driver {
 }
 
 /// The listed ones first: what comes after their problems is about what they need.
-fn of_libraries(roots: &Roots, site: &Site) -> facts::Libraries {
-    if site.libraries == Libraries::None {
-        return facts::Libraries::default();
+fn of_libraries(roots: &Roots, site: &Site) -> facts::LibraryFacts {
+    if site.libraries == LibraryMode::None {
+        return facts::LibraryFacts::default();
     }
     let mut problems = Vec::new();
-    let listed = libraries::find(roots, Libraries::Listed, &[], &mut problems);
+    let listed = libraries::find(roots, LibraryMode::Listed, &[], &mut problems);
     let mut with_needs = Vec::new();
-    libraries::find(roots, Libraries::ClosureAll, &[], &mut with_needs);
-    facts::Libraries {
+    libraries::find(roots, LibraryMode::ClosureAll, &[], &mut with_needs);
+    facts::LibraryFacts {
         listed,
         missing_needs: with_needs.into_iter().skip(problems.len()).collect(),
         problems,
     }
 }
 
-fn network(roots: &Roots) -> Network {
-    Network {
+fn network(roots: &Roots) -> NetworkFacts {
+    NetworkFacts {
         routes: table(roots, "/proc/net/route"),
         routes6: table(roots, "/proc/net/ipv6_route"),
         addresses6: table(roots, "/proc/net/if_inet6"),
@@ -148,11 +148,11 @@ fn network(roots: &Roots) -> Network {
     }
 }
 
-fn daemon(roots: &Roots, run: &Path, processes: &Processes) -> Daemon {
+fn daemon(roots: &Roots, run: &Path, processes: &Processes) -> DaemonFacts {
     let locked = lock::running(&here(roots, run)).map(nix::unistd::Pid::as_raw);
     let unit = units::of_daemon(roots);
     let status_file = run.join(status::FILE);
-    Daemon {
+    DaemonFacts {
         // On a tree that was captured nobody holds the lock.
         pid: locked.or_else(|| processes.daemon(roots)),
         wanted_by: units::wanted_by(roots),
@@ -166,6 +166,6 @@ fn daemon(roots: &Roots, run: &Path, processes: &Processes) -> Daemon {
 
 /// None where there is no text.
 fn record(file: &Path, text: Option<String>) -> Reading<Option<Status>> {
-    let parsed = |text: String| serde_json::from_str(&text).map_err(|error| Unread::new(file, error));
+    let parsed = |text: String| serde_json::from_str(&text).map_err(|error| ReadError::new(file, error));
     text.map(parsed).transpose()
 }

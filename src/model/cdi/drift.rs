@@ -29,7 +29,7 @@ pub enum Seen {
 
 /// One thing that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Finding {
+pub struct SpecDifference {
     /// For programs: missing, unexpected, unreadable, mode, differs or clash.
     pub kind: &'static str,
     /// Where.
@@ -41,7 +41,7 @@ pub struct Finding {
     pub diff: Option<String>,
 }
 
-impl Finding {
+impl SpecDifference {
     /// Without a diff.
     pub fn new(kind: &'static str, file: &Path, text: impl Into<String>) -> Self {
         Self {
@@ -54,8 +54,8 @@ impl Finding {
 }
 
 /// What is wrong with our file; none of it should be there when nothing is `expected`.
-pub fn of_file(file: &Path, seen: &Seen, expected: Option<&str>) -> Vec<Finding> {
-    let finding = |kind, text: &str| vec![Finding::new(kind, file, text)];
+pub fn of_file(file: &Path, seen: &Seen, expected: Option<&str>) -> Vec<SpecDifference> {
+    let finding = |kind, text: &str| vec![SpecDifference::new(kind, file, text)];
     match (seen, expected) {
         (Seen::Absent, None) => Vec::new(),
         (Seen::Absent, Some(_)) => finding("missing", "is missing"),
@@ -69,24 +69,24 @@ pub fn of_file(file: &Path, seen: &Seen, expected: Option<&str>) -> Vec<Finding>
 }
 
 /// What is wrong with our file of the other format, which readers would read, too.
-pub fn of_other_format(file: &Path, seen: &Seen) -> Option<Finding> {
+pub fn of_other_format(file: &Path, seen: &Seen) -> Option<SpecDifference> {
     let text = "should not be there: readers drop every name that it shares with our file of the other format";
     match seen {
         Seen::Absent => None,
-        Seen::File { .. } => Some(Finding::new("unexpected", file, text)),
-        Seen::Other(what) => Some(Finding::new("unreadable", file, what)),
+        Seen::File { .. } => Some(SpecDifference::new("unexpected", file, text)),
+        Seen::Other(what) => Some(SpecDifference::new("unreadable", file, what)),
     }
 }
 
-fn differs(file: &Path, text: &str, expected: &str) -> Option<Finding> {
-    (text != expected).then(|| Finding {
+fn differs(file: &Path, text: &str, expected: &str) -> Option<SpecDifference> {
+    (text != expected).then(|| SpecDifference {
         diff: Some(diff(file, text, expected)),
-        ..Finding::new("differs", file, "is not what this node would get now")
+        ..SpecDifference::new("differs", file, "is not what this node would get now")
     })
 }
 
-fn unreadable_mode(file: &Path, mode: u32) -> Option<Finding> {
-    (mode != MODE).then(|| Finding::new("mode", file, format!("has mode {mode:04o} instead of {MODE:04o}")))
+fn unreadable_mode(file: &Path, mode: u32) -> Option<SpecDifference> {
+    (mode != MODE).then(|| SpecDifference::new("mode", file, format!("has mode {mode:04o} instead of {MODE:04o}")))
 }
 
 fn diff(file: &Path, old: &str, new: &str) -> String {
@@ -98,7 +98,7 @@ fn diff(file: &Path, old: &str, new: &str) -> String {
 }
 
 /// A foreign file that has a name of ours.
-pub fn clash(file: &Path, name: &str) -> Finding {
+pub fn clash(file: &Path, name: &str) -> SpecDifference {
     let text = format!("offers {KIND}={name}, too, and readers drop a name that two files offer: remove that file");
-    Finding::new("clash", file, text)
+    SpecDifference::new("clash", file, text)
 }

@@ -9,7 +9,7 @@ use super::model::Spec;
 
 /// Text format of a spec file; its suffix tells readers which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Format {
+pub enum SpecFormat {
     /// As hpe.com-cxi.yaml
     #[default]
     Yaml,
@@ -17,7 +17,7 @@ pub enum Format {
     Json,
 }
 
-impl Format {
+impl SpecFormat {
     /// The format that a reader of CDI directories takes a file of this name to have; it reads no other names.
     pub fn of_file_name(name: &str) -> Option<Self> {
         match name.rsplit_once('.')?.1 {
@@ -36,7 +36,7 @@ impl Format {
     }
 }
 
-impl fmt::Display for Format {
+impl fmt::Display for SpecFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Yaml => "yaml",
@@ -57,10 +57,10 @@ pub enum FormatError {
 }
 
 /// The text of a spec; the same spec always gives the same bytes.
-pub fn to_text(spec: &Spec, format: Format) -> Result<String, FormatError> {
+pub fn to_text(spec: &Spec, format: SpecFormat) -> Result<String, FormatError> {
     Ok(match format {
-        Format::Yaml => serde_saphyr::to_string(spec)?,
-        Format::Json => serde_json::to_string_pretty(spec)? + "\n",
+        SpecFormat::Yaml => serde_saphyr::to_string(spec)?,
+        SpecFormat::Json => serde_json::to_string_pretty(spec)? + "\n",
     })
 }
 

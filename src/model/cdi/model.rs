@@ -16,7 +16,7 @@ pub struct Spec {
     /// Vendor and class.
     pub kind: String,
     /// The devices; at least one.
-    pub devices: Vec<Device>,
+    pub devices: Vec<CdiDevice>,
     /// Made once for a container that asks for any of the devices.
     #[serde(default, skip_serializing_if = "ContainerEdits::is_empty")]
     pub container_edits: ContainerEdits,
@@ -25,7 +25,7 @@ pub struct Spec {
 /// A named device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Device {
+pub struct CdiDevice {
     /// Unique within the kind.
     pub name: String,
     /// Must not be empty, or readers refuse the spec.
@@ -41,7 +41,7 @@ pub struct ContainerEdits {
     pub env: Vec<String>,
     /// Device nodes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub device_nodes: Vec<DeviceNode>,
+    pub device_nodes: Vec<CdiDeviceNode>,
     /// Bind mounts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mounts: Vec<Mount>,
@@ -64,7 +64,7 @@ impl ContainerEdits {
 /// A device node. Without numbers: they are dynamic, and the runtime reads them when it creates the container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct DeviceNode {
+pub struct CdiDeviceNode {
     /// In the container.
     pub path: String,
     /// On the host.

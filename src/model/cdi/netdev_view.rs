@@ -12,7 +12,7 @@
 use std::path::Path;
 
 use super::model::Mount;
-use crate::model::nic::inventory::{Inventory, Nic, Unread};
+use crate::model::nic::inventory::{Inventory, Nic, ReadError};
 
 /// What containers see of the NICs' netdevs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -47,15 +47,15 @@ pub fn of_nic(nic: &Nic, inventory: &Inventory, view: NetdevView) -> Option<Moun
 }
 
 /// The NICs that cannot be shown though they should be, for an admin.
-pub fn problems(inventory: &Inventory, view: NetdevView) -> Vec<Unread> {
+pub fn problems(inventory: &Inventory, view: NetdevView) -> Vec<ReadError> {
     if view == NetdevView::Off {
         return Vec::new();
     }
     let usable = inventory.nics.iter().filter(|nic| nic.node.is_ok());
     let unknown = usable.filter_map(|nic| nic.pci_directory.as_ref().err());
-    let problem = |unread: &Unread| {
+    let problem = |unread: &ReadError| {
         let reason = format!("{}: containers get no netdev view of this NIC", unread.reason);
-        Unread::new(&unread.path, reason)
+        ReadError::new(&unread.path, reason)
     };
     unknown.map(problem).collect()
 }

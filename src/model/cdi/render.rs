@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::KIND;
 use super::environment::EnvironmentVariable;
-use super::model::{CDI_VERSION, ContainerEdits, Device, DeviceNode, Mount, Spec};
+use super::model::{CDI_VERSION, CdiDevice, CdiDeviceNode, ContainerEdits, Mount, Spec};
 use super::naming::{self, Naming};
 use super::netdev_view::{self, NetdevView};
 use crate::model::nic::inventory::{Inventory, Library, Nic};
@@ -57,7 +57,7 @@ pub fn spec(inventory: &Inventory, policy: &Policy) -> Option<Spec> {
     let all = policy.naming.all.then(|| {
         let mut all = ContainerEdits::default();
         nics.iter().for_each(|(_, edits)| all.extend(edits));
-        Device {
+        CdiDevice {
             name: naming::ALL.to_owned(),
             container_edits: all,
         }
@@ -66,7 +66,7 @@ pub fn spec(inventory: &Inventory, policy: &Policy) -> Option<Spec> {
         .into_iter()
         .flat_map(|(nic, edits)| {
             let names = policy.naming.names(nic).into_iter();
-            names.map(move |name| Device {
+            names.map(move |name| CdiDevice {
                 name,
                 container_edits: edits.clone(),
             })
@@ -87,7 +87,7 @@ pub fn device_edits(nic: &Nic, inventory: &Inventory, policy: &Policy) -> Option
         return None;
     };
     // libcxi opens /dev/cxiN by the number it finds in sysfs, wherever the host keeps its nodes.
-    let node = DeviceNode {
+    let node = CdiDeviceNode {
         path: format!("/dev/{cxi}"),
         host_path: text(&node.path)?,
     };
@@ -109,7 +109,7 @@ pub fn common_edits(inventory: &Inventory, policy: &Policy) -> ContainerEdits {
     environment.retain(|ours: &EnvironmentVariable| policy.environment.iter().all(|theirs| theirs.key() != ours.key()));
     environment.extend(policy.environment.iter().cloned());
     let companions = inventory.companion_nodes.iter().filter_map(|node| {
-        Some(DeviceNode {
+        Some(CdiDeviceNode {
             path: text(&node.container_path)?,
             host_path: text(&node.host_path)?,
         })

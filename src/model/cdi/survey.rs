@@ -19,7 +19,7 @@ pub struct SpecFile {
 
 /// What the node has, as far as specs are concerned.
 #[derive(Debug, Default)]
-pub struct Host<'a> {
+pub struct HostDevices<'a> {
     /// None when it could not be scanned.
     pub inventory: Option<&'a Inventory>,
     /// Device nodes that specs name and the node does not have.
@@ -28,7 +28,7 @@ pub struct Host<'a> {
 
 /// What comes of a name that a file has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
+pub enum NameState {
     /// Readers resolve it.
     Resolved,
     /// A file of a directory with a higher priority has the name, too, and wins.
@@ -50,7 +50,7 @@ pub enum State {
 
 /// A name in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct SurveyedName {
     /// Without the kind.
     pub name: String,
     /// Whose it is.
@@ -58,7 +58,7 @@ pub struct Entry {
     /// Its device nodes on the host.
     pub nodes: Vec<String>,
     /// What comes of it.
-    pub state: State,
+    pub state: NameState,
 }
 
 /// A valid file of our kind.
@@ -69,24 +69,24 @@ struct Source<'a> {
 }
 
 /// Every name of our kind in every file, with what comes of it; the directories by rising priority.
-pub fn survey(directories: &[Vec<SpecFile>], host: &Host) -> Vec<Entry> {
+pub fn survey(directories: &[Vec<SpecFile>], host: &HostDevices) -> Vec<SurveyedName> {
     let sources = sources(directories);
     let conflicts = conflicts(&sources);
     let mut entries = Vec::new();
     for source in &sources {
         for device in source.devices {
             let state = if let Some(files) = conflicts.get(device.name.as_str()) {
-                State::Conflict { files: files.clone() }
+                NameState::Conflict { files: files.clone() }
             } else if let Some(winner) = winner(&sources, device, source.priority) {
-                State::Shadowed { by: winner.to_owned() }
+                NameState::Shadowed { by: winner.to_owned() }
             } else if let Some(reason) = staleness(device, host) {
-                State::Stale {
+                NameState::Stale {
                     reason: reason + revived(&sources, source),
                 }
             } else {
-                State::Resolved
+                NameState::Resolved
             };
-            entries.push(Entry {
+            entries.push(SurveyedName {
                 name: device.name.clone(),
                 file: source.path.to_owned(),
                 nodes: device.nodes.clone(),
@@ -139,7 +139,7 @@ fn winner<'a>(sources: &[Source<'a>], device: &OfferedDevice, priority: usize) -
         .map(|source| source.path)
 }
 
-fn staleness(device: &OfferedDevice, host: &Host) -> Option<String> {
+fn staleness(device: &OfferedDevice, host: &HostDevices) -> Option<String> {
     let gone = device.nodes.iter().find(|node| host.missing.contains(*node));
     if let Some(node) = gone {
         return Some(format!("{node} is gone"));
@@ -195,7 +195,7 @@ mod tests {
         }
     }
 
-    fn states(directories: &[Vec<SpecFile>], host: &Host) -> Vec<(String, State)> {
+    fn states(directories: &[Vec<SpecFile>], host: &HostDevices) -> Vec<(String, NameState)> {
         let entries = survey(directories, host).into_iter();
         entries
             .map(|entry| (format!("{}:{}", entry.file.display(), entry.name), entry.state))
@@ -209,14 +209,14 @@ mod tests {
             vec![file("middle", &["cxi0"])],
             vec![file("high", &["cxi0"])],
         ];
-        let by_high = State::Shadowed { by: "high".into() };
+        let by_high = NameState::Shadowed { by: "high".into() };
         assert_eq!(
-            states(&directories, &Host::default()),
+            states(&directories, &HostDevices::default()),
             [
                 ("low:cxi0".to_owned(), by_high.clone()),
-                ("low:cxi1".to_owned(), State::Resolved),
+                ("low:cxi1".to_owned(), NameState::Resolved),
                 ("middle:cxi0".to_owned(), by_high),
-                ("high:cxi0".to_owned(), State::Resolved),
+                ("high:cxi0".to_owned(), NameState::Resolved),
             ]
         );
     }
@@ -227,15 +227,15 @@ mod tests {
             vec![file("a", &["cxi0"]), file("b", &["cxi0", "cxi1"])],
             vec![file("high", &["cxi0"])],
         ];
-        let conflict = State::Conflict {
+        let conflict = NameState::Conflict {
             files: vec!["a".into(), "b".into()],
         };
         assert_eq!(
-            states(&directories, &Host::default()),
+            states(&directories, &HostDevices::default()),
             [
                 ("a:cxi0".to_owned(), conflict.clone()),
                 ("b:cxi0".to_owned(), conflict.clone()),
-                ("b:cxi1".to_owned(), State::Resolved),
+                ("b:cxi1".to_owned(), NameState::Resolved),
                 ("high:cxi0".to_owned(), conflict),
             ]
         );
@@ -255,18 +255,18 @@ mod tests {
             vec![file("ours", &["cxi0"]), other.clone(), bad.clone()],
             vec![other, bad],
         ];
-        let expected = [("ours:cxi0".to_owned(), State::Resolved)];
-        assert_eq!(states(&directories, &Host::default()), expected);
+        let expected = [("ours:cxi0".to_owned(), NameState::Resolved)];
+        assert_eq!(states(&directories, &HostDevices::default()), expected);
     }
 
     #[test]
     fn a_name_whose_node_is_gone_is_stale_unless_another_file_wins_it() {
-        let host = Host {
+        let host = HostDevices {
             missing: ["/dev/cxi0".to_owned(), "/dev/cxi1".to_owned()].into(),
-            ..Host::default()
+            ..HostDevices::default()
         };
         let directories = [vec![file("low", &["cxi0", "cxi1"])], vec![file("high", &["cxi1"])]];
-        let stale = |reason: &str| State::Stale {
+        let stale = |reason: &str| NameState::Stale {
             reason: reason.to_owned(),
         };
         assert_eq!(
@@ -276,7 +276,7 @@ mod tests {
                     "low:cxi0".to_owned(),
                     stale("/dev/cxi0 is gone; only this file still has the name")
                 ),
-                ("low:cxi1".to_owned(), State::Shadowed { by: "high".into() }),
+                ("low:cxi1".to_owned(), NameState::Shadowed { by: "high".into() }),
                 ("high:cxi1".to_owned(), stale("/dev/cxi1 is gone")),
             ]
         );

@@ -9,22 +9,22 @@ use toml::de::{DeTable, DeValue};
 use super::problem::{Origin, Problem};
 
 /// Keys with their values, in the order in which they were written.
-pub type Table = Vec<Entry>;
+pub type Table = Vec<ConfigEntry>;
 
 /// A key with its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct ConfigEntry {
     /// As written, without quotes.
     pub key: String,
     /// Where the key stands.
     pub origin: Origin,
     /// What it is set to.
-    pub value: Node,
+    pub value: ValueNode,
 }
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Node {
+pub struct ValueNode {
     /// Where it stands.
     pub origin: Origin,
     /// What was written.
@@ -41,7 +41,7 @@ pub enum Content {
     /// A whole number.
     Number(i64),
     /// Several values.
-    List(Vec<Node>),
+    List(Vec<ValueNode>),
     /// Keys with values.
     Table(Table),
     /// Something that no key takes, such as a date: its name.
@@ -51,7 +51,7 @@ pub enum Content {
 impl Content {
     /// A list of values from the same place.
     pub fn list(origin: &Origin, contents: impl IntoIterator<Item = Self>) -> Self {
-        let node = |content| Node {
+        let node = |content| ValueNode {
             origin: origin.clone(),
             content,
         };
@@ -132,10 +132,10 @@ fn set(table: &mut Table, path: &[&str], content: Content, origin: &Origin) {
 
 fn put(table: &mut Table, key: &str, content: Content, origin: &Origin) {
     table.retain(|entry| entry.key != key);
-    table.push(Entry {
+    table.push(ConfigEntry {
         key: key.to_owned(),
         origin: origin.clone(),
-        value: Node {
+        value: ValueNode {
             origin: origin.clone(),
             content,
         },
@@ -164,7 +164,7 @@ impl Source<'_> {
         entries.sort_by_key(|(key, _)| key.span().start);
         let entry = |(key, value): (&Spanned<_>, &Spanned<_>)| {
             let key_text: &std::borrow::Cow<'_, str> = key.get_ref();
-            Entry {
+            ConfigEntry {
                 key: key_text.to_string(),
                 origin: self.origin(key.span()),
                 value: self.node(value),
@@ -173,7 +173,7 @@ impl Source<'_> {
         entries.into_iter().map(entry).collect()
     }
 
-    fn node(&self, value: &Spanned<DeValue<'_>>) -> Node {
+    fn node(&self, value: &Spanned<DeValue<'_>>) -> ValueNode {
         let content = match value.get_ref() {
             DeValue::String(text) => Content::Text(text.to_string()),
             DeValue::Boolean(truth) => Content::Truth(*truth),
@@ -186,7 +186,7 @@ impl Source<'_> {
             DeValue::Float(_) => Content::Other("a number with a fraction"),
             DeValue::Datetime(_) => Content::Other("a date or time"),
         };
-        Node {
+        ValueNode {
             origin: self.origin(value.span()),
             content,
         }

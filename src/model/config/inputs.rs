@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::fragment::{Content, Entry, Fragment, Node, Table};
+use super::fragment::{ConfigEntry, Content, Fragment, Table, ValueNode};
 use super::problem::{Origin, Problem};
 use super::value::{Fault, Faults, Value};
 
@@ -54,7 +54,7 @@ fn overlay(lower: &mut Table, upper: Table) {
                 (Content::Table(below), Content::Table(above)) => overlay(below, above),
                 (_, content) => {
                     below.origin = entry.origin;
-                    below.value = Node {
+                    below.value = ValueNode {
                         origin: entry.value.origin,
                         content,
                     };
@@ -78,7 +78,7 @@ pub struct Findings {
 /// Reads one table by its keys.
 #[derive(Debug)]
 pub struct Reader<'a> {
-    entries: &'a [Entry],
+    entries: &'a [ConfigEntry],
     path: String,
     known: Vec<&'static str>,
     findings: &'a mut Findings,
@@ -99,7 +99,7 @@ impl<'a> Reader<'a> {
         format!("{}{key}", self.path)
     }
 
-    fn take(&mut self, key: &'static str) -> Option<&'a Entry> {
+    fn take(&mut self, key: &'static str) -> Option<&'a ConfigEntry> {
         self.known.push(key);
         self.entries.iter().find(|entry| entry.key == key)
     }
@@ -146,7 +146,7 @@ impl<'a> Reader<'a> {
 
     /// The one table of a list of tables, or its defaults.
     pub fn only_table<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Reader<'_>) -> T) -> T {
-        let table: &[Entry] = match self.take(key).map(|entry| &entry.value) {
+        let table: &[ConfigEntry] = match self.take(key).map(|entry| &entry.value) {
             None => &[],
             Some(node) => match &node.content {
                 Content::List(nodes) if nodes.len() == 1 => nodes.first().map_or(&[], |node| self.inner(key, node)),
@@ -190,7 +190,7 @@ impl<'a> Reader<'a> {
         made
     }
 
-    fn inner(&mut self, key: &str, node: &'a Node) -> &'a [Entry] {
+    fn inner(&mut self, key: &str, node: &'a ValueNode) -> &'a [ConfigEntry] {
         if let Content::Table(table) = &node.content {
             return table;
         }
@@ -200,7 +200,7 @@ impl<'a> Reader<'a> {
         &[]
     }
 
-    fn read_inner<T>(&mut self, key: &str, entries: &[Entry], read: impl FnOnce(&mut Reader<'_>) -> T) -> T {
+    fn read_inner<T>(&mut self, key: &str, entries: &[ConfigEntry], read: impl FnOnce(&mut Reader<'_>) -> T) -> T {
         let path = format!("{}.", self.full(key));
         let mut reader = Reader {
             entries,

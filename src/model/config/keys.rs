@@ -7,18 +7,18 @@ use tracing::Level;
 use super::fragment::Table;
 use super::inputs::{Effective, Findings, Reader};
 use super::settings::{
-    Cdi, Container, Daemon, Enabled, Export, Health, Kubelet, LibrarySettings, Log, LogFormat, LogTarget, RUN_DIR,
-    Resource, Roots, Settings,
+    CdiSettings, ContainerSettings, DaemonSettings, Enabled, ExportSettings, HealthSettings, KubeletSettings,
+    LibrarySettings, LogFormat, LogSettings, LogTarget, RUN_DIR, ResourceSettings, RootSettings, Settings,
 };
 use crate::model::alloc::resource::ResourceName;
 use crate::model::alloc::strategy::Strategy;
 use crate::model::cdi::environment::EnvironmentVariable;
-use crate::model::cdi::format::Format;
+use crate::model::cdi::format::SpecFormat;
 use crate::model::cdi::naming::Naming;
 use crate::model::cdi::netdev_view::NetdevView;
 use crate::model::cdi::render::Expose;
 use crate::model::health::{Check, HealthPolicy};
-use crate::model::libs::library_mode::Libraries;
+use crate::model::libs::library_mode::LibraryMode;
 use crate::model::nic::inventory::Companion;
 use crate::model::nic::offer::Functions;
 use crate::model::readiness::START_GRACE;
@@ -50,15 +50,15 @@ pub fn defaults() -> Vec<Effective> {
     read(&Table::new()).1.effective
 }
 
-fn daemon(table: &mut Reader<'_>) -> Daemon {
-    Daemon {
+fn daemon(table: &mut Reader<'_>) -> DaemonSettings {
+    DaemonSettings {
         run_dir: table.get("run_dir", RUN_DIR.into()),
         start_grace: table.get("start_grace", START_GRACE),
     }
 }
 
-fn roots(table: &mut Reader<'_>) -> Roots {
-    Roots {
+fn roots(table: &mut Reader<'_>) -> RootSettings {
+    RootSettings {
         sysfs: table.get("sysfs", "/sys".into()),
         dev: table.get("dev", "/dev".into()),
         ofi: table.get("ofi", None),
@@ -66,18 +66,18 @@ fn roots(table: &mut Reader<'_>) -> Roots {
     }
 }
 
-fn kubelet(table: &mut Reader<'_>) -> Kubelet {
-    Kubelet {
+fn kubelet(table: &mut Reader<'_>) -> KubeletSettings {
+    KubeletSettings {
         enabled: table.get("enabled", Enabled::Auto),
         dir: table.get("dir", "/var/lib/kubelet/device-plugins".into()),
     }
 }
 
-fn cdi(table: &mut Reader<'_>) -> Cdi {
+fn cdi(table: &mut Reader<'_>) -> CdiSettings {
     let usual = Naming::default();
-    Cdi {
+    CdiSettings {
         dir: table.get("dir", "/var/run/cdi".into()),
-        format: table.get("format", Format::Yaml),
+        format: table.get("format", SpecFormat::Yaml),
         naming: Naming {
             kinds: table.get("names", usual.kinds),
             all: table.get("all", usual.all),
@@ -87,15 +87,15 @@ fn cdi(table: &mut Reader<'_>) -> Cdi {
 
 fn libraries(table: &mut Reader<'_>) -> LibrarySettings {
     LibrarySettings {
-        mode: table.get("mode", Libraries::Listed),
+        mode: table.get("mode", LibraryMode::Listed),
         closure_all: table.get("closure_all", false),
         expose: table.get("expose", Expose::LoaderPaths),
         extra: table.get("extra", Vec::new()),
     }
 }
 
-fn container(table: &mut Reader<'_>) -> Container {
-    Container {
+fn container(table: &mut Reader<'_>) -> ContainerSettings {
+    ContainerSettings {
         devices: table.get("devices", Companion::usual()),
         netdev_view: table.get("netdev_view", NetdevView::Off),
         environment: table.entries("env", environment),
@@ -107,14 +107,14 @@ fn environment(key: &str, text: &str) -> Result<EnvironmentVariable, String> {
     EnvironmentVariable::new(key, text).map_err(|error| error.to_string())
 }
 
-fn resource(table: &mut Reader<'_>) -> Resource {
-    Resource {
+fn resource(table: &mut Reader<'_>) -> ResourceSettings {
+    ResourceSettings {
         name: table.get("name", ResourceName::default()),
         functions: table.table("select", |select| select.get("function", Functions::Pf)),
     }
 }
 
-fn health(table: &mut Reader<'_>) -> Health {
+fn health(table: &mut Reader<'_>) -> HealthSettings {
     let poll = table.get("poll", Duration::from_secs(30));
     let mut policy = HealthPolicy::default();
     policy.hold_down = table.get("hold_down", policy.hold_down);
@@ -124,14 +124,14 @@ fn health(table: &mut Reader<'_>) -> Health {
         // Its own name is known to it.
         let _ = policy.set(check.name(), action);
     }
-    Health {
+    HealthSettings {
         poll: Some(poll).filter(|poll| !poll.is_zero()),
         policy,
     }
 }
 
-fn export(table: &mut Reader<'_>) -> Export {
-    Export {
+fn export(table: &mut Reader<'_>) -> ExportSettings {
+    ExportSettings {
         textfile: table.get("textfile", None),
         metrics_socket: table.get("metrics_socket", None),
         nfd_dir: table.get("nfd_dir", None),
@@ -139,8 +139,8 @@ fn export(table: &mut Reader<'_>) -> Export {
     }
 }
 
-fn logging(table: &mut Reader<'_>) -> Log {
-    Log {
+fn logging(table: &mut Reader<'_>) -> LogSettings {
+    LogSettings {
         level: table.get("level", Level::INFO),
         target: table.get("target", LogTarget::Auto),
         format: table.get("format", LogFormat::Text),

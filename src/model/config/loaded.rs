@@ -11,7 +11,7 @@ use crate::model::cdi::naming::NameKind;
 
 /// Settings, and where each came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checked {
+pub struct LoadedConfig {
     /// The settings.
     pub settings: Settings,
     /// Every key in the order of the file.
@@ -29,7 +29,7 @@ impl Settings {
     ///
     /// # Errors
     /// Everything that is wrong with any of them, even where another one wins over it.
-    pub fn of(fragments: Vec<Fragment>) -> Result<Checked, ConfigError> {
+    pub fn of(fragments: Vec<Fragment>) -> Result<LoadedConfig, ConfigError> {
         let mut problems = Vec::new();
         for fragment in &fragments {
             problems.extend(fragment.faults.iter().cloned());
@@ -46,7 +46,7 @@ impl Settings {
         if !problems.is_empty() {
             return Err(ConfigError(problems));
         }
-        Ok(Checked {
+        Ok(LoadedConfig {
             settings,
             effective: findings.effective,
         })

@@ -15,6 +15,6 @@ pub mod value;
 mod warnings;
 
 pub use self::fragment::Fragment;
-pub use self::loaded::Checked;
+pub use self::loaded::LoadedConfig;
 pub use self::problem::{ConfigError, Origin, Problem};
 pub use self::settings::Settings;

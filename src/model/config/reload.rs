@@ -1,8 +1,8 @@
 //! What a new configuration changes in a running daemon, and what it cannot.
 
 use super::inputs::Effective;
-use super::loaded::Checked;
-use super::settings::{Cdi, Log, Settings};
+use super::loaded::LoadedConfig;
+use super::settings::{CdiSettings, LogSettings, Settings};
 
 /// What a running daemon has opened or told to somebody: keys, or the beginnings of some.
 const FIXED: [&str; 8] = [
@@ -25,7 +25,7 @@ pub struct Changes {
     pub late: Vec<String>,
 }
 
-impl Checked {
+impl LoadedConfig {
     /// What is different in `next`.
     pub fn changes(&self, next: &Self) -> Changes {
         let lacks = |other: &Self, one: &Effective| !other.effective.iter().any(|another| same(one, another));
@@ -47,12 +47,12 @@ impl Checked {
             roots: old.roots,
             kubelet: old.kubelet,
             resource: old.resource,
-            cdi: Cdi {
+            cdi: CdiSettings {
                 dir: old.cdi.dir,
                 ..new.cdi
             },
             export: old.export,
-            log: Log {
+            log: LogSettings {
                 level: new.log.level,
                 ..old.log
             },
@@ -81,7 +81,7 @@ mod tests {
     use crate::model::config::Fragment;
 
     /// Every table, each with a key that takes a restart and one that counts at once, where it has both.
-    fn checked(fixed: &str, free: &str, format: &str) -> Checked {
+    fn checked(fixed: &str, free: &str, format: &str) -> LoadedConfig {
         let target = if fixed == "1" { "target = \"stderr\"\n" } else { "" };
         let text = format!(
             "exclude = [\"{free}\"]\n[daemon]\nrun_dir = \"/{fixed}\"\n[roots]\nsysfs = \"/{fixed}\"\n\

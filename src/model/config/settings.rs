@@ -8,12 +8,12 @@ use tracing::Level;
 use crate::model::alloc::resource::ResourceName;
 use crate::model::alloc::strategy::Strategy;
 use crate::model::cdi::environment::EnvironmentVariable;
-use crate::model::cdi::format::Format;
+use crate::model::cdi::format::SpecFormat;
 use crate::model::cdi::naming::Naming;
 use crate::model::cdi::netdev_view::NetdevView;
 use crate::model::cdi::render::{Expose, Policy};
 use crate::model::health::HealthPolicy;
-use crate::model::libs::library_mode::Libraries;
+use crate::model::libs::library_mode::LibraryMode;
 use crate::model::nic::inventory::Companion;
 use crate::model::nic::offer::{Exclusion, Functions};
 use crate::model::nic::selection::Selection;
@@ -25,34 +25,34 @@ pub const RUN_DIR: &str = "/run/cxi-device-plugin";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// `[daemon]`
-    pub daemon: Daemon,
+    pub daemon: DaemonSettings,
     /// `[roots]`
-    pub roots: Roots,
+    pub roots: RootSettings,
     /// `[kubelet]`
-    pub kubelet: Kubelet,
+    pub kubelet: KubeletSettings,
     /// `[cdi]`
-    pub cdi: Cdi,
+    pub cdi: CdiSettings,
     /// `[libraries]`
     pub libraries: LibrarySettings,
     /// `[container]`
-    pub container: Container,
+    pub container: ContainerSettings,
     /// `[allocation] strategy`
     pub strategy: Strategy,
     /// `[[resource]]`
-    pub resource: Resource,
+    pub resource: ResourceSettings,
     /// `exclude`
     pub exclude: Vec<Exclusion>,
     /// `[health]`
-    pub health: Health,
+    pub health: HealthSettings,
     /// `[export]`
-    pub export: Export,
+    pub export: ExportSettings,
     /// `[log]`
-    pub log: Log,
+    pub log: LogSettings,
 }
 
 /// The daemon itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Daemon {
+pub struct DaemonSettings {
     /// Lock and state.
     pub run_dir: PathBuf,
     /// How long after the first start of a boot systemd hears of readiness at the latest.
@@ -61,7 +61,7 @@ pub struct Daemon {
 
 /// Where the host keeps things; none for the usual places of a library.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Roots {
+pub struct RootSettings {
     /// sysfs.
     pub sysfs: PathBuf,
     /// Device nodes.
@@ -85,7 +85,7 @@ pub enum Enabled {
 
 /// Kubelet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kubelet {
+pub struct KubeletSettings {
     /// Whether it is served.
     pub enabled: Enabled,
     /// Its directory for device plugins.
@@ -94,11 +94,11 @@ pub struct Kubelet {
 
 /// The CDI spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cdi {
+pub struct CdiSettings {
     /// Its directory.
     pub dir: PathBuf,
     /// As YAML or JSON.
-    pub format: Format,
+    pub format: SpecFormat,
     /// The devices' names.
     pub naming: Naming,
 }
@@ -107,7 +107,7 @@ pub struct Cdi {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LibrarySettings {
     /// Which ones.
-    pub mode: Libraries,
+    pub mode: LibraryMode,
     /// Whether a closure has those that images are likely to have, too.
     pub closure_all: bool,
     /// How containers find them.
@@ -118,7 +118,7 @@ pub struct LibrarySettings {
 
 /// What else containers get.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Container {
+pub struct ContainerSettings {
     /// Environment.
     pub environment: Vec<EnvironmentVariable>,
     /// Device nodes beside the NICs' own.
@@ -129,7 +129,7 @@ pub struct Container {
 
 /// One extended resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resource {
+pub struct ResourceSettings {
     /// Its name.
     pub name: ResourceName,
     /// Which kind of functions it has.
@@ -138,7 +138,7 @@ pub struct Resource {
 
 /// How the NICs are judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Health {
+pub struct HealthSettings {
     /// Time between two looks without an event; none for no such looks.
     pub poll: Option<Duration>,
     /// What each condition does, and how long news of it waits.
@@ -147,7 +147,7 @@ pub struct Health {
 
 /// What is shown to other programs; none for what is not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Export {
+pub struct ExportSettings {
     /// Metrics as a file for the textfile collector of node_exporter.
     pub textfile: Option<PathBuf>,
     /// Metrics on a unix socket.
@@ -158,7 +158,7 @@ pub struct Export {
     pub devinfo_dir: Option<PathBuf>,
 }
 
-impl Export {
+impl ExportSettings {
     /// Whether nothing is shown.
     pub fn is_off(&self) -> bool {
         *self == Self::default()
@@ -167,7 +167,7 @@ impl Export {
 
 /// The log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Log {
+pub struct LogSettings {
     /// The least severe messages in it.
     pub level: Level,
     /// Where it goes.
@@ -211,7 +211,7 @@ impl Settings {
     }
 
     /// The libraries for containers.
-    pub fn libraries(&self) -> Libraries {
+    pub fn libraries(&self) -> LibraryMode {
         let LibrarySettings { mode, closure_all, .. } = self.libraries;
         mode.with_all(closure_all).unwrap_or(mode)
     }

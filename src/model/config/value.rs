@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use super::fragment::{Content, Node};
+use super::fragment::{Content, ValueNode};
 use super::problem::Origin;
 use super::settings::Enabled;
 use crate::model::alloc::resource::ResourceName;
@@ -15,7 +15,7 @@ use crate::model::health::Action;
 /// A kind of value. What it shows it reads as the same.
 pub trait Value: Sized {
     /// What was written, or what is wrong and what to write instead.
-    fn read(node: &Node) -> Result<Self, Faults>;
+    fn read(node: &ValueNode) -> Result<Self, Faults>;
 
     /// As it would be written.
     fn show(&self) -> Content;
@@ -35,7 +35,7 @@ pub struct Fault {
 
 impl Fault {
     /// Something else than was expected.
-    pub fn expected(node: &Node, expected: &str) -> Faults {
+    pub fn expected(node: &ValueNode, expected: &str) -> Faults {
         let found = match &node.content {
             Content::Text(text) => format!("'{}'", excerpt(text)),
             Content::Truth(truth) => truth.to_string(),
@@ -48,7 +48,7 @@ impl Fault {
     }
 
     /// This is wrong.
-    pub fn at(node: &Node, reason: String) -> Faults {
+    pub fn at(node: &ValueNode, reason: String) -> Faults {
         vec![Self {
             origin: node.origin.clone(),
             reason,
@@ -61,7 +61,7 @@ fn excerpt(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_debug).collect()
 }
 
-fn text<'node>(node: &'node Node, expected: &str) -> Result<&'node str, Faults> {
+fn text<'node>(node: &'node ValueNode, expected: &str) -> Result<&'node str, Faults> {
     match &node.content {
         Content::Text(text) => Ok(text),
         _ => Err(Fault::expected(node, expected)),
@@ -69,7 +69,7 @@ fn text<'node>(node: &'node Node, expected: &str) -> Result<&'node str, Faults> 
 }
 
 impl Value for bool {
-    fn read(node: &Node) -> Result<Self, Faults> {
+    fn read(node: &ValueNode) -> Result<Self, Faults> {
         match node.content {
             Content::Truth(truth) => Ok(truth),
             _ => Err(Fault::expected(node, "true or false (without quotes)")),
@@ -82,7 +82,7 @@ impl Value for bool {
 }
 
 impl Value for String {
-    fn read(node: &Node) -> Result<Self, Faults> {
+    fn read(node: &ValueNode) -> Result<Self, Faults> {
         text(node, "a text in quotes").map(str::to_owned)
     }
 
@@ -93,7 +93,7 @@ impl Value for String {
 
 impl Value for PathBuf {
     /// Absolute in a file, since nobody knows from where a daemon is started.
-    fn read(node: &Node) -> Result<Self, Faults> {
+    fn read(node: &ValueNode) -> Result<Self, Faults> {
         let expected = "an absolute path in quotes";
         let path = Self::from(text(node, expected)?);
         let is_right = match node.origin {
@@ -115,7 +115,7 @@ impl Value for PathBuf {
 
 /// A path, or the empty text for none.
 impl Value for Option<PathBuf> {
-    fn read(node: &Node) -> Result<Self, Faults> {
+    fn read(node: &ValueNode) -> Result<Self, Faults> {
         match &node.content {
             Content::Text(text) if text.is_empty() => Ok(None),
             _ => PathBuf::read(node).map(Some),
@@ -128,7 +128,7 @@ impl Value for Option<PathBuf> {
 }
 
 impl Value for Duration {
-    fn read(node: &Node) -> Result<Self, Faults> {
+    fn read(node: &ValueNode) -> Result<Self, Faults> {
         let expected = "a duration such as \"500ms\", \"5s\", \"2m\" or \"1h\"";
         let text = text(node, expected)?;
         parse_duration(text).ok_or_else(|| Fault::expected(node, expected))
@@ -165,7 +165,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
 }
 
 /// One of a few words.
-pub fn choice<T: ValueEnum>(node: &Node) -> Result<T, Faults> {
+pub fn choice<T: ValueEnum>(node: &ValueNode) -> Result<T, Faults> {
     let choices = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
     let quoted: Vec<String> = choices.map(|choice| format!("\"{}\"", choice.get_name())).collect();
     let expected = format!("one of {}", quoted.join(", "));
@@ -183,7 +183,7 @@ pub fn word<T: ValueEnum>(value: &T) -> Content {
 macro_rules! words {
     ($($word:ty),*) => {$(
         impl Value for $word {
-            fn read(node: &Node) -> Result<Self, Faults> {
+            fn read(node: &ValueNode) -> Result<Self, Faults> {
                 choice(node)
             }
 
@@ -195,11 +195,11 @@ macro_rules! words {
 }
 
 words!(
-    crate::model::cdi::format::Format,
+    crate::model::cdi::format::SpecFormat,
     crate::model::cdi::naming::NameKind,
     crate::model::cdi::netdev_view::NetdevView,
     crate::model::cdi::render::Expose,
-    crate::model::libs::library_mode::Libraries,
+    crate::model::libs::library_mode::LibraryMode,
     super::settings::LogFormat,
     super::settings::LogTarget,
     crate::model::nic::offer::Functions
@@ -207,7 +207,7 @@ words!(
 
 /// Several values of a kind.
 impl<T: Value> Value for Vec<T> {
-    fn read(node: &Node) -> Result<Self, Faults> {
+    fn read(node: &ValueNode) -> Result<Self, Faults> {
         match &node.content {
             Content::List(nodes) => {
                 let (mut values, mut faults) = (Self::new(), Faults::new());
@@ -232,7 +232,7 @@ impl<T: Value> Value for Vec<T> {
 macro_rules! texts {
     ($($text:ty: $expected:literal),*) => {$(
         impl Value for $text {
-            fn read(node: &Node) -> Result<Self, Faults> {
+            fn read(node: &ValueNode) -> Result<Self, Faults> {
                 text(node, $expected)?.parse().map_err(|error| Fault::at(node, format!("{error}")))
             }
 
@@ -251,7 +251,7 @@ texts!(
 
 /// What the bad state of a condition does.
 impl Value for Action {
-    fn read(node: &Node) -> Result<Self, Faults> {
+    fn read(node: &ValueNode) -> Result<Self, Faults> {
         let expected = "one of \"fail\", \"warn\", \"ignore\"";
         text(node, expected)?
             .parse()
@@ -264,7 +264,7 @@ impl Value for Action {
 }
 
 impl Value for Strategy {
-    fn read(node: &Node) -> Result<Self, Faults> {
+    fn read(node: &ValueNode) -> Result<Self, Faults> {
         if node.content == Content::Text("auto".to_owned()) {
             let reason =
                 "\"auto\" is not in this version: say what the node's runtime understands, \"direct\" or \"cdi\"";
@@ -279,7 +279,7 @@ impl Value for Strategy {
 }
 
 impl Value for Enabled {
-    fn read(node: &Node) -> Result<Self, Faults> {
+    fn read(node: &ValueNode) -> Result<Self, Faults> {
         match &node.content {
             Content::Text(text) if text == "auto" => Ok(Self::Auto),
             Content::Truth(true) => Ok(Self::Yes),
@@ -298,7 +298,7 @@ impl Value for Enabled {
 }
 
 impl Value for tracing::Level {
-    fn read(node: &Node) -> Result<Self, Faults> {
+    fn read(node: &ValueNode) -> Result<Self, Faults> {
         let expected = "one of \"error\", \"warn\", \"info\", \"debug\", \"trace\"";
         let levels = [Self::ERROR, Self::WARN, Self::INFO, Self::DEBUG, Self::TRACE];
         let text = text(node, expected)?;

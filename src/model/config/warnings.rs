@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use super::loaded::Checked;
+use super::loaded::LoadedConfig;
 use super::problem::{Origin, Problem};
 use crate::model::cdi::render::Expose;
 
 /// Where container runtimes look unless they are told otherwise.
 const CDI_DIRECTORIES: [&str; 3] = ["/etc/cdi", "/var/run/cdi", "/run/cdi"];
 
-impl Checked {
+impl LoadedConfig {
     /// What an admin should think about once more in the files. Who gives a flag has just thought about it.
     pub fn warnings(&self) -> Vec<Problem> {
         let settings = &self.settings;

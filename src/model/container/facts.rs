@@ -8,7 +8,7 @@ use crate::model::status::NicStatus;
 
 /// What was read of a process in the container.
 #[derive(Debug, Clone)]
-pub struct Container {
+pub struct ContainerFacts {
     /// Its ids and rights.
     pub identity: Identity,
     /// Whether it is in the host's network namespace.
@@ -18,7 +18,7 @@ pub struct Container {
     /// The environment that it was started with.
     pub environment: Reading<BTreeMap<String, String>>,
     /// What its loader makes of libfabric.
-    pub libraries: image::Facts,
+    pub libraries: image::ImageFacts,
     /// Its class `cxi_user`; an error when `/sys` does not show it.
     pub class: Reading<()>,
 }
@@ -36,13 +36,13 @@ pub struct Identity {
 
 /// One NIC of the node, and how it shows in the container.
 #[derive(Debug, Clone)]
-pub struct View {
+pub struct NicInContainer {
     /// As the host has it, but for its conditions: those that follow from the interface as the container sees it.
     pub nic: NicStatus,
     /// Numbers of the host's device node.
     pub numbers: Option<(u64, u64)>,
     /// What stands at `/dev/cxiN`, if anything does.
-    pub node: Reading<Option<Node>>,
+    pub node: Reading<Option<NodeInContainer>>,
     /// Whether `/sys/class/cxi_user/cxiN` leads to this NIC.
     pub in_class: Reading<bool>,
     /// Whether its first PCI resource shows.
@@ -53,7 +53,7 @@ pub struct View {
 
 /// What stands at the place of a device node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Node {
+pub struct NodeInContainer {
     /// A character device, as it should be.
     pub is_char_device: bool,
     /// Its numbers.

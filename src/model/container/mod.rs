@@ -7,5 +7,5 @@ mod facts;
 pub mod parse;
 mod verdict;
 
-pub use self::facts::{Container, Identity, Node, View};
-pub use self::verdict::{Finding, NicReport, Report, judge};
+pub use self::facts::{ContainerFacts, Identity, NicInContainer, NodeInContainer};
+pub use self::verdict::{ContainerFinding, ContainerReport, NicReport, judge};

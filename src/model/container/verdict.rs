@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::facts::{Container, Identity, Node, View};
+use super::facts::{ContainerFacts, Identity, NicInContainer, NodeInContainer};
 use super::parse;
 use crate::model::health::{Check, Condition, Verdict};
-use crate::model::libs::image::{self, Finding as LibraryFinding};
+use crate::model::libs::image::{self, ImageFinding as LibraryFinding};
 use crate::model::nic::inventory::Reading;
 use crate::model::remedy;
 
 /// Something that was checked and is not simply good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct ContainerFinding {
     /// Which check, for programs.
     pub kind: &'static str,
     /// How it came out.
@@ -36,19 +36,19 @@ pub struct NicReport {
     /// `accepted`, `refused`, `unknown`; `absent` for a NIC that the container does not have.
     pub verdict: &'static str,
     /// About this NIC alone.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<ContainerFinding>,
 }
 
 /// The answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct ContainerReport {
     /// In the order of the node.
     pub nics: Vec<NicReport>,
     /// About all NICs of the container.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<ContainerFinding>,
 }
 
-impl Report {
+impl ContainerReport {
     /// Whether each NIC that the container has would be accepted, and it has one.
     pub fn is_good(&self) -> bool {
         self.nics.iter().any(|nic| nic.verdict != "absent") && self.nics.iter().all(|nic| nic.verdict != "refused")
@@ -56,16 +56,17 @@ impl Report {
 }
 
 /// Judges.
-pub fn judge(container: &Container, views: &[View]) -> Report {
+pub fn judge(container: &ContainerFacts, views: &[NicInContainer]) -> ContainerReport {
     let environment = container.environment.clone().unwrap_or_default();
     let promised: Vec<String> = parse::promised(&environment).iter().map(ToString::to_string).collect();
-    let is_given = |view: &View| matches!(view.node, Ok(Some(_)) | Err(_)) || promised.contains(&view.nic.address);
+    let is_given =
+        |view: &NicInContainer| matches!(view.node, Ok(Some(_)) | Err(_)) || promised.contains(&view.nic.address);
     let given = views.iter().any(is_given);
     let mut findings = of_container(container, &environment);
     if !given {
         findings.insert(
             0,
-            Finding::fail("no-node", "no /dev/cxiN of this node is in the container"),
+            ContainerFinding::fail("no-node", "no /dev/cxiN of this node is in the container"),
         );
     }
     let is_refused = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
@@ -91,10 +92,10 @@ pub fn judge(container: &Container, views: &[View]) -> Report {
         }
     });
     let nics = nics.collect();
-    Report { nics, findings }
+    ContainerReport { nics, findings }
 }
 
-impl Finding {
+impl ContainerFinding {
     fn new(verdict: Verdict, kind: &'static str, reason: impl Into<String>) -> Self {
         Self {
             kind,
@@ -112,7 +113,7 @@ impl Finding {
         Self::new(Verdict::Unknown, kind, reason.to_string())
     }
 
-    fn of_condition(condition: &Condition, verdict: Verdict, view: &View) -> Self {
+    fn of_condition(condition: &Condition, verdict: Verdict, view: &NicInContainer) -> Self {
         Self {
             kind: condition.check.name(),
             verdict,
@@ -123,32 +124,32 @@ impl Finding {
 }
 
 /// What holds for all NICs.
-fn of_container(container: &Container, environment: &BTreeMap<String, String>) -> Vec<Finding> {
+fn of_container(container: &ContainerFacts, environment: &BTreeMap<String, String>) -> Vec<ContainerFinding> {
     let mut findings = Vec::new();
     if let Err(unread) = &container.class {
         let reason = format!("the container's /sys does not show the NICs, so libcxi finds none ({unread})");
-        findings.push(Finding::fail("sysfs", reason));
+        findings.push(ContainerFinding::fail("sysfs", reason));
     }
     match &container.memlock {
         Ok(None) => {}
-        Ok(Some(bytes)) => findings.push(Finding::fail(
+        Ok(Some(bytes)) => findings.push(ContainerFinding::fail(
             "memlock",
             format!(
                 "memory cannot be registered with the NIC beyond {}: Max locked memory is not unlimited",
                 size(*bytes)
             ),
         )),
-        Err(unread) => findings.push(Finding::unknown("memlock", unread)),
+        Err(unread) => findings.push(ContainerFinding::unknown("memlock", unread)),
     }
     findings.extend(of_libraries(&container.libraries));
     if let Err(unread) = &container.environment {
-        findings.push(Finding::unknown("environment", unread));
+        findings.push(ContainerFinding::unknown("environment", unread));
     }
     if let Some(provider) = environment.get("FI_PROVIDER").filter(|list| !names_cxi(list)) {
         let reason = format!("libfabric is told to use other providers: FI_PROVIDER={provider}");
-        findings.push(Finding::fail("provider", reason));
+        findings.push(ContainerFinding::fail("provider", reason));
     }
-    findings.push(Finding::unknown(
+    findings.push(ContainerFinding::unknown(
         "cxi-service",
         "whether a CXI service admits the user needs a command on /dev/cxiN, which this version does not send",
     ));
@@ -172,14 +173,14 @@ fn names_cxi(list: &str) -> bool {
 }
 
 /// What an image makes of the host's libraries, as for images that do not run yet.
-fn of_libraries(facts: &image::Facts) -> Vec<Finding> {
-    let forecast = image::forecast(facts);
+fn of_libraries(facts: &image::ImageFacts) -> Vec<ContainerFinding> {
+    let forecast = image::load_result(facts);
     // What does not keep libfabric from loading is worth a look only.
     let verdict = if forecast.loads { Verdict::Warn } else { Verdict::Fail };
-    let finding = |LibraryFinding { kind, text }: LibraryFinding| Finding::new(verdict, kind, text);
-    let mut findings: Vec<Finding> = image::findings(facts).into_iter().map(finding).collect();
+    let finding = |LibraryFinding { kind, text }: LibraryFinding| ContainerFinding::new(verdict, kind, text);
+    let mut findings: Vec<ContainerFinding> = image::findings(facts).into_iter().map(finding).collect();
     if findings.is_empty() && !forecast.loads {
-        findings.push(Finding::fail(
+        findings.push(ContainerFinding::fail(
             "not-found",
             "libfabric.so.1 does not load in this container",
         ));
@@ -188,11 +189,15 @@ fn of_libraries(facts: &image::Facts) -> Vec<Finding> {
 }
 
 /// What holds for a NIC that the container has or was promised.
-fn of_nic(container: &Container, environment: &BTreeMap<String, String>, view: &View) -> Vec<Finding> {
+fn of_nic(
+    container: &ContainerFacts,
+    environment: &BTreeMap<String, String>,
+    view: &NicInContainer,
+) -> Vec<ContainerFinding> {
     let mut findings = Vec::new();
     match &view.node {
-        Err(unread) => findings.push(Finding::unknown("node", unread)),
-        Ok(None) => findings.push(Finding::fail(
+        Err(unread) => findings.push(ContainerFinding::unknown("node", unread)),
+        Ok(None) => findings.push(ContainerFinding::fail(
             "no-node",
             "the container was promised this NIC and has no device node of it",
         )),
@@ -211,24 +216,24 @@ fn of_nic(container: &Container, environment: &BTreeMap<String, String>, view: &
         && !wanted.contains(cxi)
     {
         let reason = format!("libfabric is told to use others: FI_CXI_DEVICE_NAME={wanted}");
-        findings.push(Finding::fail("device-name", reason));
+        findings.push(ContainerFinding::fail("device-name", reason));
     }
     findings
 }
 
-fn seen(reading: &Reading<bool>, kind: &'static str, otherwise: &str) -> Option<Finding> {
+fn seen(reading: &Reading<bool>, kind: &'static str, otherwise: &str) -> Option<ContainerFinding> {
     match reading {
         Ok(true) => None,
-        Ok(false) => Some(Finding::fail(kind, otherwise)),
-        Err(unread) => Some(Finding::unknown(kind, unread)),
+        Ok(false) => Some(ContainerFinding::fail(kind, otherwise)),
+        Err(unread) => Some(ContainerFinding::unknown(kind, unread)),
     }
 }
 
 /// The node that is there: another one, or one that cannot be opened for reading and writing.
-fn of_node(node: &Node, host: Option<(u64, u64)>, who: &Identity) -> Option<Finding> {
+fn of_node(node: &NodeInContainer, host: Option<(u64, u64)>, who: &Identity) -> Option<ContainerFinding> {
     let (major, minor) = node.numbers;
     if !node.is_char_device {
-        return Some(Finding::fail(
+        return Some(ContainerFinding::fail(
             "stale-node",
             "what stands at its place in /dev is no character device",
         ));
@@ -238,10 +243,10 @@ fn of_node(node: &Node, host: Option<(u64, u64)>, who: &Identity) -> Option<Find
             "the container's node is {major}:{minor}, the host's is {}:{} by now",
             host.0, host.1
         );
-        return Some(Finding::fail("stale-node", reason));
+        return Some(ContainerFinding::fail("stale-node", reason));
     }
     if node.nodev {
-        return Some(Finding::fail(
+        return Some(ContainerFinding::fail(
             "nodev",
             "its node is on a mount with the option nodev, so it cannot be opened",
         ));
@@ -251,15 +256,15 @@ fn of_node(node: &Node, host: Option<(u64, u64)>, who: &Identity) -> Option<Find
             "its node has mode {:04o} and owner {}:{}, the process is user {}",
             node.mode, node.owner.0, node.owner.1, who.uid
         );
-        return Some(Finding::fail("mode", reason));
+        return Some(ContainerFinding::fail("mode", reason));
     }
     (node.cgroup_allows == Some(false)).then(|| {
         let reason = format!("the container's device cgroup does not allow c {major}:{minor} rw");
-        Finding::fail("cgroup", reason)
+        ContainerFinding::fail("cgroup", reason)
     })
 }
 
-fn may_open(node: &Node, who: &Identity) -> bool {
+fn may_open(node: &NodeInContainer, who: &Identity) -> bool {
     let shift = if node.owner.0 == who.uid {
         6
     } else if who.gids.contains(&node.owner.1) {
@@ -271,20 +276,24 @@ fn may_open(node: &Node, who: &Identity) -> bool {
 }
 
 /// libfabric's tests behind libcxi's, and the NIC's own state, which no container mends.
-fn of_netdev(container: &Container, environment: &BTreeMap<String, String>, view: &View) -> Vec<Finding> {
+fn of_netdev(
+    container: &ContainerFacts,
+    environment: &BTreeMap<String, String>,
+    view: &NicInContainer,
+) -> Vec<ContainerFinding> {
     let is_skipped = |variable: &str| environment.contains_key(variable);
     let sees_netdev = match &view.has_netdev {
         _ if container.class.is_err() => None, // libfabric does not come that far
         Ok(true) => None,
-        Ok(false) if container.in_host_network == Ok(false) => Some(Finding::fail(
+        Ok(false) if container.in_host_network == Ok(false) => Some(ContainerFinding::fail(
             "netdev-view",
             "its netdev is not in the container's /sys/class/net, which shows a network namespace of the container's own",
         )),
-        Ok(false) => Some(Finding::fail(
+        Ok(false) => Some(ContainerFinding::fail(
             "netdev-view",
             "its netdev is not in the container's /sys/class/net",
         )),
-        Err(unread) => Some(Finding::unknown("netdev-view", unread)),
+        Err(unread) => Some(ContainerFinding::unknown("netdev-view", unread)),
     };
     let blind = view.has_netdev != Ok(true);
     let conditions = view
@@ -303,7 +312,7 @@ fn of_netdev(container: &Container, environment: &BTreeMap<String, String>, view
                 Check::NetdevUp if condition.verdict == Verdict::Warn => Verdict::Fail,
                 _ => condition.verdict,
             };
-            (verdict == Verdict::Fail).then(|| Finding::of_condition(condition, verdict, view))
+            (verdict == Verdict::Fail).then(|| ContainerFinding::of_condition(condition, verdict, view))
         });
     sees_netdev.into_iter().chain(conditions).collect()
 }

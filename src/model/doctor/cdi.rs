@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::facts::{CdiDirectory, Facts, RuntimeKind};
+use super::facts::{CdiDirectoryFacts, NodeFacts, RuntimeKind};
 use super::finding::{Evidence, Examination, FindingId, Level};
-use crate::model::cdi::survey::{self, Entry, Host, SpecFile, State};
+use crate::model::cdi::survey::{self, HostDevices, NameState, SpecFile, SurveyedName};
 use crate::model::cdi::{FILE_STEM, KIND};
 use crate::model::nic::inventory::{Inventory, Nic};
 
@@ -15,14 +15,14 @@ const NAMES_SHOWN: usize = 4;
 const ALL_MAY_READ: u32 = 0o004;
 const ALL_MAY_ENTER: u32 = 0o005;
 
-pub(super) fn examine(facts: &Facts, examination: &mut Examination) {
+pub(super) fn examine(facts: &NodeFacts, examination: &mut Examination) {
     let mut directories = Vec::new();
     for directory in &facts.cdi {
         let files = examination.known(directory.path.display(), &directory.files);
         directories.push(files.cloned().unwrap_or_default());
         readable(directory, examination);
     }
-    let host = Host {
+    let host = HostDevices {
         inventory: facts.inventory.as_ref().ok(),
         missing: facts.missing_nodes.clone(),
     };
@@ -39,7 +39,7 @@ pub(super) fn examine(facts: &Facts, examination: &mut Examination) {
     directory_of_crio(facts, examination);
 }
 
-fn readable(directory: &CdiDirectory, examination: &mut Examination) {
+fn readable(directory: &CdiDirectoryFacts, examination: &mut Examination) {
     let of_ours: Vec<&SpecFile> = directory.files.iter().flatten().filter(|file| is_ours(file)).collect();
     let mut unreadable: Vec<(&Path, u32)> = (directory.modes.iter())
         .filter(|(path, mode)| mode & ALL_MAY_READ == 0 && of_ours.iter().any(|file| file.path == *path))
@@ -82,10 +82,10 @@ fn invalid(directories: &[Vec<SpecFile>], examination: &mut Examination) {
 }
 
 /// One finding for each set of files that are at odds.
-fn conflicts(entries: &[Entry], examination: &mut Examination) {
+fn conflicts(entries: &[SurveyedName], examination: &mut Examination) {
     let mut names: BTreeMap<&[PathBuf], Vec<&str>> = BTreeMap::new();
     for entry in entries {
-        if let State::Conflict { files } = &entry.state {
+        if let NameState::Conflict { files } = &entry.state {
             names.entry(files).or_default().push(&entry.name);
         }
     }
@@ -107,10 +107,10 @@ fn conflicts(entries: &[Entry], examination: &mut Examination) {
 }
 
 /// One finding for each file.
-fn stale(entries: &[Entry], examination: &mut Examination) {
+fn stale(entries: &[SurveyedName], examination: &mut Examination) {
     let mut names: BTreeMap<&Path, Vec<(&str, &str)>> = BTreeMap::new();
     for entry in entries {
-        if let State::Stale { reason } = &entry.state {
+        if let NameState::Stale { reason } = &entry.state {
             names.entry(&entry.file).or_default().push((&entry.name, reason));
         }
     }
@@ -145,7 +145,7 @@ fn some_of(names: &[&str]) -> String {
 }
 
 /// Usable NICs that no file names, not even in vain.
-fn unnamed(facts: &Facts, inventory: &Inventory, entries: &[Entry], examination: &mut Examination) {
+fn unnamed(facts: &NodeFacts, inventory: &Inventory, entries: &[SurveyedName], examination: &mut Examination) {
     let is_named = |nic: &Nic| {
         let node = nic.node.as_ref().ok().and_then(|node| node.path.to_str());
         let address = nic.address.to_string();
@@ -177,7 +177,7 @@ fn unnamed(facts: &Facts, inventory: &Inventory, entries: &[Entry], examination:
 }
 
 /// The daemon's directory is the last one; a file of ours in another one brings names back that the daemon takes away.
-fn beside_daemon(facts: &Facts, directories: &[Vec<SpecFile>], examination: &mut Examination) {
+fn beside_daemon(facts: &NodeFacts, directories: &[Vec<SpecFile>], examination: &mut Examination) {
     let Some(pid) = facts.daemon.pid else { return };
     let below = directories.split_last().map(|(_, below)| below).unwrap_or_default();
     for file in below.iter().flatten().filter(|file| is_ours(file)) {
@@ -198,7 +198,7 @@ fn beside_daemon(facts: &Facts, directories: &[Vec<SpecFile>], examination: &mut
 }
 
 /// The CDI library of older CRI-O drops all directories when one is missing.
-fn directory_of_crio(facts: &Facts, examination: &mut Examination) {
+fn directory_of_crio(facts: &NodeFacts, examination: &mut Examination) {
     if !facts.runtimes.iter().any(|runtime| runtime.kind == RuntimeKind::Crio) {
         return;
     }

@@ -9,7 +9,7 @@ const CRI: [&str; 3] = ["cri", "io.containerd.grpc.v1.cri", "io.containerd.cri.v
 
 /// The part of a configuration file that matters here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settings {
+pub struct ContainerdSettings {
     /// Of the file's format; none where it is not given.
     pub version: Option<i64>,
     /// Files that are read after this one, as they are written there: absolute or not, with `*`.
@@ -26,14 +26,14 @@ pub struct Settings {
 ///
 /// # Errors
 /// Not TOML: its first line says where.
-pub fn read(text: &str) -> Result<Settings, String> {
+pub fn read(text: &str) -> Result<ContainerdSettings, String> {
     let table: Table = text
         .parse()
         .map_err(|error: toml::de::Error| error.message().to_owned())?;
     let plugins = table.get("plugins").and_then(Value::as_table);
     let of_cri = |key: &str| plugins.and_then(|plugins| CRI.iter().rev().find_map(|cri| plugins.get(*cri)?.get(key)));
     let disabled = table.get("disabled_plugins").map(texts).unwrap_or_default();
-    Ok(Settings {
+    Ok(ContainerdSettings {
         version: table.get("version").and_then(Value::as_integer),
         imports: table
             .get("imports")
@@ -53,7 +53,7 @@ fn texts(value: &Value) -> Vec<String> {
     values.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-impl Settings {
+impl ContainerdSettings {
     /// These settings with those of an imported file, which win.
     pub fn then(self, imported: Self) -> Self {
         Self {

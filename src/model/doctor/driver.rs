@@ -1,6 +1,6 @@
 //! The driver's modules and parameters.
 
-use super::facts::Facts;
+use super::facts::NodeFacts;
 use super::finding::{Evidence, Examination, FindingId, Level};
 use crate::model::nic::inventory::Nic;
 use crate::model::nic::offer;
@@ -19,7 +19,7 @@ const CLIENTS: [(&str, Level, &str); 2] = [
 ];
 
 /// Whether any module of the driver's core is loaded; true where that is not known.
-pub(super) fn is_loaded(facts: &Facts, module: &str) -> bool {
+pub(super) fn is_loaded(facts: &NodeFacts, module: &str) -> bool {
     match &facts.driver.modules {
         Err(_) => true,
         Ok(modules) if module == CORE => modules.contains(CORE) || modules.contains(FORMER_CORE),
@@ -27,7 +27,7 @@ pub(super) fn is_loaded(facts: &Facts, module: &str) -> bool {
     }
 }
 
-pub(super) fn examine(facts: &Facts, examination: &mut Examination) {
+pub(super) fn examine(facts: &NodeFacts, examination: &mut Examination) {
     let Some(inventory) = examination.known("NICs", &facts.inventory) else {
         return;
     };
@@ -62,7 +62,7 @@ pub(super) fn is_foreign(nic: &Nic) -> bool {
     matches!(&nic.driver, Ok(Some(driver)) if !offer::is_our_driver(driver))
 }
 
-fn modules(facts: &Facts, examination: &mut Examination) {
+fn modules(facts: &NodeFacts, examination: &mut Examination) {
     let Some(loaded) = examination.known("driver modules", &facts.driver.modules) else {
         return;
     };
@@ -108,7 +108,7 @@ fn or_none(list: &[&str]) -> String {
     }
 }
 
-fn default_service(facts: &Facts, examination: &mut Examination) {
+fn default_service(facts: &NodeFacts, examination: &mut Examination) {
     let reading = &facts.driver.default_service_disabled;
     let Some(Some(value)) = examination.known("default service", reading) else {
         return;

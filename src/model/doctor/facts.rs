@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use crate::model::cdi::survey::SpecFile;
 use crate::model::health::Evidence;
-use crate::model::nic::inventory::{Inventory, Library, Reading, Unread};
+use crate::model::nic::inventory::{Inventory, Library, ReadError, Reading};
 use crate::model::nic::selection::Selection;
 use crate::model::status::Status;
 
 /// A node as one look found it. Paths are those of the host.
 #[derive(Debug)]
-pub struct Facts {
+pub struct NodeFacts {
     /// The time of the look.
     pub unix_seconds: u64,
     /// What the site has decided about NICs.
@@ -21,26 +21,26 @@ pub struct Facts {
     /// The NICs; its libraries are empty, see `libraries`.
     pub inventory: Reading<Inventory>,
     /// Of the driver.
-    pub driver: Driver,
+    pub driver: DriverFacts,
     /// Of libfabric and libcxi.
-    pub libraries: Libraries,
+    pub libraries: LibraryFacts,
     /// Who else uses the netdevs.
-    pub network: Network,
+    pub network: NetworkFacts,
     /// By rising priority.
-    pub cdi: Vec<CdiDirectory>,
+    pub cdi: Vec<CdiDirectoryFacts>,
     /// Device nodes that specs name and the node does not have.
     pub missing_nodes: BTreeSet<String>,
     /// Those that are there.
     pub runtimes: Vec<Runtime>,
     /// Of kubelet.
-    pub kubelet: Kubelet,
+    pub kubelet: KubeletFacts,
     /// Of our own daemon.
-    pub daemon: Daemon,
+    pub daemon: DaemonFacts,
 }
 
 /// What sysfs says of the driver.
 #[derive(Debug)]
-pub struct Driver {
+pub struct DriverFacts {
     /// Loaded modules whose names begin with `cxi`.
     pub modules: Reading<BTreeSet<String>>,
     /// The file of the parameter `disable_default_svc`.
@@ -51,18 +51,18 @@ pub struct Driver {
 
 /// What the host has of libraries.
 #[derive(Debug, Default)]
-pub struct Libraries {
+pub struct LibraryFacts {
     /// libfabric and libcxi.
     pub listed: Vec<Library>,
     /// What was odd about those.
-    pub problems: Vec<Unread>,
+    pub problems: Vec<ReadError>,
     /// What they need and the host does not have.
-    pub missing_needs: Vec<Unread>,
+    pub missing_needs: Vec<ReadError>,
 }
 
 /// What the network of the host says.
 #[derive(Debug)]
-pub struct Network {
+pub struct NetworkFacts {
     /// `/proc/net/route`.
     pub routes: TextFile,
     /// `/proc/net/ipv6_route`.
@@ -91,7 +91,7 @@ impl TextFile {
 
 /// A CDI directory.
 #[derive(Debug)]
-pub struct CdiDirectory {
+pub struct CdiDirectoryFacts {
     /// Where.
     pub path: PathBuf,
     /// Permission bits; none where there is no directory.
@@ -130,7 +130,7 @@ pub struct Runtime {
 
 /// What is to be seen of kubelet.
 #[derive(Debug)]
-pub struct Kubelet {
+pub struct KubeletFacts {
     /// Its directory for device plugins.
     pub directory: PathBuf,
     /// Names in there; none where it is missing.
@@ -139,7 +139,7 @@ pub struct Kubelet {
     pub process: Option<PathBuf>,
 }
 
-impl Kubelet {
+impl KubeletFacts {
     /// Whether kubelet has been serving device plugins here.
     pub fn is_there(&self) -> bool {
         let entries = self.entries.iter().flatten();
@@ -149,7 +149,7 @@ impl Kubelet {
 
 /// What is to be seen of our daemon.
 #[derive(Debug)]
-pub struct Daemon {
+pub struct DaemonFacts {
     /// Process id of the one that runs.
     pub pid: Option<i32>,
     /// Its unit; `/dev/null` where it is masked.
@@ -162,7 +162,7 @@ pub struct Daemon {
     pub status: Reading<Option<Status>>,
 }
 
-impl Daemon {
+impl DaemonFacts {
     /// What the daemon says that runs now; an earlier one's words are of no matter.
     pub fn known(&self) -> Option<&Status> {
         let status = self.status.as_ref().ok()?.as_ref();

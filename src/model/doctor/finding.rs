@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::model::health::Check;
 pub use crate::model::health::Evidence;
-use crate::model::nic::inventory::Unread;
+use crate::model::nic::inventory::ReadError;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -190,7 +190,7 @@ impl Examination {
     }
 
     /// The value, or none with a word about why.
-    pub fn known<'a, T>(&mut self, subject: impl fmt::Display, reading: &'a Result<T, Unread>) -> Option<&'a T> {
+    pub fn known<'a, T>(&mut self, subject: impl fmt::Display, reading: &'a Result<T, ReadError>) -> Option<&'a T> {
         reading
             .as_ref()
             .inspect_err(|unread| self.unknown(subject, unread))

@@ -1,12 +1,12 @@
 //! libfabric and libcxi of the host, and what they need.
 
-use super::facts::Facts;
+use super::facts::NodeFacts;
 use super::finding::{Evidence, Examination, FindingId, Level};
-use crate::model::nic::inventory::Unread;
+use crate::model::nic::inventory::ReadError;
 
 const SONAMES: [&str; 2] = ["libfabric.so.1", "libcxi.so.1"];
 
-pub(super) fn examine(facts: &Facts, examination: &mut Examination) {
+pub(super) fn examine(facts: &NodeFacts, examination: &mut Examination) {
     // Without NICs nobody needs them.
     if facts
         .inventory
@@ -43,7 +43,7 @@ pub(super) fn examine(facts: &Facts, examination: &mut Examination) {
     }
 }
 
-fn unusable(problem: &Unread, examination: &mut Examination) {
+fn unusable(problem: &ReadError, examination: &mut Examination) {
     examination.found(
         (FindingId::LibraryUnusable, Level::Warning),
         problem.path.display(),

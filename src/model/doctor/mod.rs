@@ -13,11 +13,11 @@ pub mod redact;
 mod runtime;
 mod services;
 
-use self::facts::Facts;
+use self::facts::NodeFacts;
 use self::finding::Examination;
 
 /// Applies all rules.
-pub fn examine(facts: &Facts) -> Examination {
+pub fn examine(facts: &NodeFacts) -> Examination {
     let mut examination = Examination::default();
     let rules = [
         driver::examine,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::facts::{Facts, TextFile};
+use super::facts::{NodeFacts, TextFile};
 use super::finding::{Evidence, Examination, FindingId, Level};
 
 /// Scope of IPv6 addresses that every interface has by itself (`IPV6_ADDR_LINKLOCAL`).
@@ -12,7 +12,7 @@ const LINK_SCOPE: &str = "20";
 /// Nested deeper than any CNI configuration.
 const DEPTH: usize = 16;
 
-pub(super) fn examine(facts: &Facts, examination: &mut Examination) {
+pub(super) fn examine(facts: &NodeFacts, examination: &mut Examination) {
     let network = &facts.network;
     for file in [&network.routes, &network.routes6, &network.addresses6] {
         examination.known("host's routes and addresses", &file.text);
@@ -38,12 +38,12 @@ pub(super) fn examine(facts: &Facts, examination: &mut Examination) {
 }
 
 /// Whether pods may get netdevs of the host.
-pub(super) fn has_multus(facts: &Facts) -> bool {
+pub(super) fn has_multus(facts: &NodeFacts) -> bool {
     configured(facts, |kind| kind.starts_with("multus")).is_some()
 }
 
 /// The first CNI configuration with a plugin of this type.
-fn configured(facts: &Facts, is_meant: impl Fn(&str) -> bool) -> Option<&TextFile> {
+fn configured(facts: &NodeFacts, is_meant: impl Fn(&str) -> bool) -> Option<&TextFile> {
     let mut files = facts.network.cni.iter().flatten();
     files.find(|file| {
         let types = file.known().map(types);
@@ -51,7 +51,7 @@ fn configured(facts: &Facts, is_meant: impl Fn(&str) -> bool) -> Option<&TextFil
     })
 }
 
-fn used_by_host(facts: &Facts, examination: &mut Examination) {
+fn used_by_host(facts: &NodeFacts, examination: &mut Examination) {
     let nics = facts.inventory.iter().flat_map(|inventory| &inventory.nics);
     let netdevs = nics.filter_map(|nic| nic.netdev.as_ref().ok()?.as_ref());
     let uses = uses(facts);
@@ -78,7 +78,7 @@ fn used_by_host(facts: &Facts, examination: &mut Examination) {
 }
 
 /// Interfaces with an address or a route of the host, each with the first line that says so.
-fn uses(facts: &Facts) -> BTreeMap<&str, Evidence> {
+fn uses(facts: &NodeFacts) -> BTreeMap<&str, Evidence> {
     let network = &facts.network;
     let mut uses = BTreeMap::new();
     let mut add = |file: &TextFile, name, line: &str| {

@@ -1,14 +1,14 @@
 //! Each NIC: bound, with node and netdev, and by the conditions of its health.
 
 use super::driver;
-use super::facts::Facts;
+use super::facts::NodeFacts;
 use super::finding::{Evidence, Examination, FindingId, Level};
 use super::network;
 use crate::model::health::{Check, Condition, Verdict};
 use crate::model::nic::inventory::{Function, Nic};
 use crate::model::status::NicStatus;
 
-pub(super) fn examine(facts: &Facts, examination: &mut Examination) {
+pub(super) fn examine(facts: &NodeFacts, examination: &mut Examination) {
     let Ok(inventory) = &facts.inventory else { return };
     for nic in &inventory.nics {
         nic_of(facts, nic, examination);
@@ -28,7 +28,7 @@ pub(super) fn name(nic: &Nic) -> String {
 }
 
 /// Without a driver there is nothing more to ask of a NIC.
-fn nic_of(facts: &Facts, nic: &Nic, examination: &mut Examination) {
+fn nic_of(facts: &NodeFacts, nic: &Nic, examination: &mut Examination) {
     match &nic.driver {
         Ok(None) => return unbound(facts, nic, examination),
         Ok(Some(driver)) if driver::is_foreign(nic) => return foreign(nic, driver, examination),
@@ -63,7 +63,7 @@ fn nic_of(facts: &Facts, nic: &Nic, examination: &mut Examination) {
 }
 
 /// Where the module is not there, that is the finding.
-fn unbound(facts: &Facts, nic: &Nic, examination: &mut Examination) {
+fn unbound(facts: &NodeFacts, nic: &Nic, examination: &mut Examination) {
     if !driver::is_loaded(facts, "cxi_ss1") {
         return;
     }
@@ -95,7 +95,7 @@ fn foreign(nic: &Nic, driver: &str, examination: &mut Examination) {
 }
 
 /// Whether that is what is wrong with the NIC.
-fn not_in_class(facts: &Facts, nic: &Nic, examination: &mut Examination) -> bool {
+fn not_in_class(facts: &NodeFacts, nic: &Nic, examination: &mut Examination) -> bool {
     let Err(unread) = &nic.cxi else { return false };
     if driver::is_loaded(facts, "cxi_user") {
         examination.found(
@@ -121,7 +121,7 @@ fn no_node(nic: &Nic, examination: &mut Examination) -> bool {
     true
 }
 
-fn no_netdev(facts: &Facts, nic: &Nic, examination: &mut Examination) -> bool {
+fn no_netdev(facts: &NodeFacts, nic: &Nic, examination: &mut Examination) -> bool {
     let has_none = nic.netdev == Ok(None);
     if has_none && driver::is_loaded(facts, "cxi_eth") {
         // With Multus, pods take netdevs and give them back: that is what it is for.
@@ -143,7 +143,7 @@ fn no_netdev(facts: &Facts, nic: &Nic, examination: &mut Examination) -> bool {
 }
 
 /// As a fresh look judges them, or worse ones as the daemon knows them, which remembers earlier looks.
-fn conditions<'a>(facts: &'a Facts, fresh: &'a NicStatus) -> impl Iterator<Item = &'a Condition> {
+fn conditions<'a>(facts: &'a NodeFacts, fresh: &'a NicStatus) -> impl Iterator<Item = &'a Condition> {
     let published = (facts.daemon.known().into_iter())
         .flat_map(|status| &status.node.nics)
         .find(|nic| nic.address == fresh.address);

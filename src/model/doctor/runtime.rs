@@ -5,12 +5,12 @@ use std::path::Path;
 use serde_json::Value;
 use toml::Table;
 
-use super::containerd::{self, Settings};
-use super::facts::{Facts, Runtime, RuntimeKind, TextFile};
+use super::containerd::{self, ContainerdSettings};
+use super::facts::{NodeFacts, Runtime, RuntimeKind, TextFile};
 use super::finding::{Evidence, Examination, FindingId, Level};
 use super::limits::{self, Limit};
 
-pub(super) fn examine(facts: &Facts, examination: &mut Examination) {
+pub(super) fn examine(facts: &NodeFacts, examination: &mut Examination) {
     for runtime in facts.runtimes.iter().filter(|runtime| counts(facts, runtime)) {
         for file in &runtime.configuration {
             examination.known(runtime.kind.name(), &file.text);
@@ -27,7 +27,7 @@ pub(super) fn examine(facts: &Facts, examination: &mut Examination) {
 }
 
 /// Where kubelet is, it uses containerd or CRI-O; elsewhere containerd serves Docker, which does CDI itself.
-fn counts(facts: &Facts, runtime: &Runtime) -> bool {
+fn counts(facts: &NodeFacts, runtime: &Runtime) -> bool {
     let is_for_kubelet = facts.kubelet.is_there() || facts.kubelet.process.is_some();
     is_for_kubelet == (runtime.kind != RuntimeKind::Docker)
 }
@@ -44,8 +44,8 @@ impl RuntimeKind {
 }
 
 /// Containers have the limit of the runtime.
-fn containerd(facts: &Facts, runtime: &Runtime, examination: &mut Examination) -> Option<Limit> {
-    let mut settings = Settings::default();
+fn containerd(facts: &NodeFacts, runtime: &Runtime, examination: &mut Examination) -> Option<Limit> {
+    let mut settings = ContainerdSettings::default();
     let mut is_known = false;
     for file in &runtime.configuration {
         let Some(text) = file.known() else { continue };
@@ -92,7 +92,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
     short(one) == short(other)
 }
 
-fn cdi_off(runtime: &Runtime, settings: &Settings, examination: &mut Examination) {
+fn cdi_off(runtime: &Runtime, settings: &ContainerdSettings, examination: &mut Examination) {
     let (table, said) = match (settings.version, settings.enable_cdi) {
         (Some(3..), _) => ("[plugins.'io.containerd.cri.v1.runtime']", "enable_cdi = false"),
         (_, Some(_)) => ("[plugins.'io.containerd.grpc.v1.cri']", "enable_cdi = false"),

@@ -1,20 +1,20 @@
 //! Kubelet, and our own daemon and unit.
 
-use super::facts::Facts;
+use super::facts::NodeFacts;
 use super::finding::{Evidence, Examination, FindingId, Level};
-use crate::model::status::Kubelet;
+use crate::model::status::KubeletState;
 
 /// How kubevirt's device-plugin-manager, which the Go plugin is built with, names the socket of `beta.hpe.com/cxi`.
 const GO_PLUGIN: &str = "beta.hpe.com_cxi";
 
-pub(super) fn examine(facts: &Facts, examination: &mut Examination) {
+pub(super) fn examine(facts: &NodeFacts, examination: &mut Examination) {
     kubelet(facts, examination);
     configuration(facts, examination);
     unit(facts, examination);
     status(facts, examination);
 }
 
-fn kubelet(facts: &Facts, examination: &mut Examination) {
+fn kubelet(facts: &NodeFacts, examination: &mut Examination) {
     let kubelet = &facts.kubelet;
     let Some(entries) = examination.known("kubelet's directory", &kubelet.entries) else {
         return;
@@ -44,7 +44,7 @@ fn kubelet(facts: &Facts, examination: &mut Examination) {
     }
 }
 
-fn configuration(facts: &Facts, examination: &mut Examination) {
+fn configuration(facts: &NodeFacts, examination: &mut Examination) {
     if facts.configuration_problems.is_empty() {
         return;
     }
@@ -59,7 +59,7 @@ fn configuration(facts: &Facts, examination: &mut Examination) {
 }
 
 /// Only kubelet needs the daemon; podman does without.
-fn unit(facts: &Facts, examination: &mut Examination) {
+fn unit(facts: &NodeFacts, examination: &mut Examination) {
     let daemon = &facts.daemon;
     let Some(wanted_by) = examination.known("unit", &daemon.wanted_by) else {
         return;
@@ -93,14 +93,14 @@ fn unit(facts: &Facts, examination: &mut Examination) {
     examination.found((id, level), "cxi-device-plugin", what, unit, remedy);
 }
 
-fn status(facts: &Facts, examination: &mut Examination) {
+fn status(facts: &NodeFacts, examination: &mut Examination) {
     let daemon = &facts.daemon;
     if daemon.pid.is_none() {
         return;
     }
     examination.known("status of the daemon", &daemon.status);
     let Some(status) = daemon.known() else { return };
-    if let Kubelet::NotRegistered { reason } = &status.kubelet {
+    if let KubeletState::NotRegistered { reason } = &status.kubelet {
         examination.found(
             (FindingId::KubeletNotRegistered, Level::Problem),
             "cxi-device-plugin",

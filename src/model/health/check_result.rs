@@ -8,13 +8,13 @@ use crate::model::nic::inventory::Nic;
 
 /// A condition that does not know yet which check it is of.
 #[derive(Debug)]
-pub(super) struct Outcome {
+pub(super) struct CheckResult {
     verdict: Verdict,
     reason: String,
     evidence: Vec<Evidence>,
 }
 
-impl Outcome {
+impl CheckResult {
     fn new(verdict: Verdict, reason: impl fmt::Display) -> Self {
         Self {
             verdict,

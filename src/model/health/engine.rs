@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::checks::assess;
 use super::condition::{Condition, Held, is_healthy};
-use super::history::Memories;
+use super::history::NicHistories;
 use super::hold::{Hold, HoldTimes};
 use super::policy::HealthPolicy;
 use crate::model::nic::inventory::Nic;
@@ -41,14 +41,14 @@ impl Health {
 #[derive(Debug)]
 pub struct Engine {
     policy: HealthPolicy,
-    memories: Memories,
+    memories: NicHistories,
     /// The conditions of each NIC that is there.
     nics: BTreeMap<PciAddress, Vec<Hold>>,
 }
 
 impl Engine {
     /// With what is remembered from before.
-    pub fn new(policy: HealthPolicy, memories: Memories) -> Self {
+    pub fn new(policy: HealthPolicy, memories: NicHistories) -> Self {
         Self {
             policy,
             memories,
@@ -65,7 +65,7 @@ impl Engine {
     }
 
     /// What is to be remembered.
-    pub fn memories(&self) -> &Memories {
+    pub fn memories(&self) -> &NicHistories {
         &self.memories
     }
 

@@ -11,7 +11,7 @@ use crate::model::nic::pci::PciAddress;
 /// What is remembered of one NIC.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Memory {
+pub struct NicHistory {
     /// Which probe of the driver this is about; none before the first.
     life: Option<u64>,
     /// `properties/pcie_uncorr_err` as it was first; 0 once the counter has begun anew.
@@ -56,7 +56,7 @@ impl RetryHandler {
     }
 }
 
-impl Memory {
+impl NicHistory {
     /// Takes note of what a look has found. Whatever could not be read changes nothing.
     pub fn note(&mut self, nic: &Nic) {
         if let Ok(life) = nic.life {
@@ -89,16 +89,16 @@ fn start(start: &mut Option<u64>, count: &Reading<u64>) {
 }
 
 /// What is remembered of every NIC that was ever there since the node was booted.
-pub type Memories = BTreeMap<PciAddress, Memory>;
+pub type NicHistories = BTreeMap<PciAddress, NicHistory>;
 
 #[derive(Serialize, Deserialize)]
 struct Document {
     boot_id: String,
-    nics: BTreeMap<String, Memory>,
+    nics: BTreeMap<String, NicHistory>,
 }
 
 /// As a text to keep, good for this boot of the node only.
-pub fn to_text(memories: &Memories, boot_id: &str) -> String {
+pub fn to_text(memories: &NicHistories, boot_id: &str) -> String {
     let nics = memories
         .iter()
         .map(|(address, memory)| (address.to_string(), memory.clone()));
@@ -113,10 +113,10 @@ pub fn to_text(memories: &Memories, boot_id: &str) -> String {
 ///
 /// # Errors
 /// Why it is no such text.
-pub fn from_text(text: &str, boot_id: &str) -> Result<Memories, String> {
+pub fn from_text(text: &str, boot_id: &str) -> Result<NicHistories, String> {
     let document: Document = serde_json::from_str(text).map_err(|error| error.to_string())?;
     if document.boot_id != boot_id {
-        return Ok(Memories::new());
+        return Ok(NicHistories::new());
     }
     let nics = document.nics.into_iter().map(|(address, memory)| {
         let address = address.parse().map_err(|error| format!("{error}"))?;

@@ -24,7 +24,7 @@ pub enum Libc {
 
 /// Where a name leads to in a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundLibrary {
     /// In the container.
     pub path: PathBuf,
     /// Whether the host's file is mounted there.
@@ -37,7 +37,7 @@ pub struct Exposed {
     /// Its soname.
     pub name: String,
     /// What the loader finds in a container.
-    pub found: Option<Found>,
+    pub found: Option<FoundLibrary>,
     /// What it finds in the image alone.
     pub own: Option<PathBuf>,
     /// Versions that the image's own has and ours has not.
@@ -46,7 +46,7 @@ pub struct Exposed {
 
 /// What there is to judge.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
+pub struct ImageFacts {
     /// Of the image.
     pub libc: Libc,
     /// The highest version of glibc that an exposed library asks for, and which one does.
@@ -61,7 +61,7 @@ pub struct Facts {
 
 /// Something in the way.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Finding {
+pub struct ImageFinding {
     /// For programs: no-libc, musl, glibc-too-old, not-found, image-first, lacks, version or replaced.
     pub kind: &'static str,
     /// For people.
@@ -70,7 +70,7 @@ pub struct Finding {
 
 /// What becomes of libfabric.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Forecast {
+pub struct LoadResult {
     /// Whether `dlopen` succeeds.
     pub loads: bool,
     /// `host` or `image`; none when it is not found.
@@ -82,14 +82,14 @@ pub struct Forecast {
 }
 
 /// What becomes of libfabric.
-pub fn forecast(facts: &Facts) -> Forecast {
+pub fn load_result(facts: &ImageFacts) -> LoadResult {
     let libfabric = facts.loading.get(LIBFABRIC);
     let refused = match facts.libc {
         Libc::None => true,
         Libc::Musl => loads_ours(facts),
         Libc::Glibc(_) => !facts.loading.unmet().is_empty(),
     };
-    Forecast {
+    LoadResult {
         loads: libfabric.is_some() && facts.loading.missing.is_empty() && !refused,
         from: libfabric.map(|found| {
             if facts.ours.contains(&found.path) {
@@ -102,7 +102,7 @@ pub fn forecast(facts: &Facts) -> Forecast {
     }
 }
 
-fn loads_ours(facts: &Facts) -> bool {
+fn loads_ours(facts: &ImageFacts) -> bool {
     facts
         .loading
         .loaded
@@ -111,15 +111,15 @@ fn loads_ours(facts: &Facts) -> bool {
 }
 
 /// All that is in the way, the gravest first.
-pub fn findings(facts: &Facts) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = of_libc(facts).into_iter().collect();
+pub fn findings(facts: &ImageFacts) -> Vec<ImageFinding> {
+    let mut findings: Vec<ImageFinding> = of_libc(facts).into_iter().collect();
     findings.extend(facts.exposed.iter().filter_map(of_library));
     findings.extend(of_loading(facts));
     findings
 }
 
-fn of_libc(facts: &Facts) -> Option<Finding> {
-    let finding = |kind, text: String| Some(Finding { kind, text });
+fn of_libc(facts: &ImageFacts) -> Option<ImageFinding> {
+    let finding = |kind, text: String| Some(ImageFinding { kind, text });
     match (&facts.libc, &facts.needs) {
         (Libc::None, _) => finding(
             "no-libc",
@@ -142,7 +142,7 @@ fn of_libc(facts: &Facts) -> Option<Finding> {
     }
 }
 
-fn of_library(library: &Exposed) -> Option<Finding> {
+fn of_library(library: &Exposed) -> Option<ImageFinding> {
     let Exposed { name, found, own, lost } = library;
     let core = CORE.contains(&name.as_str());
     let (kind, text) = match (found, own) {
@@ -165,10 +165,10 @@ fn of_library(library: &Exposed) -> Option<Finding> {
         ),
         _ => return None,
     };
-    Some(Finding { kind, text })
+    Some(ImageFinding { kind, text })
 }
 
-fn of_loading(facts: &Facts) -> Vec<Finding> {
+fn of_loading(facts: &ImageFacts) -> Vec<ImageFinding> {
     let exposed = |name: &str| facts.exposed.iter().any(|library| library.name == name);
     let missing = facts.loading.missing.iter();
     // What is exposed and not found has been said.
@@ -177,7 +177,7 @@ fn of_loading(facts: &Facts) -> Vec<Finding> {
         .map(|missing| {
             let by = missing.by.as_deref().unwrap_or(Path::new("programs"));
             let text = format!("{} is needed by {}: {}", missing.name, by.display(), missing.reason);
-            Finding { kind: "lacks", text }
+            ImageFinding { kind: "lacks", text }
         });
     let too_old = |version: &str| {
         let version = Version::of_symbol(version);
@@ -195,7 +195,7 @@ fn of_loading(facts: &Facts) -> Vec<Finding> {
                 "{by} needs version {} of {library}, which {found} has not",
                 unmet.version
             );
-            Finding { kind: "version", text }
+            ImageFinding { kind: "version", text }
         });
     lacks.chain(versions).collect()
 }
@@ -204,8 +204,8 @@ fn of_loading(facts: &Facts) -> Vec<Finding> {
 mod tests {
     use super::*;
 
-    fn facts(libc: Libc, exposed: Vec<Exposed>) -> Facts {
-        Facts {
+    fn facts(libc: Libc, exposed: Vec<Exposed>) -> ImageFacts {
+        ImageFacts {
             libc,
             needs: Version::of_symbol("GLIBC_2.34").map(|version| (version, LIBFABRIC.to_owned())),
             exposed,
@@ -214,14 +214,14 @@ mod tests {
         }
     }
 
-    fn kinds(facts: &Facts) -> Vec<&'static str> {
+    fn kinds(facts: &ImageFacts) -> Vec<&'static str> {
         findings(facts).iter().map(|finding| finding.kind).collect()
     }
 
     fn exposed(found: Option<(&str, bool)>, own: Option<&str>, lost: &[&str]) -> Exposed {
         Exposed {
             name: LIBFABRIC.to_owned(),
-            found: found.map(|(path, ours)| Found {
+            found: found.map(|(path, ours)| FoundLibrary {
                 path: path.into(),
                 ours,
             }),

@@ -2,7 +2,7 @@
 
 /// Which libraries go into containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Libraries {
+pub enum LibraryMode {
     /// libfabric and libcxi of the host
     #[default]
     Listed,
@@ -15,7 +15,7 @@ pub enum Libraries {
     None,
 }
 
-impl Libraries {
+impl LibraryMode {
     /// This choice, with those libraries of a closure that images are likely to have, or without; none where that makes no
     /// sense.
     pub fn with_all(self, closure_all: bool) -> Option<Self> {

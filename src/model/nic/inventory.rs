@@ -9,18 +9,18 @@ use thiserror::Error;
 use super::pci::PciAddress;
 
 /// A value read from the host, or why it could not be read.
-pub type Reading<T> = Result<T, Unread>;
+pub type Reading<T> = Result<T, ReadError>;
 
 /// Why a value is unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unread {
+pub struct ReadError {
     /// What was read.
     pub path: PathBuf,
     /// What went wrong, as a phrase.
     pub reason: String,
 }
 
-impl Unread {
+impl ReadError {
     /// A value at `path` that is unknown because of `reason`.
     pub fn new(path: impl Into<PathBuf>, reason: impl fmt::Display) -> Self {
         Self {
@@ -30,7 +30,7 @@ impl Unread {
     }
 }
 
-impl fmt::Display for Unread {
+impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path.display(), self.reason)
     }
@@ -48,7 +48,7 @@ pub struct Inventory {
     /// Further device nodes that CXI programs use where the host has them, such as `/dev/xpmem`.
     pub companion_nodes: Vec<CompanionNode>,
     /// What could not be made sense of, for an admin.
-    pub problems: Vec<Unread>,
+    pub problems: Vec<ReadError>,
 }
 
 /// One Cassini PCI function.
@@ -114,7 +114,7 @@ impl Nic {
     /// A NIC in `functions`, the directory of PCI functions, that does not answer.
     pub fn unread(address: PciAddress, functions: PathBuf, generation: Reading<Generation>) -> Self {
         fn none<T>(sysfs: &Path) -> Reading<T> {
-            Err(Unread::new(sysfs, "does not answer"))
+            Err(ReadError::new(sysfs, "does not answer"))
         }
         let sysfs = functions.join(address.to_string());
         Self {

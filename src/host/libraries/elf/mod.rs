@@ -10,7 +10,7 @@ use object::elf::{DF_1_NODEFLIB, DT_FLAGS_1, DT_NEEDED, DT_RPATH, DT_RUNPATH, DT
 use object::read::ReadCache;
 
 pub use self::error::ElfError;
-use self::view::{HOST, View};
+use self::view::{ElfView, HOST};
 use crate::model::libs::loader::Object;
 
 /// As for file names.
@@ -35,7 +35,7 @@ pub const TRIPLET: &str = HOST.1;
 /// Reads the head and the name of a library.
 pub fn read(file: File) -> Result<SharedObject, ElfError> {
     let cache = ReadCache::new(file);
-    let soname = soname(&View::new(&cache)?)?;
+    let soname = soname(&ElfView::new(&cache)?)?;
     Ok(SharedObject {
         soname,
         triplet: TRIPLET,
@@ -45,7 +45,7 @@ pub fn read(file: File) -> Result<SharedObject, ElfError> {
 /// Reads all that decides which further libraries are loaded with this one, and whether they fit.
 pub fn object(file: File) -> Result<Object, ElfError> {
     let cache = ReadCache::new(file);
-    let view = View::new(&cache)?;
+    let view = ElfView::new(&cache)?;
     let search = |tag| {
         let text = view.value(tag).and_then(|at| view.string(at, SEARCH_LIMIT))?;
         Some(text.split(':').map(str::to_owned).collect::<Vec<_>>())
@@ -65,7 +65,7 @@ pub fn object(file: File) -> Result<Object, ElfError> {
     })
 }
 
-fn soname(view: &View<'_>) -> Result<Option<String>, ElfError> {
+fn soname(view: &ElfView<'_>) -> Result<Option<String>, ElfError> {
     let Some(at) = view.value(DT_SONAME) else {
         return Ok(None);
     };

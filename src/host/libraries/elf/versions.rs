@@ -5,7 +5,7 @@ use object::elf::{
 };
 use object::endian::Endianness;
 
-use super::view::View;
+use super::view::ElfView;
 use crate::model::libs::loader::Requirement;
 
 /// Far above the libraries that one library asks for versions of, or the versions it has itself.
@@ -14,7 +14,7 @@ const RECORD_LIMIT: u64 = 4096;
 const NAME_LIMIT: u64 = 255;
 
 /// Which versions a library asks of others. What lies outside the file ends the list, as it would end the loader.
-pub fn required(view: &View<'_>) -> Vec<Requirement> {
+pub fn required(view: &ElfView<'_>) -> Vec<Requirement> {
     let mut found = Vec::new();
     let count = view.value(DT_VERNEEDNUM).unwrap_or(0).min(RECORD_LIMIT);
     let mut at = view.value(DT_VERNEED).and_then(|address| view.offset(address));
@@ -33,7 +33,7 @@ pub fn required(view: &View<'_>) -> Vec<Requirement> {
 
 /// The versions asked of one library; none at the first that cannot be read.
 fn versions_of(
-    view: &View<'_>,
+    view: &ElfView<'_>,
     library: &str,
     offset: u64,
     record: &Verneed<Endianness>,
@@ -57,7 +57,7 @@ fn versions_of(
 }
 
 /// Which versions a library has.
-pub fn defined(view: &View<'_>) -> Vec<String> {
+pub fn defined(view: &ElfView<'_>) -> Vec<String> {
     let endian = view.endian();
     let mut found = Vec::new();
     let count = view.value(DT_VERDEFNUM).unwrap_or(0).min(RECORD_LIMIT);

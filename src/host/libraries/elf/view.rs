@@ -24,14 +24,14 @@ pub const HOST: (object::elf::Machine, &str) = (object::elf::EM_AARCH64, "aarch6
 const DYNAMIC_LIMIT: u64 = 1 << 20;
 
 /// The parts of a file that the loader reads; every access is checked against the file's end.
-pub struct View<'data> {
+pub struct ElfView<'data> {
     data: &'data ReadCache<File>,
     endian: Endianness,
     segments: &'data [ProgramHeader64<Endianness>],
     dynamic: &'data [Dyn64<Endianness>],
 }
 
-impl<'data> View<'data> {
+impl<'data> ElfView<'data> {
     /// Reads the head and finds the dynamic section; a library without one needs nothing and has no name.
     pub fn new(data: &'data ReadCache<File>) -> Result<Self, ElfError> {
         if data
@@ -66,7 +66,7 @@ impl<'data> View<'data> {
         })
     }
 
-    /// The byte order, for the numbers of what [`View::read`] gives.
+    /// The byte order, for the numbers of what [`ElfView::read`] gives.
     pub fn endian(&self) -> Endianness {
         self.endian
     }

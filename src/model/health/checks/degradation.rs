@@ -1,31 +1,31 @@
 //! Conditions of a NIC that works and may not do so for long: resources, errors and restarts that add up.
 
-use crate::model::health::check_result::Outcome;
-use crate::model::health::history::Memory;
+use crate::model::health::check_result::CheckResult;
+use crate::model::health::history::NicHistory;
 use crate::model::nic::inventory::{Function, Nic, PcieRate};
 
 /// Link restarts within so many seconds that are too many, as `cxi_healthcheck` counts them.
 const FLAPS: [(usize, u64, &str); 2] = [(5, 3_600, "1 h"), (10, 36_000, "10 h")];
 
 /// Free RGIDs: each process that opens the NIC takes one.
-pub(super) fn resources(nic: &Nic) -> Outcome {
+pub(super) fn resources(nic: &Nic) -> CheckResult {
     if nic.function == Function::Virtual {
-        return Outcome::unknown("a VF's resources are those of its PF");
+        return CheckResult::unknown("a VF's resources are those of its PF");
     }
     let free = match &nic.rgids_available {
-        Err(unread) => return Outcome::unknown(unread),
+        Err(unread) => return CheckResult::unknown(unread),
         Ok(free) => *free,
     };
     let outcome = if free == 0 {
-        Outcome::bad("no RGID is free, so no further process can use the NIC")
+        CheckResult::bad("no RGID is free, so no further process can use the NIC")
     } else {
-        Outcome::ok("RGIDs are free; limits of CXI services are not looked at")
+        CheckResult::ok("RGIDs are free; limits of CXI services are not looked at")
     };
     outcome.read(nic, "properties/rgids_avail", free)
 }
 
 /// Growth of the counters of uncorrectable errors. The driver's works without AER.
-pub(super) fn pcie_errors(nic: &Nic, memory: &Memory) -> Outcome {
+pub(super) fn pcie_errors(nic: &Nic, memory: &NicHistory) -> CheckResult {
     let counters = [
         (
             "properties/pcie_uncorr_err",
@@ -43,12 +43,12 @@ pub(super) fn pcie_errors(nic: &Nic, memory: &Memory) -> Outcome {
         counted.iter().any(|(_, count, start)| count > start),
         counted.is_empty(),
     ) {
-        (true, _) => Outcome::bad("uncorrectable PCIe errors since the NIC was seen first"),
-        (false, false) => Outcome::ok("no uncorrectable PCIe errors since the NIC was seen first"),
+        (true, _) => CheckResult::bad("uncorrectable PCIe errors since the NIC was seen first"),
+        (false, false) => CheckResult::ok("no uncorrectable PCIe errors since the NIC was seen first"),
         (false, true) => {
             return match &nic.pcie_uncorrectable_errors {
-                Err(unread) => Outcome::unknown(unread),
-                Ok(_) => Outcome::unknown("no earlier count to compare with"),
+                Err(unread) => CheckResult::unknown(unread),
+                Ok(_) => CheckResult::unknown("no earlier count to compare with"),
             };
         }
     };
@@ -58,12 +58,12 @@ pub(super) fn pcie_errors(nic: &Nic, memory: &Memory) -> Outcome {
 }
 
 /// Automatic restarts of the fabric link.
-pub(super) fn link_flaps(nic: &Nic, unix_seconds: u64) -> Outcome {
+pub(super) fn link_flaps(nic: &Nic, unix_seconds: u64) -> CheckResult {
     if nic.function == Function::Virtual {
-        return Outcome::unknown("a VF's link is that of its PF");
+        return CheckResult::unknown("a VF's link is that of its PF");
     }
     let restarts = match &nic.link_restarts {
-        Err(unread) => return Outcome::unknown(unread),
+        Err(unread) => return CheckResult::unknown(unread),
         Ok(restarts) => restarts,
     };
     let within = |seconds: u64| {
@@ -73,12 +73,12 @@ pub(super) fn link_flaps(nic: &Nic, unix_seconds: u64) -> Outcome {
     let too_many = FLAPS.iter().find(|(limit, seconds, _)| within(*seconds) >= *limit);
     let last = restarts.iter().max().filter(|last| **last > 0);
     let outcome = match (too_many, last) {
-        (Some((_, seconds, name)), _) => Outcome::bad(format!(
+        (Some((_, seconds, name)), _) => CheckResult::bad(format!(
             "the fabric link has restarted {} times in {name}",
             within(*seconds)
         )),
-        (None, Some(_)) => Outcome::ok("the fabric link has not restarted often"),
-        (None, None) => return Outcome::ok("the fabric link has not restarted"),
+        (None, Some(_)) => CheckResult::ok("the fabric link has not restarted often"),
+        (None, None) => return CheckResult::ok("the fabric link has not restarted"),
     };
     match last {
         Some(last) => outcome.read(nic, "link_restarts", format!("last at {last} s")),
@@ -87,19 +87,19 @@ pub(super) fn link_flaps(nic: &Nic, unix_seconds: u64) -> Outcome {
 }
 
 /// Speed and width against what the function could have.
-pub(super) fn pcie_link(nic: &Nic) -> Outcome {
+pub(super) fn pcie_link(nic: &Nic) -> CheckResult {
     if nic.function == Function::Virtual {
-        return Outcome::unknown("a VF has no PCIe link of its own");
+        return CheckResult::unknown("a VF has no PCIe link of its own");
     }
     let link = match &nic.pcie_link {
-        Err(unread) => return Outcome::unknown(unread),
+        Err(unread) => return CheckResult::unknown(unread),
         Ok(link) => link,
     };
     let PcieRate { mega_transfers, lanes } = link.max;
     let outcome = if link.current.mega_transfers < mega_transfers || link.current.lanes < lanes {
-        Outcome::bad("the PCIe link is slower or narrower than it could be")
+        CheckResult::bad("the PCIe link is slower or narrower than it could be")
     } else {
-        Outcome::ok("the PCIe link has full speed and width")
+        CheckResult::ok("the PCIe link has full speed and width")
     };
     outcome
         .read(nic, "current_link_speed", speed(link.current))

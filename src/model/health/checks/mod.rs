@@ -3,15 +3,15 @@
 mod degradation;
 mod required;
 
-use super::check_result::Outcome;
+use super::check_result::CheckResult;
 use super::condition::{Check, Condition};
-use super::history::Memory;
+use super::history::NicHistory;
 use crate::model::nic::inventory::Nic;
 
 /// Every condition of a NIC in the order of [`Check::OF_NIC`], before any policy: what is bad fails.
 ///
 /// `memory` is what earlier looks have left, `unix_seconds` the time of day.
-pub fn assess(nic: &Nic, memory: &Memory, unix_seconds: u64) -> Vec<Condition> {
+pub fn assess(nic: &Nic, memory: &NicHistory, unix_seconds: u64) -> Vec<Condition> {
     let assessed = |check| {
         let outcome = match check {
             Check::Present => required::present(nic),
@@ -21,12 +21,12 @@ pub fn assess(nic: &Nic, memory: &Memory, unix_seconds: u64) -> Vec<Condition> {
             Check::RetryHandler => required::retry_handler(nic, memory),
             Check::FabricAddress => required::fabric_address(nic),
             Check::NetdevUp => required::netdev_up(nic),
-            Check::CxiService => Outcome::unknown("needs a command on /dev/cxiN, which this version does not send"),
+            Check::CxiService => CheckResult::unknown("needs a command on /dev/cxiN, which this version does not send"),
             Check::Resources => degradation::resources(nic),
             Check::PcieErrors => degradation::pcie_errors(nic, memory),
             Check::LinkFlaps => degradation::link_flaps(nic, unix_seconds),
             Check::PcieLink => degradation::pcie_link(nic),
-            Check::CdiFile => Outcome::unknown("a matter of what is written"),
+            Check::CdiFile => CheckResult::unknown("a matter of what is written"),
         };
         outcome.of(check)
     };

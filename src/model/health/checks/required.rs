@@ -1,7 +1,7 @@
 //! Conditions without which a NIC is of no use: what libfabric needs of it, and what the fabric needs.
 
-use crate::model::health::check_result::Outcome;
-use crate::model::health::history::{Memory, RetryHandler};
+use crate::model::health::check_result::CheckResult;
+use crate::model::health::history::{NicHistory, RetryHandler};
 use crate::model::nic::inventory::{Function, Netdev, Nic, Reading};
 use crate::model::nic::offer::{DRIVERS, is_our_driver};
 
@@ -12,120 +12,122 @@ const PLATFORM_ASIC: u64 = 0;
 /// `NET_ADDR_SET`: the address was set from outside, as the fabric manager's agent does.
 const NET_ADDR_SET: u64 = 3;
 
-pub(super) fn present(nic: &Nic) -> Outcome {
+pub(super) fn present(nic: &Nic) -> CheckResult {
     match &nic.driver {
-        Err(unread) => return Outcome::unknown(unread),
-        Ok(None) => return Outcome::bad("no driver is bound").read(nic, "driver", "missing"),
+        Err(unread) => return CheckResult::unknown(unread),
+        Ok(None) => return CheckResult::bad("no driver is bound").read(nic, "driver", "missing"),
         Ok(Some(driver)) if !is_our_driver(driver) => {
-            return Outcome::bad(format!("bound to a driver other than {}", DRIVERS.join(" or ")))
+            return CheckResult::bad(format!("bound to a driver other than {}", DRIVERS.join(" or ")))
                 .read(nic, "driver", driver);
         }
         Ok(Some(_)) => {}
     }
     if let Err(unread) = &nic.cxi {
-        return Outcome::bad("not in class cxi_user: is the module cxi_user loaded?")
+        return CheckResult::bad("not in class cxi_user: is the module cxi_user loaded?")
             .read_at(&unread.path, &unread.reason);
     }
     match &nic.node {
-        Err(unread) => Outcome::bad("no usable device node").read_at(&unread.path, &unread.reason),
+        Err(unread) => CheckResult::bad("no usable device node").read_at(&unread.path, &unread.reason),
         Ok(node) => match &nic.in_class_cxi {
-            Err(unread) => Outcome::unknown(unread),
-            Ok(false) => Outcome::bad("in class cxi_user but not in class cxi: the driver has not finished its probe"),
-            Ok(true) => Outcome::ok("bound, and the device node is the driver's")
+            Err(unread) => CheckResult::unknown(unread),
+            Ok(false) => {
+                CheckResult::bad("in class cxi_user but not in class cxi: the driver has not finished its probe")
+            }
+            Ok(true) => CheckResult::ok("bound, and the device node is the driver's")
                 .read_at(&node.path, format!("{}:{}", node.major, node.minor)),
         },
     }
 }
 
-pub(super) fn pci_enabled(nic: &Nic) -> Outcome {
+pub(super) fn pci_enabled(nic: &Nic) -> CheckResult {
     // A VF's own configuration space has no vendor id (PCIe SR-IOV, 9.3.4.1.1).
     if nic.function == Function::Physical && nic.config_vendor == Ok(0xffff) {
-        return Outcome::bad("the PCI function does not answer").read(nic, "config", "ffff");
+        return CheckResult::bad("the PCI function does not answer").read(nic, "config", "ffff");
     }
     match &nic.enable_count {
-        Err(unread) => Outcome::unknown(unread),
+        Err(unread) => CheckResult::unknown(unread),
         Ok(0) => {
-            Outcome::bad("the PCI function is disabled, as the driver does after a fatal error: see the kernel log")
+            CheckResult::bad("the PCI function is disabled, as the driver does after a fatal error: see the kernel log")
                 .read(nic, "enable", 0)
         }
-        Ok(count) => Outcome::ok("the PCI function is enabled").read(nic, "enable", count),
+        Ok(count) => CheckResult::ok("the PCI function is enabled").read(nic, "enable", count),
     }
 }
 
-pub(super) fn cordoned(nic: &Nic) -> Outcome {
+pub(super) fn cordoned(nic: &Nic) -> CheckResult {
     match &nic.cordon {
-        Err(unread) => Outcome::unknown(unread),
-        Ok(None) => Outcome::ok("not cordoned"),
+        Err(unread) => CheckResult::unknown(unread),
+        Ok(None) => CheckResult::ok("not cordoned"),
         Ok(Some(cordon)) => {
             let reason = match cordon.reason.as_str() {
                 "" => "cordoned by an admin".to_owned(),
                 reason => format!("cordoned by an admin: {reason}"),
             };
-            Outcome::bad(reason).read_at(&cordon.file, "there")
+            CheckResult::bad(reason).read_at(&cordon.file, "there")
         }
     }
 }
 
-pub(super) fn link(nic: &Nic) -> Outcome {
+pub(super) fn link(nic: &Nic) -> CheckResult {
     let outcome = match (&nic.link, nic.function) {
-        (_, Function::Virtual) => return Outcome::unknown("a VF has no link state of its own"),
-        (Err(unread), _) => return Outcome::unknown(unread),
-        (Ok(true), _) => Outcome::ok("the fabric link is up"),
-        (Ok(false), _) => Outcome::bad("the fabric link is down"),
+        (_, Function::Virtual) => return CheckResult::unknown("a VF has no link state of its own"),
+        (Err(unread), _) => return CheckResult::unknown(unread),
+        (Ok(true), _) => CheckResult::ok("the fabric link is up"),
+        (Ok(false), _) => CheckResult::bad("the fabric link is down"),
     };
     outcome.read(nic, "properties/link", u8::from(nic.link == Ok(true)))
 }
 
-pub(super) fn retry_handler(nic: &Nic, memory: &Memory) -> Outcome {
+pub(super) fn retry_handler(nic: &Nic, memory: &NicHistory) -> CheckResult {
     if nic.function == Function::Virtual {
-        return Outcome::unknown("a VF has no retry handler");
+        return CheckResult::unknown("a VF has no retry handler");
     }
     let queue = match (&nic.retry_handler_eq, &nic.platform) {
-        (Err(unread), _) | (Ok(0), Err(unread)) => return Outcome::unknown(unread),
+        (Err(unread), _) | (Ok(0), Err(unread)) => return CheckResult::unknown(unread),
         (Ok(0), Ok(platform)) if *platform != PLATFORM_ASIC => {
-            return Outcome::ok("not needed: no hardware").read(nic, "properties/platform", platform);
+            return CheckResult::ok("not needed: no hardware").read(nic, "properties/platform", platform);
         }
         (Ok(queue), _) => *queue,
     };
     let outcome = if queue == 0 {
         let name = nic.cxi.as_ref().map_or_else(|_| "cxiN".to_owned(), ToString::to_string);
-        Outcome::bad(format!(
+        CheckResult::bad(format!(
             "no retry handler is registered: see cxi_rh@{name}.service; after a crash the node needs a reboot"
         ))
     } else if memory.retry_handler == RetryHandler::Suspect {
-        Outcome::suspect(
+        CheckResult::suspect(
             "the retry handler has died and come back, so the NIC's state is unpredictable: reboot the node",
         )
     } else {
-        Outcome::ok("a retry handler is registered")
+        CheckResult::ok("a retry handler is registered")
     };
     outcome.read(nic, "properties/pct_eq", queue)
 }
 
-pub(super) fn fabric_address(nic: &Nic) -> Outcome {
+pub(super) fn fabric_address(nic: &Nic) -> CheckResult {
     if let Ok(INVALID_NID) = nic.nid {
-        return Outcome::bad("the NIC has no fabric address").read(nic, "properties/nid", "0xffffffff");
+        return CheckResult::bad("the NIC has no fabric address").read(nic, "properties/nid", "0xffffffff");
     }
     match &nic.netdev {
-        Err(unread) => Outcome::unknown(unread),
-        Ok(None) => Outcome::unknown("no netdev in this network namespace, so its Ethernet address is not known"),
+        Err(unread) => CheckResult::unknown(unread),
+        Ok(None) => CheckResult::unknown("no netdev in this network namespace, so its Ethernet address is not known"),
         Ok(Some(netdev)) => match (is_fabric_mac(nic, netdev), &nic.nid) {
-            (Err(unread), _) => Outcome::unknown(unread),
-            (Ok((true, _)), Err(unread)) => Outcome::unknown(unread),
+            (Err(unread), _) => CheckResult::unknown(unread),
+            (Ok((true, _)), Err(unread)) => CheckResult::unknown(unread),
             (Ok((_, outcome)), _) => outcome,
         },
     }
 }
 
 /// libfabric's AMA test (`cxip_if.c`): the address was set from outside and is a locally administered unicast one.
-fn is_fabric_mac(nic: &Nic, netdev: &Netdev) -> Reading<(bool, Outcome)> {
+fn is_fabric_mac(nic: &Nic, netdev: &Netdev) -> Reading<(bool, CheckResult)> {
     let (mac, kind) = (netdev.mac.clone()?, netdev.addr_assign_type.clone()?);
     let first_octet = mac.get(..2).and_then(|octet| u8::from_str_radix(octet, 16).ok());
     let is_fabric = first_octet.is_some_and(|octet| octet & 0b11 == 0b10) && kind == NET_ADDR_SET;
     let outcome = if is_fabric {
-        Outcome::ok("the Ethernet address is a fabric address")
+        CheckResult::ok("the Ethernet address is a fabric address")
     } else {
-        Outcome::bad("the Ethernet address is no fabric address, so libfabric ignores the NIC")
+        CheckResult::bad("the Ethernet address is no fabric address, so libfabric ignores the NIC")
     };
     let of_netdev = |attribute| format!("net/{}/{attribute}", netdev.name);
     let outcome = outcome
@@ -135,20 +137,20 @@ fn is_fabric_mac(nic: &Nic, netdev: &Netdev) -> Reading<(bool, Outcome)> {
 }
 
 /// libfabric's test: operstate up, or unknown with a carrier.
-pub(super) fn netdev_up(nic: &Nic) -> Outcome {
+pub(super) fn netdev_up(nic: &Nic) -> CheckResult {
     let netdev = match &nic.netdev {
-        Err(unread) => return Outcome::unknown(unread),
-        Ok(None) => return Outcome::unknown("no netdev in this network namespace"),
+        Err(unread) => return CheckResult::unknown(unread),
+        Ok(None) => return CheckResult::unknown("no netdev in this network namespace"),
         Ok(Some(netdev)) => netdev,
     };
     let state = match &netdev.operstate {
-        Err(unread) => return Outcome::unknown(unread),
+        Err(unread) => return CheckResult::unknown(unread),
         Ok(state) => state,
     };
     let outcome = match (state.as_str(), &netdev.carrier) {
-        ("unknown", Err(unread)) => return Outcome::unknown(unread),
-        ("up", _) | ("unknown", Ok(true)) => Outcome::ok(format!("netdev {} is up", netdev.name)),
-        _ => Outcome::bad(format!("netdev {} is not up", netdev.name)),
+        ("unknown", Err(unread)) => return CheckResult::unknown(unread),
+        ("up", _) | ("unknown", Ok(true)) => CheckResult::ok(format!("netdev {} is up", netdev.name)),
+        _ => CheckResult::bad(format!("netdev {} is not up", netdev.name)),
     };
     outcome.read(nic, &format!("net/{}/operstate", netdev.name), state)
 }
