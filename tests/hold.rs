@@ -42,10 +42,10 @@ fn nic(index: usize) -> Nic {
     };
     Nic {
         link: Ok(true),
-        life: Ok(1),
+        driver_instance: Ok(1),
         enable_count: Ok(1),
         netdev: Ok(Some(netdev)),
-        ..Nic::unread(address(index), "/sys/bus/pci/devices".into(), Ok(Generation::Cassini1))
+        ..Nic::unknown(address(index), "/sys/bus/pci/devices".into(), Ok(Generation::Cassini1))
     }
 }
 
@@ -254,7 +254,7 @@ fn a_nic_that_is_gone_and_one_that_is_bound_anew_begin_anew() {
     // Bound anew: its link trains again, which is neither bad news nor a recovery.
     world.wait(SECOND);
     world.change(0, |nic| {
-        nic.life = Ok(2);
+        nic.driver_instance = Ok(2);
         nic.link = Ok(false);
     });
     assert_eq!(world.told().last(), Some(&(3 * SECOND, 1)));
@@ -362,10 +362,10 @@ fn step(world: &mut World, links: &mut BTreeMap<usize, Link>, random: &mut fastr
             world.look();
         }
         1 => {
-            let (up, life) = (random.bool(), random.u64(..));
+            let (up, driver_instance) = (random.bool(), random.u64(..));
             links.insert(index, Link::new(!up, world.now));
             world.change(index, |nic| {
-                nic.life = Ok(life);
+                nic.driver_instance = Ok(driver_instance);
                 nic.link = Ok(up);
             });
         }

@@ -94,7 +94,7 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
         is_expected: false,
         snapshots: snapshots.clone(),
         streams,
-        beat: watch::Sender::default().subscribe(),
+        tick: watch::Sender::default().subscribe(),
         kubelet: watch::Sender::default(),
         meter: ResourceMeter::default(),
     };

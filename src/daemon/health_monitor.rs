@@ -62,12 +62,12 @@ impl HealthMonitor {
 
     /// Keeps what is to be remembered, if it has changed; on a thread of its own, as the disk may be slow.
     pub async fn keep(&mut self) {
-        if self.engine.memories() == &self.kept {
+        if self.engine.histories() == &self.kept {
             return;
         }
-        self.kept.clone_from(self.engine.memories());
-        let (file, memories) = (Arc::clone(&self.file), self.kept.clone());
-        let written = match spawn_blocking(move || file.write(&memories)).await {
+        self.kept.clone_from(self.engine.histories());
+        let (file, histories) = (Arc::clone(&self.file), self.kept.clone());
+        let written = match spawn_blocking(move || file.write(&histories)).await {
             Ok(written) => written.map_err(anyhow::Error::new),
             Err(error) => Err(error.into()),
         };

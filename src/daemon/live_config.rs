@@ -36,19 +36,19 @@ impl fmt::Debug for ConfigReader {
 #[derive(Debug)]
 pub struct LiveConfig {
     reader: ConfigReader,
-    checked: LoadedConfig,
+    loaded: LoadedConfig,
     level: LogLevel,
 }
 
 impl LiveConfig {
     /// As the daemon was started.
-    pub fn new(reader: ConfigReader, checked: LoadedConfig, level: LogLevel) -> Self {
-        Self { reader, checked, level }
+    pub fn new(reader: ConfigReader, loaded: LoadedConfig, level: LogLevel) -> Self {
+        Self { reader, loaded, level }
     }
 
     /// What counts.
     pub fn settings(&self) -> &Settings {
-        &self.checked.settings
+        &self.loaded.settings
     }
 
     /// Reads it anew, off the loop, since a file system may hang. Returns whether there is something new that counts.
@@ -67,17 +67,17 @@ impl LiveConfig {
                 return false;
             }
         };
-        let changes = self.checked.changes(&next);
-        if !changes.late.is_empty() {
-            tracing::warn!("in effect only after a restart: {}", changes.late.join(", "));
+        let changes = self.loaded.changes(&next);
+        if !changes.needs_restart.is_empty() {
+            tracing::warn!("in effect only after a restart: {}", changes.needs_restart.join(", "));
         }
         if changes.now.is_empty() {
             tracing::info!("read the configuration: nothing in it has changed that counts now");
             return false;
         }
-        self.checked = next.beside(&self.checked);
-        self.level.set(self.checked.settings.log.level);
-        let (now, late) = (changes.now.join(", "), changes.late.join(", "));
+        self.loaded = next.keeping_fixed_of(&self.loaded);
+        self.level.set(self.loaded.settings.log.level);
+        let (now, late) = (changes.now.join(", "), changes.needs_restart.join(", "));
         tracing::info!(
             message_id = message_id::CONFIG_READ,
             now,

@@ -36,7 +36,7 @@ const OVERFLOWS: Duration = Duration::from_secs(60);
 pub struct MainLoop {
     publisher: Publisher,
     events: Events,
-    settle: Coalescer,
+    coalescer: Coalescer,
     began: Instant,
     looked: Instant,
     configuration: LiveConfig,
@@ -45,7 +45,7 @@ pub struct MainLoop {
     roots: Roots,
     cdi_mount: WritableDir,
     notifier: Notifier,
-    beat: watch::Sender<()>,
+    tick: watch::Sender<()>,
     node: watch::Sender<Arc<NodeStatus>>,
     overflows: RateLimit,
     meter: Meter,
@@ -66,31 +66,31 @@ pub struct LoopInputs {
 
 impl MainLoop {
     /// Looks at nothing yet.
-    pub fn new(publisher: Publisher, roots: Roots, configuration: LiveConfig, asked: LoopInputs) -> Self {
+    pub fn new(publisher: Publisher, roots: Roots, configuration: LiveConfig, inputs: LoopInputs) -> Self {
         let now = Instant::now();
         let cdi_mount = WritableDir::new(&configuration.settings().cdi.dir);
         Self {
             publisher,
             events: Events::new(&roots),
-            settle: Coalescer::new(SETTLE),
+            coalescer: Coalescer::new(SETTLE),
             began: now,
             looked: now,
             configuration,
-            hangup: asked.hangup,
-            news: asked.news,
+            hangup: inputs.hangup,
+            news: inputs.news,
             roots,
             cdi_mount,
-            notifier: asked.notifier,
-            beat: watch::Sender::default(),
+            notifier: inputs.notifier,
+            tick: watch::Sender::default(),
             node: watch::Sender::default(),
             overflows: RateLimit::new(1, OVERFLOWS),
-            meter: asked.meter,
+            meter: inputs.meter,
         }
     }
 
     /// Changes with every look: whoever wants to look at something now and then does it with this, and wakes nobody.
-    pub fn beat(&self) -> watch::Receiver<()> {
-        self.beat.subscribe()
+    pub fn tick(&self) -> watch::Receiver<()> {
+        self.tick.subscribe()
     }
 
     /// What is published, now and later.
@@ -107,7 +107,7 @@ impl MainLoop {
     pub async fn look(&mut self) {
         tracing::debug!("looking at the node");
         let began = Instant::now();
-        self.settle.begin(began - self.began);
+        self.coalescer.begin(began - self.began);
         let prepare = self.prepare();
         let has_written = self.publisher.refresh(&prepare).await;
         self.events.follow(self.publisher.interfaces());
@@ -117,10 +117,10 @@ impl MainLoop {
         if has_written {
             // A directory that was made is not watched yet: somebody may have changed the file since.
             self.note(&Trigger::Written);
-            self.settle.trigger();
+            self.coalescer.trigger();
         }
         self.notifier.tell();
-        self.beat.send_replace(());
+        self.tick.send_replace(());
         self.show();
     }
 
@@ -152,7 +152,7 @@ impl MainLoop {
             {
                 return stale;
             }
-            let due = self.settle.due().map(|due| self.began + due);
+            let due = self.coalescer.due().map(|due| self.began + due);
             let poll = self.configuration.settings().health.poll;
             let pulse = poll.map(|poll| self.looked + poll);
             let retry = (!self.publisher.is_current()).then(|| self.looked + RETRY);
@@ -178,7 +178,7 @@ impl MainLoop {
                 () = at(retry), if due.is_none() => Trigger::Retry,
             };
             self.note(&trigger);
-            self.settle.trigger();
+            self.coalescer.trigger();
         }
     }
 

@@ -45,24 +45,24 @@ use crate::model::status::KubeletState;
 /// # Errors
 /// What keeps it from starting, or ended it.
 pub fn run(config: ConfigReader, prefix: Option<PathBuf>) -> anyhow::Result<()> {
-    let checked = config.read()?;
-    let level = log::start(&checked.settings.log);
+    let loaded = config.read()?;
+    let level = log::start(&loaded.settings.log);
     let version = env!("CARGO_PKG_VERSION");
     tracing::info!(
         message_id = message_id::STARTED,
         version,
         "cxi-device-plugin {version} starts"
     );
-    let roots = roots(&checked, prefix)?;
-    for warning in checked.warnings() {
+    let roots = roots(&loaded, prefix)?;
+    for warning in loaded.warnings() {
         tracing::warn!("{warning}");
     }
-    let _lock = InstanceLock::take(&checked.settings.daemon.run_dir)?;
+    let _lock = InstanceLock::take(&loaded.settings.daemon.run_dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start")?;
-    let ended = runtime.block_on(serve(LiveConfig::new(config, checked, level), roots));
+    let ended = runtime.block_on(serve(LiveConfig::new(config, loaded, level), roots));
     // A scan that hangs must not hold up the end.
     runtime.shutdown_background();
     ended
@@ -74,26 +74,26 @@ async fn serve(configuration: LiveConfig, roots: Roots) -> anyhow::Result<()> {
     let streams = Arc::new(watch::Sender::new(Streams::default()));
     let meter = meter(&settings);
     let exporter = Exporter::new(&settings, roots.clone(), meter.clone());
-    let mut rounds = rounds(configuration, roots, &streams, &meter)?;
+    let mut main_loop = main_loop(configuration, roots, &streams, &meter)?;
     tokio::select! {
-        () = rounds.look() => {}
+        () = main_loop.look() => {}
         () = signals.terminated() => return Ok(()),
     }
     let (stop, stopping) = watch::channel(false);
     let (kubelet, of_kubelet) = watch::channel(KubeletState::default());
-    let reporter = StatusFile::new(
+    let status_file = StatusFile::new(
         settings.daemon.run_dir.clone(),
-        rounds.node(),
+        main_loop.node(),
         of_kubelet,
-        rounds.beat(),
+        main_loop.tick(),
     );
-    let reporter = tokio::spawn(reporter.run());
-    let exporting = show(exporter, rounds.beat(), stopping.clone()).await;
+    let status_file = tokio::spawn(status_file.run());
+    let exporting = show(exporter, main_loop.tick(), stopping.clone()).await;
     let enabled = settings.kubelet.enabled;
-    let session = session(settings, &rounds, streams, kubelet, &meter);
+    let session = session(settings, &main_loop, streams, kubelet, &meter);
     let mut session = tokio::spawn(serve_kubelet(enabled, session, stopping));
     let ended = tokio::select! {
-        stale = rounds.run() => Err(stale.into()),
+        stale = main_loop.run() => Err(stale.into()),
         () = signals.terminated() => Ok(()),
         ended = &mut session => {
             ended.context("the kubelet session failed")??;
@@ -108,12 +108,12 @@ async fn serve(configuration: LiveConfig, roots: Roots) -> anyhow::Result<()> {
     stop.send_replace(true);
     exporting.await.context("the exports failed")?;
     session.await.context("the kubelet session failed")??;
-    reporter.await.context("the reporter failed")?;
+    status_file.await.context("the reporter failed")?;
     ended
 }
 
 /// The loop, and what owns the state.
-fn rounds(
+fn main_loop(
     configuration: LiveConfig,
     roots: Roots,
     streams: &Arc<watch::Sender<Streams>>,
@@ -122,22 +122,22 @@ fn rounds(
     let hangup = signal(SignalKind::hangup()).context("cannot handle signals")?;
     let news = Arc::new(Notify::new());
     let settings = configuration.settings();
-    let lookout = lookout(&roots, settings, &news);
-    let publisher = Publisher::new(lookout, settings, Arc::clone(streams), meter.clone());
+    let scan_runner = scan_runner(&roots, settings, &news);
+    let publisher = Publisher::new(scan_runner, settings, Arc::clone(streams), meter.clone());
     let DaemonSettings { run_dir, start_grace } = &settings.daemon;
     let notifier = Notifier::new(run_dir, *start_grace, publisher.subscribe(), streams.subscribe());
-    let asked = LoopInputs {
+    let inputs = LoopInputs {
         hangup,
         news,
         notifier,
         meter: meter.clone(),
     };
-    Ok(MainLoop::new(publisher, roots, configuration, asked))
+    Ok(MainLoop::new(publisher, roots, configuration, inputs))
 }
 
 fn session(
     settings: Settings,
-    rounds: &MainLoop,
+    main_loop: &MainLoop,
     streams: Arc<watch::Sender<Streams>>,
     kubelet: watch::Sender<KubeletState>,
     meter: &Meter,
@@ -147,9 +147,9 @@ fn session(
         kubelet_dir: settings.kubelet.dir,
         is_expected: settings.kubelet.enabled == Enabled::Yes,
         resource: settings.resource.name,
-        snapshots: rounds.snapshots(),
+        snapshots: main_loop.snapshots(),
         streams,
-        beat: rounds.beat(),
+        tick: main_loop.tick(),
         kubelet,
         meter: meter.resource(),
     }
@@ -181,23 +181,23 @@ fn meter(settings: &Settings) -> Meter {
 /// What pods need is there when this returns; the rest comes by and by.
 async fn show(
     exporter: Option<Exporter>,
-    beat: watch::Receiver<()>,
+    tick: watch::Receiver<()>,
     stopping: watch::Receiver<bool>,
 ) -> JoinHandle<()> {
     let Some(mut exporter) = exporter else {
         return tokio::spawn(std::future::ready(()));
     };
     exporter.prepare().await;
-    tokio::spawn(exporter.run(beat, stopping))
+    tokio::spawn(exporter.run(tick, stopping))
 }
 
-fn lookout(roots: &Roots, settings: &Settings, news: &Arc<Notify>) -> ScanRunner {
+fn scan_runner(roots: &Roots, settings: &Settings, news: &Arc<Notify>) -> ScanRunner {
     let notify = |news: &Arc<Notify>| {
         let news = Arc::clone(news);
         move || news.notify_one()
     };
     let cordons = cordons::directory(&settings.daemon.run_dir);
-    let scanner = Scanner::new(roots.clone(), ScanOptions::by(settings)).for_daemon(cordons, notify(news));
+    let scanner = Scanner::new(roots.clone(), ScanOptions::from_settings(settings)).for_daemon(cordons, notify(news));
     ScanRunner::new(scanner, notify(news))
 }
 

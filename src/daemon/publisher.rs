@@ -33,8 +33,8 @@ const DELIVERY_DEADLINE: Duration = Duration::from_secs(1);
 /// Owns the state.
 #[derive(Debug)]
 pub struct Publisher {
-    lookout: ScanRunner,
-    judge: HealthMonitor,
+    scan_runner: ScanRunner,
+    health_monitor: HealthMonitor,
     policy: Policy,
     strategy: Strategy,
     cdi: CdiDirectory,
@@ -45,16 +45,21 @@ pub struct Publisher {
     blind: Option<String>,
     interfaces: BTreeSet<String>,
     node: NodeStatus,
-    told: ChangeLog,
+    change_log: ChangeLog,
     meter: Meter,
 }
 
 impl Publisher {
     /// Nothing is published before the first [`refresh`](Self::refresh).
-    pub fn new(lookout: ScanRunner, settings: &Settings, streams: Arc<watch::Sender<Streams>>, meter: Meter) -> Self {
+    pub fn new(
+        scan_runner: ScanRunner,
+        settings: &Settings,
+        streams: Arc<watch::Sender<Streams>>,
+        meter: Meter,
+    ) -> Self {
         Self {
-            lookout,
-            judge: HealthMonitor::new(settings.health.policy.clone(), &settings.daemon.run_dir),
+            scan_runner,
+            health_monitor: HealthMonitor::new(settings.health.policy.clone(), &settings.daemon.run_dir),
             policy: settings.policy(),
             strategy: settings.strategy,
             cdi: cdi_directory(settings),
@@ -65,15 +70,15 @@ impl Publisher {
             blind: None,
             interfaces: BTreeSet::new(),
             node: NodeStatus::default(),
-            told: ChangeLog::default(),
+            change_log: ChangeLog::default(),
             meter,
         }
     }
 
     /// From the next look on, these settings count.
     pub fn adopt(&mut self, settings: &Settings) {
-        self.lookout.adopt(ScanOptions::by(settings));
-        self.judge.set_policy(settings.health.policy.clone());
+        self.scan_runner.adopt(ScanOptions::from_settings(settings));
+        self.health_monitor.set_policy(settings.health.policy.clone());
         self.policy = settings.policy();
         self.strategy = settings.strategy;
         self.cdi = cdi_directory(settings);
@@ -91,7 +96,7 @@ impl Publisher {
 
     /// When something is to be published without a trigger; then the node is to be looked at. None while that is in vain.
     pub fn due(&self) -> Option<Instant> {
-        self.judge.due().filter(|_| self.blind.is_none())
+        self.health_monitor.due().filter(|_| self.blind.is_none())
     }
 
     /// The network interfaces of the NICs, as of the last look.
@@ -114,7 +119,7 @@ impl Publisher {
     /// Looks at the node and publishes what has changed; `prepare` comes before the look. Returns whether the CDI file was
     /// written, and its directory possibly made.
     pub async fn refresh(&mut self, prepare: &Preparation) -> bool {
-        let written = match self.lookout.look(prepare).await {
+        let written = match self.scan_runner.look(prepare).await {
             Ok(mut inventory) => {
                 if self.blind.take().is_some() {
                     tracing::info!("the node can be looked at again");
@@ -128,8 +133,8 @@ impl Publisher {
                 inventory.problems.extend(problems);
                 self.publish(&inventory).await
             }
-            Err(unread) => {
-                self.cannot_look(unread.to_string());
+            Err(read_error) => {
+                self.cannot_look(read_error.to_string());
                 false
             }
         };
@@ -150,25 +155,25 @@ impl Publisher {
     }
 
     async fn publish(&mut self, inventory: &Inventory) -> bool {
-        let mut next = Snapshot::of(
+        let mut next = Snapshot::new(
             inventory,
             &self.policy,
             self.strategy,
-            self.judge.judge(&inventory.nics),
+            self.health_monitor.judge(&inventory.nics),
         );
-        let between = self.snapshots.borrow().on_the_way_to(&next);
+        let between = self.snapshots.borrow().intermediate_to(&next);
         if self.send(between) {
             self.delivered().await;
         }
         let written = self.write(render::spec(inventory, &self.policy)).await;
         if self.strategy == Strategy::Cdi {
-            next.trust_only(self.on_disk.as_ref());
+            next.fail_if_not_on_disk(self.on_disk.as_ref());
         }
-        self.told.tell(inventory, &self.policy, &next);
-        self.node = NodeStatus::of(inventory, &next, |nic| self.policy.selection.withheld(nic));
+        self.change_log.tell(inventory, &self.policy, &next);
+        self.node = NodeStatus::new(inventory, &next, |nic| self.policy.selection.withheld(nic));
         self.meter.published(inventory, &next);
         self.send(next);
-        self.judge.keep().await;
+        self.health_monitor.keep().await;
         written
     }
 
@@ -206,7 +211,7 @@ impl Publisher {
         match published {
             Ok(outcome) => {
                 let was_tampered_with = spec.is_some() && spec == self.on_disk;
-                tell_of_file(&self.meter, &file, outcome, was_tampered_with);
+                log_cdi_write(&self.meter, &file, outcome, was_tampered_with);
                 self.on_disk = spec;
                 self.write_error = None;
                 outcome == WriteOutcome::Written
@@ -236,7 +241,7 @@ fn cdi_directory(settings: &Settings) -> CdiDirectory {
     }
 }
 
-fn tell_of_file(meter: &Meter, file: &Path, outcome: WriteOutcome, was_tampered_with: bool) {
+fn log_cdi_write(meter: &Meter, file: &Path, outcome: WriteOutcome, was_tampered_with: bool) {
     let (message_id, file) = (message_id::CDI_WRITTEN, file.display());
     match outcome {
         WriteOutcome::Written if was_tampered_with => {

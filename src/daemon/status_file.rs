@@ -17,7 +17,7 @@ pub struct StatusFile {
     node: watch::Receiver<Arc<NodeStatus>>,
     kubelet: watch::Receiver<KubeletState>,
     /// Changes now and then: the time to try again what has failed.
-    beat: watch::Receiver<()>,
+    tick: watch::Receiver<()>,
     status: Status,
     error: Option<String>,
 }
@@ -28,7 +28,7 @@ impl StatusFile {
         run_dir: PathBuf,
         node: watch::Receiver<Arc<NodeStatus>>,
         kubelet: watch::Receiver<KubeletState>,
-        beat: watch::Receiver<()>,
+        tick: watch::Receiver<()>,
     ) -> Self {
         let now = unix_seconds();
         let status = Status {
@@ -44,7 +44,7 @@ impl StatusFile {
             run_dir,
             node,
             kubelet,
-            beat,
+            tick,
             status,
             error: None,
         }
@@ -63,7 +63,7 @@ impl StatusFile {
             let goes_on = tokio::select! {
                 changed = self.node.changed() => changed.is_ok(),
                 changed = self.kubelet.changed() => changed.is_ok(),
-                changed = self.beat.changed(), if failed => changed.is_ok(),
+                changed = self.tick.changed(), if failed => changed.is_ok(),
             };
             if !goes_on {
                 break;

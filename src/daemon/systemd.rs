@@ -94,7 +94,7 @@ impl Notifier {
         if !self.is_heard {
             return;
         }
-        let tally = Tally::of(&self.snapshots.borrow_and_update());
+        let tally = Tally::new(&self.snapshots.borrow_and_update());
         let status = tally.status(self.streams.borrow_and_update().open > 0);
         let mut news = Vec::new();
         if !self.is_ready && self.readiness.is_ready(since_boot(), tally) {

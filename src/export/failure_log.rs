@@ -9,7 +9,7 @@ pub struct FailureLog {
 
 impl FailureLog {
     /// Nothing yet; `what` is what may fail.
-    pub fn of(what: &'static str) -> Self {
+    pub fn new(what: &'static str) -> Self {
         Self { what, reason: None }
     }
 

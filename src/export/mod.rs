@@ -48,15 +48,15 @@ impl Exporter {
         self.files.write().await;
     }
 
-    /// Shows things until `stopping` turns true, then takes away what is true of a running daemon only. `beat` changes with
+    /// Shows things until `stopping` turns true, then takes away what is true of a running daemon only. `tick` changes with
     /// every look at the node: the time to try again what failed.
-    pub async fn run(mut self, beat: watch::Receiver<()>, mut stopping: watch::Receiver<bool>) {
+    pub async fn run(mut self, tick: watch::Receiver<()>, mut stopping: watch::Receiver<bool>) {
         let (places, meter) = (&self.places, &self.meter);
         tokio::select! {
-            () = self.files.keep(beat.clone()) => {}
-            () = textfile::keep(places.textfile.as_deref(), meter, beat.clone()) => {}
-            () = socket::serve(places.metrics_socket.as_deref(), meter, beat.clone()) => {}
-            () = self.stale_names.keep(meter, beat.clone()) => {}
+            () = self.files.keep(tick.clone()) => {}
+            () = textfile::keep(places.textfile.as_deref(), meter, tick.clone()) => {}
+            () = socket::serve(places.metrics_socket.as_deref(), meter, tick.clone()) => {}
+            () = self.stale_names.keep(meter, tick.clone()) => {}
             _ = stopping.wait_for(|stopping| *stopping) => {}
         }
         textfile::remove(places.textfile.as_deref()).await;

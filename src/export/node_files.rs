@@ -46,18 +46,18 @@ impl NodeFiles {
         Self {
             places,
             views,
-            labels: FailureLog::of("labels for node-feature-discovery"),
-            device_info: FailureLog::of("device-info files"),
+            labels: FailureLog::new("labels for node-feature-discovery"),
+            device_info: FailureLog::new("device-info files"),
         }
     }
 
     /// Writes them whenever the view changes, and again what failed. Never ends.
-    pub async fn keep(&mut self, mut beat: watch::Receiver<()>) {
+    pub async fn keep(&mut self, mut tick: watch::Receiver<()>) {
         loop {
             let failed = self.labels.is_open() || self.device_info.is_open();
             tokio::select! {
                 Ok(()) = self.views.changed() => {}
-                Ok(()) = beat.changed(), if failed => {}
+                Ok(()) = tick.changed(), if failed => {}
                 else => return pending().await,
             }
             self.write().await;

@@ -39,20 +39,20 @@ const LINES_LIMIT: usize = 64;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Serves the socket, and again when somebody has removed it. Never ends.
-pub async fn serve(path: Option<&Path>, meter: &Meter, mut beat: watch::Receiver<()>) {
+pub async fn serve(path: Option<&Path>, meter: &Meter, mut tick: watch::Receiver<()>) {
     let Some(path) = path else { return pending().await };
-    let mut complaint = FailureLog::of("metrics on a socket");
+    let mut failure_log = FailureLog::new("metrics on a socket");
     loop {
         match take(path) {
             Ok((socket, listener)) => {
-                complaint.note(Ok(()));
+                failure_log.note(Ok(()));
                 tracing::info!("metrics are at {}", path.display());
-                answer(&listener, &socket, meter, &mut beat).await;
+                answer(&listener, &socket, meter, &mut tick).await;
                 tracing::warn!("{} was removed; making it anew", path.display());
             }
             Err(error) => {
-                complaint.note(Err(format!("{}: {error}", path.display())));
-                if beat.changed().await.is_err() {
+                failure_log.note(Err(format!("{}: {error}", path.display())));
+                if tick.changed().await.is_err() {
                     return pending().await;
                 }
             }
@@ -81,7 +81,7 @@ fn take(path: &Path) -> io::Result<(OwnSocket, UnixListener)> {
 }
 
 /// Returns when the socket is no longer in its place.
-async fn answer(listener: &UnixListener, socket: &OwnSocket, meter: &Meter, beat: &mut watch::Receiver<()>) {
+async fn answer(listener: &UnixListener, socket: &OwnSocket, meter: &Meter, tick: &mut watch::Receiver<()>) {
     let callers = Arc::new(Semaphore::new(CALLERS));
     while socket.is_in_place() {
         let Ok(place) = Arc::clone(&callers).acquire_owned().await else {
@@ -98,7 +98,7 @@ async fn answer(listener: &UnixListener, socket: &OwnSocket, meter: &Meter, beat
                 }
                 Err(_) => sleep(PAUSE).await,
             },
-            Ok(()) = beat.changed() => {}
+            Ok(()) = tick.changed() => {}
         }
     }
 }

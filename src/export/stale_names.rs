@@ -26,13 +26,13 @@ pub struct StaleNames {
 
 impl StaleNames {
     /// Counts them after each look at the node. Never ends.
-    pub async fn keep(&self, meter: &Meter, mut beat: watch::Receiver<()>) {
+    pub async fn keep(&self, meter: &Meter, mut tick: watch::Receiver<()>) {
         loop {
             let place = self.clone();
             // What cannot be read is no reader's, either.
             let count = spawn_blocking(move || place.count()).await.unwrap_or_default();
             meter.stale_names(count);
-            if beat.changed().await.is_err() {
+            if tick.changed().await.is_err() {
                 return pending().await;
             }
         }

@@ -18,19 +18,19 @@ use crate::metrics::Meter;
 const SETTLE: Duration = Duration::from_secs(1);
 
 /// Keeps the file true. Never ends.
-pub async fn keep(file: Option<&Path>, meter: &Meter, mut beat: watch::Receiver<()>) {
+pub async fn keep(file: Option<&Path>, meter: &Meter, mut tick: watch::Receiver<()>) {
     let Some(file) = file else { return pending().await };
-    let mut complaint = FailureLog::of("metrics for node_exporter");
+    let mut failure_log = FailureLog::new("metrics for node_exporter");
     loop {
         let (place, meter_then) = (file.to_owned(), meter.clone());
         let write = move || {
             let (directory, name) = split(&place);
             atomic_file::replace(directory, &name, None, meter_then.text().as_bytes()).map(drop)
         };
-        complaint.note(on_disk(write).await);
+        failure_log.note(on_disk(write).await);
         tokio::select! {
             () = meter.news() => {}
-            Ok(()) = beat.changed(), if complaint.is_open() => {}
+            Ok(()) = tick.changed(), if failure_log.is_open() => {}
         }
         sleep(SETTLE).await;
     }
@@ -43,7 +43,7 @@ pub async fn remove(file: Option<&Path>) {
         let (directory, name) = split(&file);
         atomic_file::remove(directory, &name).map(drop)
     };
-    FailureLog::of("end of the metrics for node_exporter").note(on_disk(remove).await);
+    FailureLog::new("end of the metrics for node_exporter").note(on_disk(remove).await);
 }
 
 fn split(file: &Path) -> (&Path, Cow<'_, str>) {

@@ -49,7 +49,7 @@ pub struct Session {
     /// Where the streams say how they stand.
     pub streams: Arc<watch::Sender<Streams>>,
     /// Changes now and then: the time to look at what may have happened without an event.
-    pub beat: watch::Receiver<()>,
+    pub tick: watch::Receiver<()>,
     /// Where the session says how it stands.
     pub kubelet: watch::Sender<KubeletState>,
     /// Counts.
@@ -99,7 +99,7 @@ impl Session {
     /// No socket can be bound before another start.
     pub async fn run(self, mut stopping: watch::Receiver<bool>) -> Result<(), StaleSandbox> {
         let mut around = Surroundings {
-            kubelet_dir: DirectoryWatch::new(self.kubelet_dir.clone(), self.beat.clone()),
+            kubelet_dir: DirectoryWatch::new(self.kubelet_dir.clone(), self.tick.clone()),
             rivals: CompetingPlugins::default(),
         };
         let mut backoff = Backoff::default();
@@ -142,7 +142,7 @@ impl Session {
 
     fn tell_of_end(&self, ended: &SessionEnd, last_reason: &mut String) {
         let (resource, reason) = (&self.resource, ended.to_string());
-        self.is_now(KubeletState::NotRegistered { reason: reason.clone() });
+        self.set_state(KubeletState::NotRegistered { reason: reason.clone() });
         if reason == *last_reason {
             tracing::debug!(%resource, "not registered: {reason}");
         } else {
@@ -170,7 +170,7 @@ impl Session {
                 return epoch;
             }
             if !std::mem::replace(&mut waiting, true) {
-                self.is_now(KubeletState::Waiting);
+                self.set_state(KubeletState::Waiting);
                 let place = self.kubelet_dir.display();
                 let message_id = message_id::KUBELET_AWAITED;
                 if self.is_expected {
@@ -183,7 +183,7 @@ impl Session {
         }
     }
 
-    fn is_now(&self, kubelet: KubeletState) {
+    fn set_state(&self, kubelet: KubeletState) {
         self.kubelet.send_if_modified(|shown| {
             let is_news = *shown != kubelet;
             *shown = kubelet;
@@ -244,7 +244,7 @@ impl Session {
             socket = socket.file_name(),
             "registered with kubelet"
         );
-        self.is_now(KubeletState::Registered);
+        self.set_state(KubeletState::Registered);
         loop {
             // Looked at first: kubelet may have removed the socket while it answered.
             if Epoch::current(&self.kubelet_dir).is_some_and(|current| current != epoch) {

@@ -52,12 +52,12 @@ pub enum ExportedState {
 
 impl ExportedNode {
     /// The view that follows from a scan and what was published of it.
-    pub fn of(inventory: &Inventory, snapshot: &Snapshot) -> Self {
+    pub fn new(inventory: &Inventory, snapshot: &Snapshot) -> Self {
         Self {
             nics: inventory
                 .nics
                 .iter()
-                .map(|nic| ExportedNic::of(nic, snapshot))
+                .map(|nic| ExportedNic::new(nic, snapshot))
                 .collect(),
         }
     }
@@ -69,7 +69,7 @@ impl ExportedNode {
 }
 
 impl ExportedNic {
-    fn of(nic: &Nic, snapshot: &Snapshot) -> Self {
+    fn new(nic: &Nic, snapshot: &Snapshot) -> Self {
         let device = snapshot.devices.get(&nic.address);
         let conditions = device.map_or(&[][..], |device| &device.conditions);
         Self {

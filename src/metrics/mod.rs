@@ -71,7 +71,7 @@ impl Meter {
     /// What a scan found, and what is published of it.
     pub fn published(&self, inventory: &Inventory, snapshot: &Snapshot) {
         let Some(on) = &self.0 else { return };
-        let view = ExportedNode::of(inventory, snapshot);
+        let view = ExportedNode::new(inventory, snapshot);
         on.set_count(&on.not_offered, view.nics.len() - view.offered().count());
         let is_news = on.view.send_if_modified(|current| {
             let is_news = **current != view;

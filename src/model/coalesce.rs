@@ -46,15 +46,15 @@ mod tests {
 
     /// Plays triggers at these milliseconds, with looks that take `cost`; returns when the looks began.
     fn looks(triggers: &[u32], cost: u32) -> Vec<u32> {
-        let mut settle = Coalescer::new(50 * MS);
+        let mut coalescer = Coalescer::new(50 * MS);
         let mut triggers = triggers.iter().peekable();
         let (mut began, mut free_at) = (Vec::new(), 0);
         for now in 0..10_000 {
             while triggers.next_if(|at| **at <= now).is_some() {
-                settle.trigger();
+                coalescer.trigger();
             }
-            if now >= free_at && settle.due().is_some_and(|due| due <= now * MS) {
-                settle.begin(now * MS);
+            if now >= free_at && coalescer.due().is_some_and(|due| due <= now * MS) {
+                coalescer.begin(now * MS);
                 began.push(now);
                 free_at = now + cost;
             }

@@ -31,7 +31,7 @@ pub struct Tally {
 
 impl Tally {
     /// Of what is published.
-    pub fn of(snapshot: &Snapshot) -> Self {
+    pub fn new(snapshot: &Snapshot) -> Self {
         Self {
             nics: snapshot.devices.len(),
             healthy: snapshot.devices.values().filter(|nic| Device::is_healthy(nic)).count(),

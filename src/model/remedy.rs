@@ -17,7 +17,7 @@ pub struct Names<'a> {
 }
 
 /// What to do about a condition of a NIC that is not ok.
-pub fn of_check(check: Check, names: Names<'_>) -> String {
+pub fn for_check(check: Check, names: Names<'_>) -> String {
     let address = names.address;
     let cxi = names.cxi.unwrap_or("cxiN");
     let netdev = names.netdev.unwrap_or("hsnN");
@@ -107,13 +107,13 @@ mod tests {
             netdev: Some("hsn3"),
         };
         for check in Check::OF_NIC.into_iter().chain([Check::CdiFile]) {
-            let text = of_check(check, names);
+            let text = for_check(check, names);
             assert!(text.contains(": ") && text.len() > 30, "{check}: {text}");
             assert!(
                 !text.contains("restart") && !text.contains("start cxi_rh"),
                 "{check}: {text}"
             );
         }
-        assert!(of_check(Check::RetryHandler, names).contains("cxi_rh@cxi7.service"));
+        assert!(for_check(Check::RetryHandler, names).contains("cxi_rh@cxi7.service"));
     }
 }

@@ -159,7 +159,7 @@ pub struct ConditionStatus {
 
 impl NodeStatus {
     /// The NICs of a scan as they are published.
-    pub fn of(inventory: &Inventory, snapshot: &Snapshot, withheld: impl Fn(&Nic) -> Option<String>) -> Self {
+    pub fn new(inventory: &Inventory, snapshot: &Snapshot, withheld: impl Fn(&Nic) -> Option<String>) -> Self {
         let nics = inventory.nics.iter().map(|nic| {
             let device = snapshot.devices.get(&nic.address);
             let conditions = device.map_or(&[][..], |device| &device.conditions);
@@ -247,7 +247,7 @@ impl NicStatus {
             cxi: self.cxi.as_deref(),
             netdev: self.netdev.as_deref(),
         };
-        remedy::of_check(check, names)
+        remedy::for_check(check, names)
     }
 
     /// In one line: healthy, or why not; and what needs a look.
@@ -303,7 +303,7 @@ mod tests {
     use super::*;
 
     fn node(verdicts: &[(Check, Verdict)]) -> NodeStatus {
-        let nic = Nic::unread(
+        let nic = Nic::unknown(
             "0000:21:00.0".parse().unwrap(),
             "/".into(),
             Err(ReadError::new("/", "test")),

@@ -39,7 +39,7 @@ pub fn snapshot(inventory: &Inventory) -> Snapshot {
         unix_seconds: 0,
     };
     let health = Engine::new(HealthPolicy::default(), NicHistories::new()).judge(&inventory.nics, moment);
-    Snapshot::of(inventory, &Policy::default(), Strategy::default(), health)
+    Snapshot::new(inventory, &Policy::default(), Strategy::default(), health)
 }
 
 /// The NICs of a variant, moved to a PCI domain and to numbers of their own.

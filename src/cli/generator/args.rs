@@ -215,7 +215,7 @@ impl GenerateArgs {
 
     /// As asked for, else by the suffix of the file that was asked for.
     pub fn format(&self) -> SpecFormat {
-        let by_suffix = || SpecFormat::of_file_name(self.output.as_ref()?.file_name()?.to_str()?);
+        let by_suffix = || SpecFormat::from_file_name(self.output.as_ref()?.file_name()?.to_str()?);
         self.spec.format.or_else(by_suffix).unwrap_or_default()
     }
 

@@ -15,7 +15,8 @@ pub fn spec(args: &SpecArgs) -> anyhow::Result<Option<Spec>> {
     let roots = Roots::new(&args.host.roots)?;
     let mut policy = args.host.policy()?;
     let scanned = Scanner::new(roots, args.host.libraries()?).scan();
-    let mut inventory = scanned.map_err(|unread| anyhow!("cannot look for NICs, so all stays as it was: {unread}"))?;
+    let mut inventory =
+        scanned.map_err(|read_error| anyhow!("cannot look for NICs, so all stays as it was: {read_error}"))?;
     let problems = netdev_view::problems(&inventory, policy.netdev_view);
     inventory.problems.extend(problems);
     policy.naming = args.naming();

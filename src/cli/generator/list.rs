@@ -75,11 +75,11 @@ fn read(directory: &Path) -> anyhow::Result<Vec<SpecFile>> {
 fn scan(roots: &Roots) -> Option<Inventory> {
     match Scanner::new(roots.clone(), LibraryMode::None).scan() {
         Ok(inventory) => Some(inventory),
-        Err(unread) => {
+        Err(read_error) => {
             // A warning that nobody reads is no reason to list nothing.
             let _ = writeln!(
                 io::stderr(),
-                "warning: cannot look for NICs, so moved names do not show: {unread}"
+                "warning: cannot look for NICs, so moved names do not show: {read_error}"
             );
             None
         }

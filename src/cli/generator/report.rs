@@ -22,8 +22,8 @@ pub fn inventory(out: &mut impl Write, inventory: &Inventory, selection: &Select
     }
     if verbosity > 1 {
         for nic in &inventory.nics {
-            for unread in unread(nic) {
-                writeln!(out, "{}: unknown: {unread}", nic.address)?;
+            for read_error in read_errors(nic) {
+                writeln!(out, "{}: unknown: {read_error}", nic.address)?;
             }
         }
     }
@@ -48,7 +48,7 @@ fn nics(inventory: &Inventory, selection: &Selection) -> String {
     nic_table::nics(&statuses.collect::<Vec<_>>())
 }
 
-fn unread(nic: &Nic) -> Vec<&ReadError> {
+fn read_errors(nic: &Nic) -> Vec<&ReadError> {
     fn why<T>(reading: &Reading<T>) -> Option<&ReadError> {
         reading.as_ref().err()
     }

@@ -66,7 +66,7 @@ pub fn run(args: &VerifyArgs, rootfs: &Path) -> anyhow::Result<Ended> {
         let _ = writeln!(io::stderr(), "warning: {problem}");
     }
     let edits = render::common_edits(&inventory, &args.spec.host.policy()?);
-    let facts = loader_view::of_image(&host, &image, &inventory.libraries, &edits, &args.image_library_path);
+    let facts = loader_view::image_facts(&host, &image, &inventory.libraries, &edits, &args.image_library_path);
     let foretold = foretold(rootfs, &facts);
     let ended = if foretold.findings.is_empty() && foretold.libfabric.loads {
         Ended::Done

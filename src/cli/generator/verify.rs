@@ -58,8 +58,8 @@ fn run_on_spec(args: &VerifyArgs) -> anyhow::Result<Ended> {
 fn findings(directory: &CdiDirectory, spec: Option<&Spec>) -> anyhow::Result<Vec<SpecDifference>> {
     let (file, other) = (directory.file(), directory.other_file());
     let expected = spec.map(|spec| format::to_text(spec, directory.format)).transpose()?;
-    let mut findings = drift::of_file(&file, &read::look_at(&file), expected.as_deref());
-    findings.extend(drift::of_other_format(&other, &read::look_at(&other)));
+    let mut findings = drift::file_differences(&file, &read::look_at(&file), expected.as_deref());
+    findings.extend(drift::other_format_difference(&other, &read::look_at(&other)));
     match spec.map(|spec| directory.refuse_clash(spec)) {
         None | Some(Ok(())) => {}
         Some(Err(PublishError::Clash { file, device })) => findings.push(drift::clash(&file, &device)),

@@ -12,9 +12,9 @@ use crate::model::config::Settings;
 /// Checks.
 pub fn run(args: &CheckConfigArgs) -> anyhow::Result<Ended> {
     let must_exist = args.file != Path::new(CONFIG_FILE);
-    let checked = Settings::of(config::read(&args.file, must_exist))?;
-    roots(&checked, None)?;
-    for warning in checked.warnings() {
+    let loaded = Settings::load(config::read(&args.file, must_exist))?;
+    roots(&loaded, None)?;
+    for warning in loaded.warnings() {
         exit::warn(&warning);
     }
     output::raw("ok\n")?;

@@ -117,8 +117,8 @@ fn settings(args: &RootArgs) -> anyhow::Result<(Settings, Vec<Evidence>)> {
     })?;
     let file = Path::new(CONFIG_FILE);
     let here = roots.here(&roots.resolve(file).unwrap_or_else(|_| file.to_owned()));
-    Ok(match Settings::of(config::read(&here, false)) {
-        Ok(checked) => (checked.settings, Vec::new()),
+    Ok(match Settings::load(config::read(&here, false)) {
+        Ok(loaded) => (loaded.settings, Vec::new()),
         Err(ConfigError(problems)) => {
             let problems = problems
                 .iter()
@@ -160,7 +160,7 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<Ended> {
                 log: args.log.as_deref(),
             };
             let count = bundle::write(&roots, &contents, target)?;
-            of_bundle(target, count, args.log.is_some())
+            bundle_summary(target, count, args.log.is_some())
         }
     };
     match args.output {
@@ -199,7 +199,7 @@ fn described(examination: &Examination, summary: &Summary) -> String {
 }
 
 /// No program is run, so the log is for the admin to fetch.
-fn of_bundle(target: &Path, count: usize, has_log: bool) -> String {
+fn bundle_summary(target: &Path, count: usize, has_log: bool) -> String {
     let mut text = format!("wrote {}: {count} files\n", visible(&target.display().to_string()));
     if !has_log {
         text += "    for the log, too: journalctl -u cxi-device-plugin -b --no-pager > log.txt ; and again with --log log.txt\n";

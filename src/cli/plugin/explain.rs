@@ -32,13 +32,13 @@ struct Remedy {
 /// Explains.
 pub fn run(args: &ExplainArgs) -> anyhow::Result<Ended> {
     match args.subject() {
-        Subject::Nic(name) => of_nic(args, name),
+        Subject::Nic(name) => explain_nic(args, name),
         Subject::Process(pid) => explain_pid::run(args, pid),
     }
 }
 
-fn of_nic(args: &ExplainArgs, name: &str) -> anyhow::Result<Ended> {
-    let (daemon_pid, nics) = match node_view::of_daemon(&args.node.run_dir)? {
+fn explain_nic(args: &ExplainArgs, name: &str) -> anyhow::Result<Ended> {
+    let (daemon_pid, nics) = match node_view::daemon_status(&args.node.run_dir)? {
         Some(status) => (Some(status.pid), status.node.nics),
         None => {
             let inventory = node_view::inventory(&args.node)?;

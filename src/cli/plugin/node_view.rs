@@ -29,7 +29,7 @@ pub fn inventory(args: &NodeArgs) -> anyhow::Result<Inventory> {
         Scanner::new(Roots::new(&args.roots)?, LibraryMode::None).with_cordons(cordons::directory(&args.run_dir));
     let inventory = scanner
         .scan()
-        .map_err(|unread| anyhow!("cannot look for NICs: {unread}"))?;
+        .map_err(|read_error| anyhow!("cannot look for NICs: {read_error}"))?;
     for problem in &inventory.problems {
         // A warning that nobody reads changes nothing about what is there.
         let _ = writeln!(io::stderr(), "warning: {problem}");
@@ -43,7 +43,7 @@ pub fn status(nic: &Nic) -> NicStatus {
 }
 
 /// The record of the daemon that runs; none when none runs.
-pub fn of_daemon(run_dir: &Path) -> anyhow::Result<Option<Status>> {
+pub fn daemon_status(run_dir: &Path) -> anyhow::Result<Option<Status>> {
     let Some(pid) = lock::running(run_dir) else {
         return Ok(None);
     };

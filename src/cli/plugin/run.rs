@@ -69,13 +69,16 @@ impl RunArgs {
     pub fn configuration(&self) -> anyhow::Result<LoadedConfig> {
         let file = self.config.as_deref();
         let files = config::read(file.unwrap_or(CONFIG_FILE.as_ref()), file.is_some());
-        let fragments = [self.of_systemd()].into_iter().chain(files).chain([self.fragment()?]);
-        Ok(Settings::of(fragments.collect())?)
+        let fragments = [self.systemd_fragment()]
+            .into_iter()
+            .chain(files)
+            .chain([self.fragment()?]);
+        Ok(Settings::load(fragments.collect())?)
     }
 
     /// systemd's own idea of where a service keeps its state. What the files say goes over it, since it is there always. It
     /// separates several directories by colons.
-    fn of_systemd(&self) -> Fragment {
+    fn systemd_fragment(&self) -> Fragment {
         let mut fragment = Fragment::default();
         let directories = std::env::var("RUNTIME_DIRECTORY").unwrap_or_default();
         if let Some(first) = directories.split(':').next().filter(|first| !first.is_empty()) {
@@ -149,7 +152,7 @@ impl RunArgs {
 /// The Go plugin took the path of a spec file: its directory is meant.
 fn directory_of_spec(path: &Path) -> PathBuf {
     let name = path.file_name().and_then(OsStr::to_str);
-    match (name.and_then(SpecFormat::of_file_name), path.parent()) {
+    match (name.and_then(SpecFormat::from_file_name), path.parent()) {
         (Some(_), Some(directory)) => directory.to_owned(),
         _ => path.to_owned(),
     }

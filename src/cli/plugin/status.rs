@@ -12,7 +12,7 @@ use crate::model::status::{KubeletState, Status};
 
 /// Says it.
 pub fn run(args: &StatusArgs) -> anyhow::Result<Ended> {
-    let Some(status) = node_view::of_daemon(&args.run_dir)? else {
+    let Some(status) = node_view::daemon_status(&args.run_dir)? else {
         bail!(
             "cxi-device-plugin is not running (nobody holds {}): start it with systemctl start cxi-device-plugin; without it, \
              cxi-device-plugin devices shows the NICs",

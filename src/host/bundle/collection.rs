@@ -64,15 +64,15 @@ impl<'roots> Collection<'roots> {
         self.entries.insert(real, entry);
     }
 
-    pub fn leave_out(&mut self, unread: ReadError) {
-        self.left_out.push(unread);
+    pub fn leave_out(&mut self, read_error: ReadError) {
+        self.left_out.push(read_error);
     }
 
     /// One line for each thing that is not there.
     pub fn left_out_text(&self) -> String {
         let always = "environment values of specs and configuration; keys of other programs' configuration that say nothing \
                       of CDI, devices or memory; routes and addresses of netdevs other than the NICs'\n";
-        let lines = self.left_out.iter().map(|unread| format!("{unread}\n"));
+        let lines = self.left_out.iter().map(|read_error| format!("{read_error}\n"));
         std::iter::once(always.to_owned()).chain(lines).collect()
     }
 
@@ -99,7 +99,7 @@ impl<'roots> Collection<'roots> {
         reduce: impl Fn(&str) -> String,
     ) {
         match text {
-            Err(unread) => self.leave_out(unread.clone()),
+            Err(read_error) => self.leave_out(read_error.clone()),
             Ok(None) => {}
             Ok(Some(text)) => {
                 let Some(real) = self.place(path) else { return };

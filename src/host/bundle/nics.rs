@@ -93,7 +93,7 @@ pub fn collect(collection: &mut Collection, facts: &NodeFacts) {
         }
     }
     for nic in facts.inventory.iter().flat_map(|inventory| &inventory.nics) {
-        of_nic(collection, nic);
+        collect_nic(collection, nic);
     }
     let companions = facts.inventory.iter().flat_map(|inventory| &inventory.companion_nodes);
     for companion in companions {
@@ -116,7 +116,7 @@ fn modules(collection: &mut Collection, facts: &NodeFacts) {
     }
 }
 
-fn of_nic(collection: &mut Collection, nic: &Nic) {
+fn collect_nic(collection: &mut Collection, nic: &Nic) {
     let roots = collection.roots;
     let Some(real) = collection.place(&nic.sysfs) else {
         return;
@@ -173,7 +173,9 @@ fn texts(collection: &mut Collection, directory: PathBuf) {
             entries
                 .into_iter()
                 .for_each(|(path, entry)| collection.put(path, entry));
-            left_out.into_iter().for_each(|unread| collection.leave_out(unread));
+            left_out
+                .into_iter()
+                .for_each(|read_error| collection.leave_out(read_error));
         }
         Err(_) => collection.leave_out(ReadError::new(directory, "the card does not answer")),
     }
@@ -230,7 +232,7 @@ impl<'roots> Walk<'roots> {
         } else if metadata.is_file() && mode & 0o444 != 0 {
             match self.roots.bytes(path, ATTRIBUTE_LIMIT) {
                 Ok(bytes) => drop(self.entries.insert(path.to_owned(), Entry::File { mode, bytes })),
-                Err(unread) => self.left_out.push(unread),
+                Err(read_error) => self.left_out.push(read_error),
             }
         }
     }
@@ -239,8 +241,8 @@ impl<'roots> Walk<'roots> {
         for (path, entry) in self.entries {
             collection.put(path, entry);
         }
-        for unread in self.left_out {
-            collection.leave_out(unread);
+        for read_error in self.left_out {
+            collection.leave_out(read_error);
         }
     }
 }

@@ -33,7 +33,7 @@ pub fn collect(collection: &mut Collection, facts: &NodeFacts, site: &Site) {
         cdi(collection, directory);
     }
     for runtime in &facts.runtimes {
-        of_runtime(collection, runtime);
+        collect_runtime(collection, runtime);
     }
     kubelet(collection, facts);
     daemon(collection, facts, site);
@@ -41,7 +41,7 @@ pub fn collect(collection: &mut Collection, facts: &NodeFacts, site: &Site) {
         let file = probe::text_file(collection.roots, path);
         plain(collection, &file, str::to_owned);
     }
-    of_libraries(collection, facts);
+    collect_libraries(collection, facts);
 }
 
 fn plain(collection: &mut Collection, file: &TextFile, reduce: impl Fn(&str) -> String) {
@@ -56,7 +56,7 @@ fn network(collection: &mut Collection, facts: &NodeFacts) {
     for file in [&network.routes, &network.routes6, &network.addresses6] {
         // Under its own path: /proc/net is a link to what is ours.
         if let Some(text) = file.known() {
-            let bytes = redact::of_netdevs(text, &netdevs).into_bytes();
+            let bytes = redact::keep_netdevs(text, &netdevs).into_bytes();
             collection.put(file.path.clone(), Entry::File { mode: 0o444, bytes });
         }
     }
@@ -80,7 +80,7 @@ fn cdi(collection: &mut Collection, directory: &CdiDirectoryFacts) {
     }
 }
 
-fn of_runtime(collection: &mut Collection, runtime: &Runtime) {
+fn collect_runtime(collection: &mut Collection, runtime: &Runtime) {
     if !runtime.seen.starts_with("/proc") {
         collection.stand_in(&runtime.seen);
     }
@@ -153,7 +153,7 @@ fn process(collection: &mut Collection, pid: i32) {
 }
 
 /// The links that lead to the libraries, and what should be one and is none. The libraries themselves stay where they are.
-fn of_libraries(collection: &mut Collection, facts: &NodeFacts) {
+fn collect_libraries(collection: &mut Collection, facts: &NodeFacts) {
     let all = libraries::find(collection.roots, LibraryMode::ClosureAll, &[], &mut Vec::new());
     for path in all
         .iter()

@@ -25,7 +25,7 @@ pub fn paths(directory: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in entries {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str());
-        if name.and_then(SpecFormat::of_file_name).is_none() {
+        if name.and_then(SpecFormat::from_file_name).is_none() {
             continue;
         }
         if paths.len() == COUNT_LIMIT {

@@ -17,7 +17,7 @@ use crate::model::libs::loader::{self, Candidate, Disk, Loaded, Search, Start};
 use crate::model::nic::inventory::Library;
 
 /// What a container of an unpacked image gets with these edits, where the image sets `image_path` as its LD_LIBRARY_PATH.
-pub fn of_image(
+pub fn image_facts(
     host: &Roots,
     image: &Roots,
     libraries: &[Library],
@@ -36,7 +36,7 @@ pub fn of_image(
             })
             .collect(),
     };
-    let (libc, alone) = image_loader::of(image, image_path);
+    let (libc, alone) = image_loader::inspect(image, image_path);
     // The last of one name wins, and the image's own value is gone.
     let ours = edits
         .env
@@ -60,7 +60,7 @@ pub fn of_image(
 }
 
 /// What the programs of a running container find with this LD_LIBRARY_PATH.
-pub fn of_running(host: &Roots, container: &Roots, library_path: &str) -> ImageFacts {
+pub fn running_facts(host: &Roots, container: &Roots, library_path: &str) -> ImageFacts {
     let libraries = libraries::find(
         host,
         crate::model::libs::library_mode::LibraryMode::Listed,
@@ -76,7 +76,7 @@ pub fn of_running(host: &Roots, container: &Roots, library_path: &str) -> ImageF
         files: LibraryTree::new(container),
         ours: libraries.iter().filter_map(identity).collect(),
     };
-    let (libc, search) = image_loader::of(container, library_path);
+    let (libc, search) = image_loader::inspect(container, library_path);
     let mut facts = facts(host, &libraries, CORE.into_iter(), libc, &mut running, &search);
     // Where the image brings its own libfabric, nothing hangs on what the host's needs.
     let is_own =

@@ -66,7 +66,7 @@ impl Process {
             io::ErrorKind::NotFound => ProcessError::None(pid),
             _ => ProcessError::Io { pid, source },
         })?;
-        let root = Roots::of_container(within(&folder, "root"));
+        let root = Roots::for_container(within(&folder, "root"));
         let mut process = Self {
             pid,
             folder,
@@ -106,14 +106,14 @@ impl Process {
         let path = path.map(|(_, value)| value.clone()).unwrap_or_default();
         let users = self.shares(host, "user").unwrap_or(false);
         let memlock = self.utf8("limits").and_then(|limits| {
-            parse::memlock(&limits).ok_or_else(|| self.unread("limits", "no limit of locked memory in it"))
+            parse::memlock(&limits).ok_or_else(|| self.read_error("limits", "no limit of locked memory in it"))
         });
         let identity = parse::identity(&self.status()?, users);
         Ok(ContainerFacts {
             identity: identity.ok_or_else(|| self.failed(io::Error::other("its status names no user")))?,
             in_host_network: self.shares(host, "net"),
             memlock,
-            libraries: loader_view::of_running(host, &self.root, &path),
+            libraries: loader_view::running_facts(host, &self.root, &path),
             environment,
             class: self.root.names(Path::new(CLASS)).map(drop),
         })
@@ -123,7 +123,7 @@ impl Process {
     fn shares(&self, host: &Roots, namespace: &str) -> Reading<bool> {
         let name = format!("ns/{namespace}");
         let own = within(&self.folder, &name).read_link();
-        let own = own.map_err(|error| self.unread(&name, error))?;
+        let own = own.map_err(|error| self.read_error(&name, error))?;
         let hosts = Path::new("/proc/1").join(&name);
         let hosts = host
             .link_target(&hosts)?
@@ -218,18 +218,18 @@ impl Process {
     }
 
     fn utf8(&self, name: &str) -> Reading<String> {
-        String::from_utf8(self.text(name)?).map_err(|_| self.unread(name, "not a text"))
+        String::from_utf8(self.text(name)?).map_err(|_| self.read_error(name, "not a text"))
     }
 
     fn text(&self, name: &str) -> Reading<Vec<u8>> {
         let mut bytes = Vec::new();
         File::open(within(&self.folder, name))
             .and_then(|file| file.take(TEXT_LIMIT).read_to_end(&mut bytes))
-            .map_err(|error| self.unread(name, error))?;
+            .map_err(|error| self.read_error(name, error))?;
         Ok(bytes)
     }
 
-    fn unread(&self, name: &str, reason: impl std::fmt::Display) -> ReadError {
+    fn read_error(&self, name: &str, reason: impl std::fmt::Display) -> ReadError {
         ReadError::new(format!("/proc/{}/{name}", self.pid), reason)
     }
 

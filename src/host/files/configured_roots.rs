@@ -9,8 +9,8 @@ use crate::model::config::{ConfigError, LoadedConfig, Origin, Problem};
 ///
 /// # Errors
 /// A root that was set is not there.
-pub fn roots(checked: &LoadedConfig, prefix: Option<PathBuf>) -> anyhow::Result<Roots> {
-    let set = &checked.settings.roots;
+pub fn roots(loaded: &LoadedConfig, prefix: Option<PathBuf>) -> anyhow::Result<Roots> {
+    let set = &loaded.settings.roots;
     let unless_usual = |path: &Path, usual: &str| (path != Path::new(usual)).then(|| path.to_owned());
     let args = RootArgs {
         prefix,
@@ -19,14 +19,14 @@ pub fn roots(checked: &LoadedConfig, prefix: Option<PathBuf>) -> anyhow::Result<
         ofi_root: set.ofi.clone(),
         cxi_root: set.cxi.clone(),
     };
-    Roots::new(&args).map_err(|error| match in_file(&error, checked) {
+    Roots::new(&args).map_err(|error| match in_file(&error, loaded) {
         Some(problem) => ConfigError(vec![problem]).into(),
         None => error.into(),
     })
 }
 
 /// What is wrong with a root that a file has set.
-fn in_file(error: &RootError, checked: &LoadedConfig) -> Option<Problem> {
+fn in_file(error: &RootError, loaded: &LoadedConfig) -> Option<Problem> {
     let key = match error.variable() {
         "SYSFS_ROOT" => "roots.sysfs",
         "DEVFS_ROOT" => "roots.dev",
@@ -34,7 +34,7 @@ fn in_file(error: &RootError, checked: &LoadedConfig) -> Option<Problem> {
         "CXI_ROOT" => "roots.cxi",
         _ => return None,
     };
-    let root = checked.effective.iter().find(|effective| effective.key == key)?;
+    let root = loaded.effective.iter().find(|effective| effective.key == key)?;
     matches!(root.origin, Origin::File { .. }).then(|| Problem {
         origin: root.origin.clone(),
         key: Some(key.to_owned()),

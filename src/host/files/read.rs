@@ -20,22 +20,24 @@ impl Roots {
             Err((_, error)) if is_absent(&error) => return Ok(None),
             followed => followed.map_err(|(path, error)| ReadError::new(path, error))?,
         };
-        let unread = |reason: &dyn fmt::Display| ReadError::new(host_path, reason);
+        let read_error = |reason: &dyn fmt::Display| ReadError::new(host_path, reason);
         // Before it is opened, which does something to a device.
         match fs::symlink_metadata(self.here(&real)) {
-            Ok(metadata) if !metadata.is_file() => return Err(unread(&"not a regular file")),
+            Ok(metadata) if !metadata.is_file() => return Err(read_error(&"not a regular file")),
             _ => {}
         }
         let file = match self.open(&real) {
             Err(error) if is_absent(&error) => return Ok(None), // gone meanwhile
-            opened => opened.map_err(|error| unread(&error))?,
+            opened => opened.map_err(|error| read_error(&error))?,
         };
         let mut bytes = Vec::new();
         let read = file.take(limit + 1).read_to_end(&mut bytes);
-        if read.map_err(|error| unread(&error))? as u64 > limit {
-            return Err(unread(&format!("longer than {limit} bytes")));
+        if read.map_err(|error| read_error(&error))? as u64 > limit {
+            return Err(read_error(&format!("longer than {limit} bytes")));
         }
-        String::from_utf8(bytes).map(Some).map_err(|_| unread(&"not a text"))
+        String::from_utf8(bytes)
+            .map(Some)
+            .map_err(|_| read_error(&"not a text"))
     }
 }
 

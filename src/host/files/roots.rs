@@ -65,7 +65,7 @@ pub struct Roots {
     pub ofi: Option<PathBuf>,
     /// Directory of libcxi on the host, where the site set one.
     pub cxi: Option<PathBuf>,
-    starved: Arc<AtomicBool>,
+    fd_exhausted: Arc<AtomicBool>,
     /// The prefix is somebody else's tree, see [`foreign`].
     is_foreign: bool,
 }
@@ -125,7 +125,7 @@ impl Roots {
             dev: set(&args.devfs_root).unwrap_or_else(|| "/dev".into()),
             ofi: set(&args.ofi_root),
             cxi: set(&args.cxi_root),
-            starved: Arc::default(),
+            fd_exhausted: Arc::default(),
             is_foreign: false,
         };
         if let Some(prefix) = &roots.prefix {
@@ -154,14 +154,14 @@ impl Roots {
     }
 
     /// The tree of a container, whose links lead nowhere but into itself, at the default places.
-    pub fn of_container(top: PathBuf) -> Self {
+    pub fn for_container(top: PathBuf) -> Self {
         Self {
             prefix: Some(top),
             sysfs: "/sys".into(),
             dev: "/dev".into(),
             ofi: None,
             cxi: None,
-            starved: Arc::default(),
+            fd_exhausted: Arc::default(),
             is_foreign: true,
         }
     }
@@ -249,13 +249,13 @@ impl Roots {
     }
 
     /// Whether something could not be opened for want of file descriptors since this was asked last.
-    pub fn is_starved(&self) -> bool {
-        self.starved.swap(false, Ordering::Relaxed)
+    pub fn take_fd_exhausted(&self) -> bool {
+        self.fd_exhausted.swap(false, Ordering::Relaxed)
     }
 
     fn note(&self, error: &io::Error) {
         if matches!(error.raw_os_error(), Some(nix::libc::EMFILE | nix::libc::ENFILE)) {
-            self.starved.store(true, Ordering::Relaxed);
+            self.fd_exhausted.store(true, Ordering::Relaxed);
         }
     }
 

@@ -100,7 +100,7 @@ pub fn with_needed(
         }
         match roots.resolve(&loaded.path) {
             Ok(file) => libraries.extend(named(loaded, &file)),
-            Err(unread) => problems.push(unread),
+            Err(read_error) => problems.push(read_error),
         }
     }
     libraries

@@ -48,7 +48,7 @@ pub fn find(roots: &Roots, mode: LibraryMode, extra: &[PathBuf], problems: &mut 
                 starts.push(library.soname.clone());
                 libraries.push(library);
             }
-            Err(unread) => problems.push(unread),
+            Err(read_error) => problems.push(read_error),
         }
     }
     match mode {
@@ -165,14 +165,14 @@ fn in_directory(roots: &Roots, family: &Family, directory: &Path, problems: &mut
     {
         match roots.resolve(&path) {
             Ok(file) => paths_by_file.entry(file).or_default().push(path),
-            Err(unread) => problems.push(unread),
+            Err(read_error) => problems.push(read_error),
         }
     }
     let mut libraries = Vec::new();
     for (file, paths) in paths_by_file {
         match library(roots, file, paths, Path::new(family.soname)) {
             Ok(library) => libraries.push(library),
-            Err(unread) => problems.push(unread),
+            Err(read_error) => problems.push(read_error),
         }
     }
     // Of several versions that share a soname, the one that the loader takes comes first: the soname's link is its choice.

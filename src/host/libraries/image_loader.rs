@@ -19,7 +19,7 @@ const LOADER_LIMIT: u64 = 8 << 20;
 const PATH_FILE_LIMIT: u64 = 65_536;
 
 /// The C library of an image, and where its loader looks with this LD_LIBRARY_PATH.
-pub fn of(image: &Roots, library_path: &str) -> (Libc, Search) {
+pub fn inspect(image: &Roots, library_path: &str) -> (Libc, Search) {
     let mut search = Search {
         library_path: directories(library_path),
         ..closure::search()

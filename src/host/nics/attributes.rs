@@ -116,8 +116,8 @@ impl<'a> Attributes<'a> {
         let rate = |which: &str| {
             let (speed, width) = (format!("{which}_link_speed"), format!("{which}_link_width"));
             let (words, lanes) = (self.text(&speed)?, self.text(&width)?);
-            let unread = || ReadError::new(self.sysfs.join(&speed), "not a speed and width of a PCIe link");
-            PcieRate::parse(&words, &lanes).ok_or_else(unread)
+            let read_error = || ReadError::new(self.sysfs.join(&speed), "not a speed and width of a PCIe link");
+            PcieRate::parse(&words, &lanes).ok_or_else(read_error)
         };
         Ok(PcieLink {
             current: rate("current")?,

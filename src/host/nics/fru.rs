@@ -38,7 +38,7 @@ impl FruTexts {
     }
 
     /// The texts of a NIC, or that they are still being read; the first call in a NIC's life begins to read.
-    pub fn of(&self, address: PciAddress, name: CxiName, roots: &Roots, directory: &Path) -> Reading<Fru> {
+    pub fn texts(&self, address: PciAddress, name: CxiName, roots: &Roots, directory: &Path) -> Reading<Fru> {
         let life = (address, name);
         if let Some(known) = self.lock().get(&life) {
             return known.clone();

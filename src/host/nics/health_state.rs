@@ -46,8 +46,8 @@ impl HealthStateFile {
     ///
     /// # Errors
     /// The file system refused.
-    pub fn write(&self, memories: &NicHistories) -> Result<(), StoreError> {
-        let text = history::to_text(memories, &self.boot_id);
+    pub fn write(&self, histories: &NicHistories) -> Result<(), StoreError> {
+        let text = history::to_text(histories, &self.boot_id);
         atomic_file::replace(&self.directory, NAME, None, text.as_bytes()).map(drop)
     }
 }

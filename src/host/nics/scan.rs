@@ -27,7 +27,7 @@ const PCI_FUNCTIONS: &str = "bus/pci/devices";
 #[derive(Debug)]
 pub struct Scanner {
     roots: Roots,
-    wanted: ScanOptions,
+    options: ScanOptions,
     fru: Option<FruTexts>,
     cordons: Option<PathBuf>,
 }
@@ -45,7 +45,7 @@ pub struct ScanOptions {
 
 impl ScanOptions {
     /// What these settings ask for.
-    pub fn by(settings: &Settings) -> Self {
+    pub fn from_settings(settings: &Settings) -> Self {
         Self {
             libraries: settings.libraries(),
             extra: settings.libraries.extra.clone(),
@@ -82,10 +82,10 @@ impl ClassEntries {
 
 impl Scanner {
     /// A scanner that leaves the cards' texts and the admin's orders alone.
-    pub fn new(roots: Roots, wanted: impl Into<ScanOptions>) -> Self {
+    pub fn new(roots: Roots, options: impl Into<ScanOptions>) -> Self {
         Self {
             roots,
-            wanted: wanted.into(),
+            options: options.into(),
             fru: None,
             cordons: None,
         }
@@ -109,10 +109,10 @@ impl Scanner {
     }
 
     /// The same scanner, with its memory, for something else beside NICs.
-    pub fn wanting(&self, wanted: ScanOptions) -> Self {
+    pub fn with_options(&self, options: ScanOptions) -> Self {
         Self {
             roots: self.roots.clone(),
-            wanted,
+            options,
             fru: self.fru.clone(),
             cordons: self.cordons.clone(),
         }
@@ -127,26 +127,26 @@ impl Scanner {
     }
 
     /// The same along a course that says where the scan is and which NICs it passes over.
-    pub(super) fn scan_along(&self, course: &ScanProgress) -> Reading<Inventory> {
-        self.roots.is_starved(); // what came before is of no matter
+    pub(super) fn scan_along(&self, progress: &ScanProgress) -> Reading<Inventory> {
+        self.roots.take_fd_exhausted(); // what came before is of no matter
         let directory = self.roots.sysfs.join(PCI_FUNCTIONS);
         let names = self.roots.names(&directory)?;
         let mut problems = Vec::new();
         let classes = self.class_entries(&mut problems)?;
         let functions = self.functions(&names, &classes, &mut problems);
         let nics = functions.into_iter().map(|(address, generation)| {
-            if let Some(known) = course.passes_over(address) {
+            if let Some(known) = progress.passes_over(address) {
                 return self.hanging_nic(address, generation, &classes, known);
             }
-            course.is_at(Some(address));
+            progress.is_at(Some(address));
             self.nic(address, generation, &classes)
         });
         let nics = nics.collect();
-        course.is_at(None);
+        progress.is_at(None);
         if let Some(fru) = &self.fru {
             fru.keep_only(&classes.cxi_user);
         }
-        let libraries = libraries::find(&self.roots, self.wanted.libraries, &self.wanted.extra, &mut problems);
+        let libraries = libraries::find(&self.roots, self.options.libraries, &self.options.extra, &mut problems);
         let companion_nodes = self.companion_nodes(&mut problems);
         let inventory = Inventory {
             sysfs: self.roots.sysfs.clone(),
@@ -156,7 +156,7 @@ impl Scanner {
             problems,
         };
         // What went away under the scan, or was out of its reach, must not look like NICs that went away.
-        if self.roots.is_starved() {
+        if self.roots.take_fd_exhausted() {
             return Err(ReadError::new(
                 "the node",
                 "too many open files: raise the limit (ulimit -n, LimitNOFILE=)",
@@ -179,7 +179,7 @@ impl Scanner {
                 cordon: self.cordon(address),
                 ..nic.clone()
             },
-            _ => Nic::unread(
+            _ => Nic::unknown(
                 address,
                 self.roots.sysfs.join(PCI_FUNCTIONS),
                 id.map(|(generation, _)| generation),
@@ -212,7 +212,7 @@ impl Scanner {
             match (name.parse(), self.pci_function_of(&path)) {
                 (Ok(cxi), Ok(address)) => entries.push((address, cxi)),
                 (Err(()), _) => problems.push(ReadError::new(path, "not a name of the form cxiN")),
-                (_, Err(unread)) => problems.push(unread),
+                (_, Err(read_error)) => problems.push(read_error),
             }
         }
         entries.sort_by_key(|(_, name)| *name);
@@ -253,7 +253,7 @@ impl Scanner {
                     path,
                     "a CXI device with a PCI id that this version does not know: not offered; is there a newer version?",
                 )),
-                Err(unread) if in_class => drop(functions.insert(address, Err(unread))),
+                Err(read_error) if in_class => drop(functions.insert(address, Err(read_error))),
                 Ok(None) | Err(_) => {}
             }
         }
@@ -278,7 +278,7 @@ impl Scanner {
                 .map_err(|_| ReadError::new(path, format!("{number:#x} is not a PCI id")))
         };
         match id("vendor")? {
-            vendor @ (0x17db | 0x1590) => Ok(Generation::of_pci_id(vendor, id("device")?)),
+            vendor @ (0x17db | 0x1590) => Ok(Generation::from_pci_id(vendor, id("device")?)),
             _ => Ok(None),
         }
     }
@@ -309,7 +309,7 @@ impl Scanner {
                 .map_err(Clone::clone),
             numa_node: read.numa_node(),
             pci_directory: read.pci_directory(),
-            life: read.inode("properties"),
+            driver_instance: read.inode("properties"),
             cordon: self.cordon(address),
             enable_count: read.number("enable"),
             config_vendor: read.config_vendor(),
@@ -325,7 +325,7 @@ impl Scanner {
             speed_mbps: read.speed(&netdev),
             driver_revision: read.text("properties/driver_rev"),
             fru: match (&self.fru, &cxi) {
-                (Some(fru), Ok(name)) => fru.of(address, *name, &self.roots, &sysfs.join("fru")),
+                (Some(fru), Ok(name)) => fru.texts(address, *name, &self.roots, &sysfs.join("fru")),
                 _ => Err(ReadError::new(sysfs.join("fru"), "not read")),
             },
             generation: id.map(|(generation, _)| generation),
@@ -346,10 +346,10 @@ impl Scanner {
     /// The node, if it is the character device that class `cxi_user` says it is: a stale node could be anything.
     fn device_node(&self, name: CxiName) -> Reading<DeviceNode> {
         let path = self.roots.dev.join(name.to_string());
-        let unread = |reason: String| ReadError::new(&path, reason);
-        let metadata = fs::metadata(self.roots.here(&path)).map_err(|error| unread(error.to_string()))?;
+        let read_error = |reason: String| ReadError::new(&path, reason);
+        let metadata = fs::metadata(self.roots.here(&path)).map_err(|error| read_error(error.to_string()))?;
         if !metadata.file_type().is_char_device() {
-            return Err(unread("not a character device".to_owned()));
+            return Err(read_error("not a character device".to_owned()));
         }
         let node = DeviceNode {
             major: nix::sys::stat::major(metadata.rdev()),
@@ -365,7 +365,7 @@ impl Scanner {
                 .join(name.to_string())
                 .join("dev"),
         ) {
-            Ok(expected) if expected != numbers => Err(unread(format!(
+            Ok(expected) if expected != numbers => Err(read_error(format!(
                 "a stale node: it is {numbers}, the driver's is {expected}"
             ))),
             _ => Ok(node),
@@ -374,7 +374,7 @@ impl Scanner {
 
     fn companion_nodes(&self, problems: &mut Vec<ReadError>) -> Vec<CompanionNode> {
         let mut nodes = Vec::new();
-        for companion in &self.wanted.companions {
+        for companion in &self.options.companions {
             let host_path = self.roots.dev.join(&companion.name);
             let is_there =
                 fs::metadata(self.roots.here(&host_path)).is_ok_and(|metadata| metadata.file_type().is_char_device());

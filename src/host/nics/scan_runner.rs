@@ -41,7 +41,7 @@ struct Hanging {
 impl std::fmt::Debug for ScanRunner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let hanging: BTreeSet<_> = self.hanging.iter().map(|hanging| hanging.at).collect();
-        f.debug_struct("Lookout")
+        f.debug_struct("ScanRunner")
             .field("hanging", &hanging)
             .finish_non_exhaustive()
     }
@@ -59,8 +59,8 @@ impl ScanRunner {
     }
 
     /// From the next look on, something else is looked for beside NICs.
-    pub fn adopt(&mut self, wanted: ScanOptions) {
-        self.scanner = Arc::new(self.scanner.wanting(wanted));
+    pub fn adopt(&mut self, options: ScanOptions) {
+        self.scanner = Arc::new(self.scanner.with_options(options));
     }
 
     /// Everything there is now; of a NIC that does not answer, what was known before.
@@ -79,7 +79,7 @@ impl ScanRunner {
                     self.known = nics.map(|nic| (nic.address, nic.clone())).collect();
                     return Ok(inventory);
                 }
-                Err(Some(unread)) => return Err(unread),
+                Err(Some(read_error)) => return Err(read_error),
                 Err(None) => {}
             }
         }
@@ -87,26 +87,26 @@ impl ScanRunner {
 
     /// One look; an error without a reason means that one NIC is to be passed over.
     async fn look_once(&mut self, prepare: Preparation) -> Result<Inventory, Option<ReadError>> {
-        let course = self.course();
+        let progress = self.progress();
         let is_late = Arc::new(AtomicBool::new(false));
         let mut task = {
-            let (scanner, course) = (Arc::clone(&self.scanner), course.clone());
+            let (scanner, progress) = (Arc::clone(&self.scanner), progress.clone());
             let (is_late, on_news) = (Arc::clone(&is_late), Arc::clone(&self.on_news));
             spawn_blocking(move || {
                 prepare();
-                let found = scanner.scan_along(&course);
+                let found = scanner.scan_along(&progress);
                 if is_late.load(Ordering::SeqCst) {
                     on_news();
                 }
                 found
             })
         };
-        let mut before = course.position();
+        let mut before = progress.position();
         let at = loop {
             match timeout(PATIENCE, &mut task).await {
                 Ok(Ok(found)) => return found.map_err(Some),
                 Ok(Err(error)) => return Err(Some(ReadError::new("the node", error))),
-                Err(_elapsed) if course.position() != before => before = course.position(),
+                Err(_elapsed) if progress.position() != before => before = progress.position(),
                 Err(_elapsed) => break before.1,
             }
         };
@@ -127,7 +127,7 @@ impl ScanRunner {
         Err(None)
     }
 
-    fn course(&self) -> ScanProgress {
+    fn progress(&self) -> ScanProgress {
         let hanging = self.hanging.iter().filter_map(|hanging| hanging.at);
         ScanProgress::passing_over(hanging.map(|address| (address, self.known.get(&address).cloned())))
     }

@@ -38,7 +38,7 @@ fn paths(roots: &Roots, path: &Path, real: &Path) -> Reading<Vec<PathBuf>> {
 fn spec_file(roots: &Roots, path: PathBuf) -> SpecFile {
     let text = match roots.resolve(&path) {
         Ok(real) => text(&roots.here(&real)),
-        Err(unread) => Err(unread.reason),
+        Err(read_error) => Err(read_error.reason),
     };
     SpecFile {
         content: text.and_then(|text| read::read(&text).map_err(|reason| reason.to_string())),

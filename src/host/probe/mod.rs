@@ -51,7 +51,7 @@ pub struct Site {
 
 /// Looks at everything once.
 pub fn look(roots: &Roots, site: &Site) -> NodeFacts {
-    let processes = Processes::of(roots);
+    let processes = Processes::scan(roots);
     let cdi: Vec<_> = site.cdi.iter().map(|path| cdi::directory(roots, path)).collect();
     let cordons = cordons::directory(&here(roots, &site.run));
     NodeFacts {
@@ -62,7 +62,7 @@ pub fn look(roots: &Roots, site: &Site) -> NodeFacts {
             .with_cordons(cordons)
             .scan(),
         driver: driver(roots),
-        libraries: of_libraries(roots, site),
+        libraries: library_facts(roots, site),
         network: network(roots),
         missing_nodes: cdi::missing_nodes(roots, &cdi),
         cdi,
@@ -124,7 +124,7 @@ fn driver(roots: &Roots) -> DriverFacts {
 }
 
 /// The listed ones first: what comes after their problems is about what they need.
-fn of_libraries(roots: &Roots, site: &Site) -> facts::LibraryFacts {
+fn library_facts(roots: &Roots, site: &Site) -> facts::LibraryFacts {
     if site.libraries == LibraryMode::None {
         return facts::LibraryFacts::default();
     }
@@ -150,7 +150,7 @@ fn network(roots: &Roots) -> NetworkFacts {
 
 fn daemon(roots: &Roots, run: &Path, processes: &Processes) -> DaemonFacts {
     let locked = lock::running(&here(roots, run)).map(nix::unistd::Pid::as_raw);
-    let unit = units::of_daemon(roots);
+    let unit = units::daemon_unit(roots);
     let status_file = run.join(status::FILE);
     DaemonFacts {
         // On a tree that was captured nobody holds the lock.

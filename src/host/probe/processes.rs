@@ -20,7 +20,7 @@ pub struct Processes(BTreeMap<&'static str, Vec<i32>>);
 
 impl Processes {
     /// Looks once at each process.
-    pub fn of(roots: &Roots) -> Self {
+    pub fn scan(roots: &Roots) -> Self {
         let mut found = Self::default();
         let names = roots.names(Path::new("/proc")).unwrap_or_default();
         let mut pids: Vec<i32> = names.iter().filter_map(|name| name.parse().ok()).collect();

@@ -21,7 +21,7 @@ const DIRECTORIES: [&str; 4] = [
 ];
 
 /// Our unit; where it is masked, that to which its link leads.
-pub fn of_daemon(roots: &Roots) -> Option<PathBuf> {
+pub fn daemon_unit(roots: &Roots) -> Option<PathBuf> {
     let paths = DIRECTORIES.iter().map(|directory| Path::new(directory).join(OURS));
     let mut units = paths.filter_map(|path| match roots.link_target(&path) {
         Ok(Some(target)) if target == Path::new("/dev/null") => Some(target),

@@ -49,7 +49,7 @@ pub struct ListedDevice {
 }
 
 impl Device {
-    fn of(nic: &Nic, health: Health, inventory: &Inventory, policy: &Policy) -> Self {
+    fn new(nic: &Nic, health: Health, inventory: &Inventory, policy: &Policy) -> Self {
         Self {
             conditions: health.conditions,
             held: health.held,
@@ -76,7 +76,7 @@ impl Device {
 
 impl Snapshot {
     /// The state that follows from a scan and the health of its NICs.
-    pub fn of(
+    pub fn new(
         inventory: &Inventory,
         policy: &Policy,
         strategy: Strategy,
@@ -85,7 +85,7 @@ impl Snapshot {
         let device = |nic: &Nic| {
             Some((
                 nic.address,
-                Device::of(nic, health.remove(&nic.address)?, inventory, policy),
+                Device::new(nic, health.remove(&nic.address)?, inventory, policy),
             ))
         };
         let on_offer = inventory
@@ -114,7 +114,7 @@ impl Snapshot {
 
     /// The state between this one and `next`: what gets lost is lost already, what is new is not there yet. Kubelet
     /// hears of it before the CDI file changes, and of `next` afterwards.
-    pub fn on_the_way_to(&self, next: &Self) -> Self {
+    pub fn intermediate_to(&self, next: &Self) -> Self {
         let mut between = next.clone();
         between.strategy = self.strategy;
         between.devices.retain(|address, _| self.devices.contains_key(address));
@@ -127,7 +127,7 @@ impl Snapshot {
     }
 
     /// Takes from the healthy the devices whose names the spec on disk does not carry as they are now.
-    pub fn trust_only(&mut self, on_disk: Option<&Spec>) {
+    pub fn fail_if_not_on_disk(&mut self, on_disk: Option<&Spec>) {
         for (address, device) in &mut self.devices {
             let name = address.to_string();
             let written = on_disk.and_then(|spec| spec.devices.iter().find(|device| device.name == name));

@@ -54,7 +54,7 @@ impl SpecDifference {
 }
 
 /// What is wrong with our file; none of it should be there when nothing is `expected`.
-pub fn of_file(file: &Path, seen: &Seen, expected: Option<&str>) -> Vec<SpecDifference> {
+pub fn file_differences(file: &Path, seen: &Seen, expected: Option<&str>) -> Vec<SpecDifference> {
     let finding = |kind, text: &str| vec![SpecDifference::new(kind, file, text)];
     match (seen, expected) {
         (Seen::Absent, None) => Vec::new(),
@@ -69,7 +69,7 @@ pub fn of_file(file: &Path, seen: &Seen, expected: Option<&str>) -> Vec<SpecDiff
 }
 
 /// What is wrong with our file of the other format, which readers would read, too.
-pub fn of_other_format(file: &Path, seen: &Seen) -> Option<SpecDifference> {
+pub fn other_format_difference(file: &Path, seen: &Seen) -> Option<SpecDifference> {
     let text = "should not be there: readers drop every name that it shares with our file of the other format";
     match seen {
         Seen::Absent => None,

@@ -19,7 +19,7 @@ pub enum SpecFormat {
 
 impl SpecFormat {
     /// The format that a reader of CDI directories takes a file of this name to have; it reads no other names.
-    pub fn of_file_name(name: &str) -> Option<Self> {
+    pub fn from_file_name(name: &str) -> Option<Self> {
         match name.rsplit_once('.')?.1 {
             "yaml" => Some(Self::Yaml),
             "json" => Some(Self::Json),

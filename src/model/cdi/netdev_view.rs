@@ -31,7 +31,7 @@ const SYSFS: &str = "/sys";
 const CLASS: &str = "class/net";
 
 /// For every container with a NIC; none where no NIC can be shown.
-pub fn of_class(inventory: &Inventory, view: NetdevView) -> Option<Mount> {
+pub fn class_mount(inventory: &Inventory, view: NetdevView) -> Option<Mount> {
     let is_of_use = inventory.nics.iter().any(|nic| nic.pci_directory.is_ok());
     (view == NetdevView::Sysfs && is_of_use)
         .then(|| bind(inventory, CLASS.as_ref()))
@@ -39,7 +39,7 @@ pub fn of_class(inventory: &Inventory, view: NetdevView) -> Option<Mount> {
 }
 
 /// For a container with this NIC; none where the place of its PCI function is unknown.
-pub fn of_nic(nic: &Nic, inventory: &Inventory, view: NetdevView) -> Option<Mount> {
+pub fn nic_mount(nic: &Nic, inventory: &Inventory, view: NetdevView) -> Option<Mount> {
     let directory = nic.pci_directory.as_ref().ok()?;
     (view == NetdevView::Sysfs)
         .then(|| bind(inventory, directory))
@@ -53,9 +53,9 @@ pub fn problems(inventory: &Inventory, view: NetdevView) -> Vec<ReadError> {
     }
     let usable = inventory.nics.iter().filter(|nic| nic.node.is_ok());
     let unknown = usable.filter_map(|nic| nic.pci_directory.as_ref().err());
-    let problem = |unread: &ReadError| {
-        let reason = format!("{}: containers get no netdev view of this NIC", unread.reason);
-        ReadError::new(&unread.path, reason)
+    let problem = |read_error: &ReadError| {
+        let reason = format!("{}: containers get no netdev view of this NIC", read_error.reason);
+        ReadError::new(&read_error.path, reason)
     };
     unknown.map(problem).collect()
 }

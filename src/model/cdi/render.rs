@@ -93,7 +93,7 @@ pub fn device_edits(nic: &Nic, inventory: &Inventory, policy: &Policy) -> Option
     };
     Some(ContainerEdits {
         device_nodes: vec![node],
-        mounts: netdev_view::of_nic(nic, inventory, policy.netdev_view)
+        mounts: netdev_view::nic_mount(nic, inventory, policy.netdev_view)
             .into_iter()
             .collect(),
         ..ContainerEdits::default()
@@ -115,7 +115,7 @@ pub fn common_edits(inventory: &Inventory, policy: &Policy) -> ContainerEdits {
         })
     });
     let mut mounts = library_mounts(&inventory.libraries, policy.expose);
-    mounts.extend(netdev_view::of_class(inventory, policy.netdev_view));
+    mounts.extend(netdev_view::class_mount(inventory, policy.netdev_view));
     ContainerEdits {
         env: environment.iter().map(ToString::to_string).collect(),
         device_nodes: companions.collect(),

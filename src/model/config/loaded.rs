@@ -29,7 +29,7 @@ impl Settings {
     ///
     /// # Errors
     /// Everything that is wrong with any of them, even where another one wins over it.
-    pub fn of(fragments: Vec<Fragment>) -> Result<LoadedConfig, ConfigError> {
+    pub fn load(fragments: Vec<Fragment>) -> Result<LoadedConfig, ConfigError> {
         let mut problems = Vec::new();
         for fragment in &fragments {
             problems.extend(fragment.faults.iter().cloned());

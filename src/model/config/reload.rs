@@ -22,7 +22,7 @@ pub struct Changes {
     /// They can count at once.
     pub now: Vec<String>,
     /// They take a restart.
-    pub late: Vec<String>,
+    pub needs_restart: Vec<String>,
 }
 
 impl LoadedConfig {
@@ -34,12 +34,12 @@ impl LoadedConfig {
         let mut keys: Vec<String> = gone.chain(new).map(|effective| effective.key.clone()).collect();
         keys.sort();
         keys.dedup();
-        let (late, now) = keys.into_iter().partition(|key| is_fixed(key));
-        Changes { now, late }
+        let (needs_restart, now) = keys.into_iter().partition(|key| is_fixed(key));
+        Changes { now, needs_restart }
     }
 
     /// This configuration, with that of `running` where it cannot change.
-    pub fn beside(mut self, running: &Self) -> Self {
+    pub fn keeping_fixed_of(mut self, running: &Self) -> Self {
         let old = running.settings.clone();
         let new = self.settings;
         self.settings = Settings {
@@ -88,13 +88,13 @@ mod tests {
              [kubelet]\ndir = \"/{fixed}\"\n[cdi]\ndir = \"/{fixed}\"\nnames = [\"pci\"]\n[container.env]\nA = \"{free}\"\n\
              [[resource]]\nname = \"{fixed}.x/y\"\n[health]\npoll = \"{free}s\"\n[log]\nformat = \"{format}\"\n{target}"
         );
-        Settings::of(vec![Fragment::parse(Path::new("test.toml"), &text)]).unwrap()
+        Settings::load(vec![Fragment::parse(Path::new("test.toml"), &text)]).unwrap()
     }
 
     #[test]
     fn what_is_fixed_stays_and_the_rest_is_new() {
         let (running, next) = (checked("1", "1", "text"), checked("2", "2", "json"));
-        let both = next.clone().beside(&running);
+        let both = next.clone().keeping_fixed_of(&running);
         assert_eq!(both.settings, checked("1", "2", "text").settings);
         let changes = running.changes(&next);
         assert_eq!(changes.now, ["container.env.A", "exclude", "health.poll"]);
@@ -107,11 +107,11 @@ mod tests {
             "resource[0].name",
             "roots.sysfs",
         ];
-        assert_eq!(changes.late, late);
+        assert_eq!(changes.needs_restart, late);
         // What waits for the restart still differs the next time, and nothing else does.
         let changes = both.changes(&next);
         assert_eq!(
-            (changes.now.as_slice(), changes.late.as_slice()),
+            (changes.now.as_slice(), changes.needs_restart.as_slice()),
             (&[][..], &late.map(str::to_owned)[..])
         );
     }

@@ -44,7 +44,10 @@ fn reason(key: &str) -> String {
             None => format!("unknown key here; {name} belongs at the top, before the first [table]"),
         },
         (None, None) => {
-            let known: Vec<&str> = beside(&plain, &names).into_iter().map(|name| last(name)).collect();
+            let known: Vec<&str> = in_same_table(&plain, &names)
+                .into_iter()
+                .map(|name| last(name))
+                .collect();
             format!("unknown key; there are {}", known.join(", "))
         }
     }
@@ -68,12 +71,12 @@ fn names() -> Vec<String> {
 /// The name in the same table that differs in the fewest letters.
 fn near<'a>(key: &str, names: &'a [String]) -> Option<&'a String> {
     let distance = |name: &&String| strsim::damerau_levenshtein(last(key), last(name));
-    let near = beside(key, names).into_iter().min_by_key(distance)?;
+    let near = in_same_table(key, names).into_iter().min_by_key(distance)?;
     (distance(&near) <= TYPOS.min(last(key).len() / 2)).then_some(near)
 }
 
 /// The names in the same table.
-fn beside<'a>(key: &str, names: &'a [String]) -> Vec<&'a String> {
+fn in_same_table<'a>(key: &str, names: &'a [String]) -> Vec<&'a String> {
     let table = |key: &str| key.rsplit_once('.').map(|(table, _)| table.to_owned());
     names.iter().filter(|name| table(name) == table(key)).collect()
 }

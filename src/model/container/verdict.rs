@@ -62,7 +62,7 @@ pub fn judge(container: &ContainerFacts, views: &[NicInContainer]) -> ContainerR
     let is_given =
         |view: &NicInContainer| matches!(view.node, Ok(Some(_)) | Err(_)) || promised.contains(&view.nic.address);
     let given = views.iter().any(is_given);
-    let mut findings = of_container(container, &environment);
+    let mut findings = container_findings(container, &environment);
     if !given {
         findings.insert(
             0,
@@ -72,7 +72,7 @@ pub fn judge(container: &ContainerFacts, views: &[NicInContainer]) -> ContainerR
     let is_refused = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
     let nics = views.iter().map(|view| {
         let findings = if is_given(view) {
-            of_nic(container, &environment, view)
+            nic_findings(container, &environment, view)
         } else {
             Vec::new()
         };
@@ -113,7 +113,7 @@ impl ContainerFinding {
         Self::new(Verdict::Unknown, kind, reason.to_string())
     }
 
-    fn of_condition(condition: &Condition, verdict: Verdict, view: &NicInContainer) -> Self {
+    fn from_condition(condition: &Condition, verdict: Verdict, view: &NicInContainer) -> Self {
         Self {
             kind: condition.check.name(),
             verdict,
@@ -124,10 +124,10 @@ impl ContainerFinding {
 }
 
 /// What holds for all NICs.
-fn of_container(container: &ContainerFacts, environment: &BTreeMap<String, String>) -> Vec<ContainerFinding> {
+fn container_findings(container: &ContainerFacts, environment: &BTreeMap<String, String>) -> Vec<ContainerFinding> {
     let mut findings = Vec::new();
-    if let Err(unread) = &container.class {
-        let reason = format!("the container's /sys does not show the NICs, so libcxi finds none ({unread})");
+    if let Err(read_error) = &container.class {
+        let reason = format!("the container's /sys does not show the NICs, so libcxi finds none ({read_error})");
         findings.push(ContainerFinding::fail("sysfs", reason));
     }
     match &container.memlock {
@@ -139,11 +139,11 @@ fn of_container(container: &ContainerFacts, environment: &BTreeMap<String, Strin
                 size(*bytes)
             ),
         )),
-        Err(unread) => findings.push(ContainerFinding::unknown("memlock", unread)),
+        Err(read_error) => findings.push(ContainerFinding::unknown("memlock", read_error)),
     }
-    findings.extend(of_libraries(&container.libraries));
-    if let Err(unread) = &container.environment {
-        findings.push(ContainerFinding::unknown("environment", unread));
+    findings.extend(library_findings(&container.libraries));
+    if let Err(read_error) = &container.environment {
+        findings.push(ContainerFinding::unknown("environment", read_error));
     }
     if let Some(provider) = environment.get("FI_PROVIDER").filter(|list| !names_cxi(list)) {
         let reason = format!("libfabric is told to use other providers: FI_PROVIDER={provider}");
@@ -173,7 +173,7 @@ fn names_cxi(list: &str) -> bool {
 }
 
 /// What an image makes of the host's libraries, as for images that do not run yet.
-fn of_libraries(facts: &image::ImageFacts) -> Vec<ContainerFinding> {
+fn library_findings(facts: &image::ImageFacts) -> Vec<ContainerFinding> {
     let forecast = image::load_result(facts);
     // What does not keep libfabric from loading is worth a look only.
     let verdict = if forecast.loads { Verdict::Warn } else { Verdict::Fail };
@@ -189,19 +189,19 @@ fn of_libraries(facts: &image::ImageFacts) -> Vec<ContainerFinding> {
 }
 
 /// What holds for a NIC that the container has or was promised.
-fn of_nic(
+fn nic_findings(
     container: &ContainerFacts,
     environment: &BTreeMap<String, String>,
     view: &NicInContainer,
 ) -> Vec<ContainerFinding> {
     let mut findings = Vec::new();
     match &view.node {
-        Err(unread) => findings.push(ContainerFinding::unknown("node", unread)),
+        Err(read_error) => findings.push(ContainerFinding::unknown("node", read_error)),
         Ok(None) => findings.push(ContainerFinding::fail(
             "no-node",
             "the container was promised this NIC and has no device node of it",
         )),
-        Ok(Some(node)) => findings.extend(of_node(node, view.numbers, &container.identity)),
+        Ok(Some(node)) => findings.extend(node_finding(node, view.numbers, &container.identity)),
     }
     if container.class.is_ok() {
         findings.extend(seen(&view.in_class, "sysfs", "/sys/class/cxi_user does not show it"));
@@ -211,7 +211,7 @@ fn of_nic(
             "its resource0 is not in the container's /sys",
         ));
     }
-    findings.extend(of_netdev(container, environment, view));
+    findings.extend(netdev_findings(container, environment, view));
     if let (Some(wanted), Some(cxi)) = (environment.get("FI_CXI_DEVICE_NAME"), &view.nic.cxi)
         && !wanted.contains(cxi)
     {
@@ -225,12 +225,12 @@ fn seen(reading: &Reading<bool>, kind: &'static str, otherwise: &str) -> Option<
     match reading {
         Ok(true) => None,
         Ok(false) => Some(ContainerFinding::fail(kind, otherwise)),
-        Err(unread) => Some(ContainerFinding::unknown(kind, unread)),
+        Err(read_error) => Some(ContainerFinding::unknown(kind, read_error)),
     }
 }
 
 /// The node that is there: another one, or one that cannot be opened for reading and writing.
-fn of_node(node: &NodeInContainer, host: Option<(u64, u64)>, who: &Identity) -> Option<ContainerFinding> {
+fn node_finding(node: &NodeInContainer, host: Option<(u64, u64)>, who: &Identity) -> Option<ContainerFinding> {
     let (major, minor) = node.numbers;
     if !node.is_char_device {
         return Some(ContainerFinding::fail(
@@ -276,7 +276,7 @@ fn may_open(node: &NodeInContainer, who: &Identity) -> bool {
 }
 
 /// libfabric's tests behind libcxi's, and the NIC's own state, which no container mends.
-fn of_netdev(
+fn netdev_findings(
     container: &ContainerFacts,
     environment: &BTreeMap<String, String>,
     view: &NicInContainer,
@@ -293,7 +293,7 @@ fn of_netdev(
             "netdev-view",
             "its netdev is not in the container's /sys/class/net",
         )),
-        Err(unread) => Some(ContainerFinding::unknown("netdev-view", unread)),
+        Err(read_error) => Some(ContainerFinding::unknown("netdev-view", read_error)),
     };
     let blind = view.has_netdev != Ok(true);
     let conditions = view
@@ -312,7 +312,7 @@ fn of_netdev(
                 Check::NetdevUp if condition.verdict == Verdict::Warn => Verdict::Fail,
                 _ => condition.verdict,
             };
-            (verdict == Verdict::Fail).then(|| ContainerFinding::of_condition(condition, verdict, view))
+            (verdict == Verdict::Fail).then(|| ContainerFinding::from_condition(condition, verdict, view))
         });
     sees_netdev.into_iter().chain(conditions).collect()
 }

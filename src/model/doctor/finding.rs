@@ -193,7 +193,7 @@ impl Examination {
     pub fn known<'a, T>(&mut self, subject: impl fmt::Display, reading: &'a Result<T, ReadError>) -> Option<&'a T> {
         reading
             .as_ref()
-            .inspect_err(|unread| self.unknown(subject, unread))
+            .inspect_err(|read_error| self.unknown(subject, read_error))
             .ok()
     }
 

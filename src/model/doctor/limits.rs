@@ -13,7 +13,7 @@ pub enum Limit {
 pub const SYSTEMD_DEFAULT: Limit = Limit::Bytes(8 << 20);
 
 /// The soft limit in a text of `/proc/PID/limits`.
-pub fn of_process(limits: &str) -> Option<Limit> {
+pub fn process_limit(limits: &str) -> Option<Limit> {
     let mut lines = limits.lines();
     let values = lines.find_map(|line| line.strip_prefix("Max locked memory"))?;
     match values.split_whitespace().next()? {
@@ -23,7 +23,7 @@ pub fn of_process(limits: &str) -> Option<Limit> {
 }
 
 /// What `LimitMEMLOCK=` of a unit says; the last one counts. None where no file says anything.
-pub fn of_unit<'a>(files: impl IntoIterator<Item = &'a str>) -> Option<Limit> {
+pub fn unit_limit<'a>(files: impl IntoIterator<Item = &'a str>) -> Option<Limit> {
     let settings = files.into_iter().flat_map(str::lines);
     let values = settings.filter_map(|line| line.trim().strip_prefix("LimitMEMLOCK="));
     // Soft limit, or soft and hard one.
@@ -58,19 +58,22 @@ mod tests {
     #[test]
     fn the_soft_limit_counts() {
         let line = "Limit  Soft Limit  Hard Limit  Units\nMax locked memory         65536    unlimited    bytes\n";
-        assert_eq!(of_process(line), Some(Limit::Bytes(65536)));
-        assert_eq!(of_process(&line.replace("65536", "unlimited")), Some(Limit::Unlimited));
-        assert_eq!(of_process("Max locked memory"), None);
-        assert_eq!(of_process(""), None);
+        assert_eq!(process_limit(line), Some(Limit::Bytes(65536)));
+        assert_eq!(
+            process_limit(&line.replace("65536", "unlimited")),
+            Some(Limit::Unlimited)
+        );
+        assert_eq!(process_limit("Max locked memory"), None);
+        assert_eq!(process_limit(""), None);
     }
 
     #[test]
     fn the_last_setting_of_a_unit_counts() {
         let unit = "[Service]\nLimitMEMLOCK=64K\n";
-        assert_eq!(of_unit([unit]), Some(Limit::Bytes(65536)));
-        assert_eq!(of_unit([unit, "LimitMEMLOCK=infinity"]), Some(Limit::Unlimited));
-        assert_eq!(of_unit(["LimitMEMLOCK=8M:infinity"]), Some(SYSTEMD_DEFAULT));
-        assert_eq!(of_unit(["[Service]"]), None);
-        assert_eq!(of_unit(["LimitMEMLOCK=99999999999999G"]), None);
+        assert_eq!(unit_limit([unit]), Some(Limit::Bytes(65536)));
+        assert_eq!(unit_limit([unit, "LimitMEMLOCK=infinity"]), Some(Limit::Unlimited));
+        assert_eq!(unit_limit(["LimitMEMLOCK=8M:infinity"]), Some(SYSTEMD_DEFAULT));
+        assert_eq!(unit_limit(["[Service]"]), None);
+        assert_eq!(unit_limit(["LimitMEMLOCK=99999999999999G"]), None);
     }
 }

@@ -48,7 +48,7 @@ fn nic_of(facts: &NodeFacts, nic: &Nic, examination: &mut Examination) {
             _ => false,
         };
         if !is_known {
-            of_condition(nic, &status, condition, examination);
+            examine_condition(nic, &status, condition, examination);
         }
     }
     if nic.numa_node == Ok(None) && facts.selection.withheld(nic).is_none() {
@@ -96,13 +96,13 @@ fn foreign(nic: &Nic, driver: &str, examination: &mut Examination) {
 
 /// Whether that is what is wrong with the NIC.
 fn not_in_class(facts: &NodeFacts, nic: &Nic, examination: &mut Examination) -> bool {
-    let Err(unread) = &nic.cxi else { return false };
+    let Err(read_error) = &nic.cxi else { return false };
     if driver::is_loaded(facts, "cxi_user") {
         examination.found(
             (FindingId::NicNotInClass, Level::Problem),
             name(nic),
             "the driver is bound, but class cxi_user does not list the NIC: its probe failed or has not ended",
-            vec![Evidence::new(&unread.path, &unread.reason)],
+            vec![Evidence::new(&read_error.path, &read_error.reason)],
             format!("dmesg | grep {}", nic.address),
         );
     }
@@ -110,12 +110,12 @@ fn not_in_class(facts: &NodeFacts, nic: &Nic, examination: &mut Examination) -> 
 }
 
 fn no_node(nic: &Nic, examination: &mut Examination) -> bool {
-    let Err(unread) = &nic.node else { return false };
+    let Err(read_error) = &nic.node else { return false };
     examination.found(
         (FindingId::NicNoNode, Level::Problem),
         name(nic),
         "no usable device node, so containers cannot get the NIC",
-        vec![Evidence::new(&unread.path, &unread.reason)],
+        vec![Evidence::new(&read_error.path, &read_error.reason)],
         "udevadm trigger --action=add --subsystem-match=cxi_user ; is devtmpfs mounted on /dev?",
     );
     true
@@ -158,7 +158,7 @@ fn conditions<'a>(facts: &'a NodeFacts, fresh: &'a NicStatus) -> impl Iterator<I
     })
 }
 
-fn of_condition(nic: &Nic, status: &NicStatus, condition: &Condition, examination: &mut Examination) {
+fn examine_condition(nic: &Nic, status: &NicStatus, condition: &Condition, examination: &mut Examination) {
     let level = match condition.verdict {
         Verdict::Ok => return,
         // What a VF has none of is no gap in what is known.

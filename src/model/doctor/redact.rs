@@ -123,7 +123,7 @@ pub fn unit(text: &str) -> String {
 }
 
 /// The lines of a table of the kernel that name one of these netdevs; with the heading, where there is one.
-pub fn of_netdevs(text: &str, netdevs: &[&str]) -> String {
+pub fn keep_netdevs(text: &str, netdevs: &[&str]) -> String {
     let names = |line: &&str| {
         let mut words = line.split_whitespace();
         words.any(|word| word == "Iface" || netdevs.contains(&word))

@@ -21,7 +21,7 @@ pub(super) fn examine(facts: &NodeFacts, examination: &mut Examination) {
             RuntimeKind::Docker => docker(runtime, examination),
         };
         if memlock != Some(Limit::Unlimited) {
-            of_runtime(runtime, examination);
+            examine_runtime(runtime, examination);
         }
     }
 }
@@ -163,14 +163,17 @@ fn docker(runtime: &Runtime, examination: &mut Examination) -> Option<Limit> {
 }
 
 /// Of the process, which is what counts; else as its unit will give it.
-fn of_runtime(runtime: &Runtime, examination: &mut Examination) {
+fn examine_runtime(runtime: &Runtime, examination: &mut Examination) {
     let (limit, evidence) = match (&runtime.limits, runtime.unit.last()) {
         (Some(file), _) => match examination.known("locked memory", &file.text).map(Option::as_deref) {
-            Some(Some(text)) => (limits::of_process(text), Evidence::new(&file.path, "Max locked memory")),
+            Some(Some(text)) => (
+                limits::process_limit(text),
+                Evidence::new(&file.path, "Max locked memory"),
+            ),
             Some(None) | None => return,
         },
         (None, Some(last)) => {
-            let limit = limits::of_unit(runtime.unit.iter().filter_map(TextFile::known));
+            let limit = limits::unit_limit(runtime.unit.iter().filter_map(TextFile::known));
             (
                 Some(limit.unwrap_or(limits::SYSTEMD_DEFAULT)),
                 Evidence::new(&last.path, "LimitMEMLOCK="),

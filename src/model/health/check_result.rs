@@ -58,7 +58,7 @@ impl CheckResult {
     }
 
     /// As a condition.
-    pub fn of(self, check: Check) -> Condition {
+    pub fn into_condition(self, check: Check) -> Condition {
         Condition {
             check,
             verdict: self.verdict,

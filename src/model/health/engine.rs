@@ -41,17 +41,17 @@ impl Health {
 #[derive(Debug)]
 pub struct Engine {
     policy: HealthPolicy,
-    memories: NicHistories,
+    histories: NicHistories,
     /// The conditions of each NIC that is there.
     nics: BTreeMap<PciAddress, Vec<Hold>>,
 }
 
 impl Engine {
     /// With what is remembered from before.
-    pub fn new(policy: HealthPolicy, memories: NicHistories) -> Self {
+    pub fn new(policy: HealthPolicy, histories: NicHistories) -> Self {
         Self {
             policy,
-            memories,
+            histories,
             nics: BTreeMap::new(),
         }
     }
@@ -65,8 +65,8 @@ impl Engine {
     }
 
     /// What is to be remembered.
-    pub fn memories(&self) -> &NicHistories {
-        &self.memories
+    pub fn histories(&self) -> &NicHistories {
+        &self.histories
     }
 
     /// The health of each of these NICs, which are all there are now. A NIC that is gone, and one whose driver was bound
@@ -75,13 +75,13 @@ impl Engine {
         let times = self.times();
         let mut before = std::mem::take(&mut self.nics);
         for nic in nics {
-            let memory = self.memories.entry(nic.address).or_default();
-            let life = memory.life();
-            memory.note(nic);
-            let seen = assess(nic, memory, moment.unix_seconds);
+            let history = self.histories.entry(nic.address).or_default();
+            let driver_instance = history.driver_instance();
+            history.note(nic);
+            let seen = assess(nic, history, moment.unix_seconds);
             let seen = seen.into_iter().map(|condition| self.policy.apply(condition));
-            let is_new_life = memory.life() != life;
-            let holds = match before.remove(&nic.address).filter(|_| !is_new_life) {
+            let is_new_instance = history.driver_instance() != driver_instance;
+            let holds = match before.remove(&nic.address).filter(|_| !is_new_instance) {
                 None => seen.map(Hold::new).collect(),
                 Some(mut holds) => {
                     for (hold, seen) in holds.iter_mut().zip(seen) {

@@ -13,7 +13,8 @@ use crate::model::nic::pci::PciAddress;
 #[serde(default)]
 pub struct NicHistory {
     /// Which probe of the driver this is about; none before the first.
-    life: Option<u64>,
+    #[serde(rename = "life")] // as earlier versions wrote it
+    driver_instance: Option<u64>,
     /// `properties/pcie_uncorr_err` as it was first; 0 once the counter has begun anew.
     pub pcie_uncorrectable: Option<u64>,
     /// The total of `aer_dev_fatal` as it was first; 0 once the counter has begun anew.
@@ -22,7 +23,7 @@ pub struct NicHistory {
     pub retry_handler: RetryHandler,
 }
 
-/// What has been seen of a NIC's retry handler in one life of the NIC.
+/// What has been seen of a NIC's retry handler while one driver instance was bound to it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RetryHandler {
@@ -38,7 +39,7 @@ pub enum RetryHandler {
 }
 
 impl RetryHandler {
-    /// In another life of the NIC, another one starts; the hardware is the same.
+    /// With another driver instance, another one starts; the hardware is the same.
     fn reborn(self) -> Self {
         match self {
             Self::Suspect => Self::Suspect,
@@ -59,9 +60,9 @@ impl RetryHandler {
 impl NicHistory {
     /// Takes note of what a look has found. Whatever could not be read changes nothing.
     pub fn note(&mut self, nic: &Nic) {
-        if let Ok(life) = nic.life {
-            if self.life != Some(life) {
-                self.life = Some(life);
+        if let Ok(driver_instance) = nic.driver_instance {
+            if self.driver_instance != Some(driver_instance) {
+                self.driver_instance = Some(driver_instance);
                 self.retry_handler = self.retry_handler.reborn();
             }
             if let (Function::Physical, Ok(queue)) = (nic.function, &nic.retry_handler_eq) {
@@ -73,8 +74,8 @@ impl NicHistory {
     }
 
     /// Which probe of the driver this is about.
-    pub fn life(&self) -> Option<u64> {
-        self.life
+    pub fn driver_instance(&self) -> Option<u64> {
+        self.driver_instance
     }
 }
 
@@ -98,10 +99,10 @@ struct Document {
 }
 
 /// As a text to keep, good for this boot of the node only.
-pub fn to_text(memories: &NicHistories, boot_id: &str) -> String {
-    let nics = memories
+pub fn to_text(histories: &NicHistories, boot_id: &str) -> String {
+    let nics = histories
         .iter()
-        .map(|(address, memory)| (address.to_string(), memory.clone()));
+        .map(|(address, history)| (address.to_string(), history.clone()));
     let document = Document {
         boot_id: boot_id.to_owned(),
         nics: nics.collect(),
@@ -118,9 +119,9 @@ pub fn from_text(text: &str, boot_id: &str) -> Result<NicHistories, String> {
     if document.boot_id != boot_id {
         return Ok(NicHistories::new());
     }
-    let nics = document.nics.into_iter().map(|(address, memory)| {
+    let nics = document.nics.into_iter().map(|(address, history)| {
         let address = address.parse().map_err(|error| format!("{error}"))?;
-        Ok((address, memory))
+        Ok((address, history))
     });
     nics.collect()
 }

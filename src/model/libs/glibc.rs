@@ -102,7 +102,7 @@ pub struct Version(Vec<u32>);
 
 impl Version {
     /// Of a symbol version such as `GLIBC_2.2.5`; none for `GLIBC_PRIVATE` and other libraries' versions.
-    pub fn of_symbol(version: &str) -> Option<Self> {
+    pub fn from_symbol(version: &str) -> Option<Self> {
         // Libraries with packed relocations ask for this, and 2.36 is the first to know them (its NEWS).
         if version == "GLIBC_ABI_DT_RELR" {
             return Some(Self(vec![2, 36]));
@@ -115,7 +115,7 @@ impl Version {
     pub fn required(object: &Object) -> Option<Self> {
         let strong = object.requires.iter().filter(|requirement| !requirement.weak);
         strong
-            .filter_map(|requirement| Self::of_symbol(&requirement.version))
+            .filter_map(|requirement| Self::from_symbol(&requirement.version))
             .max()
     }
 
@@ -124,7 +124,7 @@ impl Version {
         object
             .defines
             .iter()
-            .filter_map(|version| Self::of_symbol(version))
+            .filter_map(|version| Self::from_symbol(version))
             .max()
     }
 }
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn versions_compare_by_number_and_foreign_ones_are_none() {
-        let version = |text| Version::of_symbol(text);
+        let version = |text| Version::from_symbol(text);
         assert!(version("GLIBC_2.34") > version("GLIBC_2.4"));
         assert!(version("GLIBC_2.3.4") > version("GLIBC_2.3"));
         assert_eq!(version("GLIBC_2.34").unwrap().to_string(), "2.34");

@@ -112,13 +112,13 @@ fn loads_ours(facts: &ImageFacts) -> bool {
 
 /// All that is in the way, the gravest first.
 pub fn findings(facts: &ImageFacts) -> Vec<ImageFinding> {
-    let mut findings: Vec<ImageFinding> = of_libc(facts).into_iter().collect();
-    findings.extend(facts.exposed.iter().filter_map(of_library));
-    findings.extend(of_loading(facts));
+    let mut findings: Vec<ImageFinding> = libc_finding(facts).into_iter().collect();
+    findings.extend(facts.exposed.iter().filter_map(library_finding));
+    findings.extend(loading_findings(facts));
     findings
 }
 
-fn of_libc(facts: &ImageFacts) -> Option<ImageFinding> {
+fn libc_finding(facts: &ImageFacts) -> Option<ImageFinding> {
     let finding = |kind, text: String| Some(ImageFinding { kind, text });
     match (&facts.libc, &facts.needs) {
         (Libc::None, _) => finding(
@@ -142,7 +142,7 @@ fn of_libc(facts: &ImageFacts) -> Option<ImageFinding> {
     }
 }
 
-fn of_library(library: &Exposed) -> Option<ImageFinding> {
+fn library_finding(library: &Exposed) -> Option<ImageFinding> {
     let Exposed { name, found, own, lost } = library;
     let core = CORE.contains(&name.as_str());
     let (kind, text) = match (found, own) {
@@ -168,7 +168,7 @@ fn of_library(library: &Exposed) -> Option<ImageFinding> {
     Some(ImageFinding { kind, text })
 }
 
-fn of_loading(facts: &ImageFacts) -> Vec<ImageFinding> {
+fn loading_findings(facts: &ImageFacts) -> Vec<ImageFinding> {
     let exposed = |name: &str| facts.exposed.iter().any(|library| library.name == name);
     let missing = facts.loading.missing.iter();
     // What is exposed and not found has been said.
@@ -180,7 +180,7 @@ fn of_loading(facts: &ImageFacts) -> Vec<ImageFinding> {
             ImageFinding { kind: "lacks", text }
         });
     let too_old = |version: &str| {
-        let version = Version::of_symbol(version);
+        let version = Version::from_symbol(version);
         facts.libc != Libc::Musl
             && version.is_some()
             && matches!(&facts.needs, Some((needs, _)) if version.as_ref() <= Some(needs))
@@ -207,7 +207,7 @@ mod tests {
     fn facts(libc: Libc, exposed: Vec<Exposed>) -> ImageFacts {
         ImageFacts {
             libc,
-            needs: Version::of_symbol("GLIBC_2.34").map(|version| (version, LIBFABRIC.to_owned())),
+            needs: Version::from_symbol("GLIBC_2.34").map(|version| (version, LIBFABRIC.to_owned())),
             exposed,
             loading: Loading::default(),
             ours: BTreeSet::new(),
@@ -237,7 +237,7 @@ mod tests {
             ("GLIBC_2.34", vec![]),
             ("GLIBC_2.40", vec![]),
         ] {
-            let facts = facts(Libc::Glibc(Version::of_symbol(has)), Vec::new());
+            let facts = facts(Libc::Glibc(Version::from_symbol(has)), Vec::new());
             assert_eq!(kinds(&facts), expected, "{has}");
         }
         assert_eq!(kinds(&facts(Libc::Musl, Vec::new())), ["musl"]);

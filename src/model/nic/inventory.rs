@@ -77,7 +77,7 @@ pub struct Nic {
     /// Where the PCI function really is below sysfs, such as `devices/pci0000:20/0000:20:01.1/0000:21:00.0`.
     pub pci_directory: Reading<PathBuf>,
     /// Inode of the driver's directory `properties`: another one for each probe of the driver, as the kernel counts up.
-    pub life: Reading<u64>,
+    pub driver_instance: Reading<u64>,
     /// The admin's order to keep the NIC from new pods.
     pub cordon: Reading<Option<Cordon>>,
     /// How often the PCI function was enabled; 0 after a fatal error (`cass_core.c`, `cass_disable_device`).
@@ -112,7 +112,7 @@ pub struct Nic {
 
 impl Nic {
     /// A NIC in `functions`, the directory of PCI functions, that does not answer.
-    pub fn unread(address: PciAddress, functions: PathBuf, generation: Reading<Generation>) -> Self {
+    pub fn unknown(address: PciAddress, functions: PathBuf, generation: Reading<Generation>) -> Self {
         fn none<T>(sysfs: &Path) -> Reading<T> {
             Err(ReadError::new(sysfs, "does not answer"))
         }
@@ -128,7 +128,7 @@ impl Nic {
             netdev: none(&sysfs),
             numa_node: none(&sysfs),
             pci_directory: none(&sysfs),
-            life: none(&sysfs),
+            driver_instance: none(&sysfs),
             cordon: none(&sysfs),
             enable_count: none(&sysfs),
             config_vendor: none(&sysfs),
@@ -172,7 +172,7 @@ pub enum Generation {
 impl Generation {
     /// The generation of PCI function `vendor:device` and whether that id stands for virtual functions only
     /// (`cass_core.h`); none for foreign functions. Cassini 1 has one id for both kinds of function.
-    pub fn of_pci_id(vendor: u16, device: u16) -> Option<(Self, Option<Function>)> {
+    pub fn from_pci_id(vendor: u16, device: u16) -> Option<(Self, Option<Function>)> {
         match (vendor, device) {
             (0x17db, 0x0501) => Some((Self::Cassini1, None)),
             (0x1590, 0x0371) => Some((Self::Cassini2, None)),
@@ -451,18 +451,18 @@ mod tests {
     #[test]
     fn all_three_pci_ids_are_known_and_no_other() {
         assert_eq!(
-            Generation::of_pci_id(0x17db, 0x0501),
+            Generation::from_pci_id(0x17db, 0x0501),
             Some((Generation::Cassini1, None))
         );
         assert_eq!(
-            Generation::of_pci_id(0x1590, 0x0371),
+            Generation::from_pci_id(0x1590, 0x0371),
             Some((Generation::Cassini2, None))
         );
         assert_eq!(
-            Generation::of_pci_id(0x1590, 0x0372),
+            Generation::from_pci_id(0x1590, 0x0372),
             Some((Generation::Cassini2, Some(Function::Virtual)))
         );
-        assert_eq!(Generation::of_pci_id(0x17db, 0x0371), None);
-        assert_eq!(Generation::of_pci_id(0x1590, 0x0501), None);
+        assert_eq!(Generation::from_pci_id(0x17db, 0x0371), None);
+        assert_eq!(Generation::from_pci_id(0x1590, 0x0501), None);
     }
 }

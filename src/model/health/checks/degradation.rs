@@ -13,7 +13,7 @@ pub(super) fn resources(nic: &Nic) -> CheckResult {
         return CheckResult::unknown("a VF's resources are those of its PF");
     }
     let free = match &nic.rgids_available {
-        Err(unread) => return CheckResult::unknown(unread),
+        Err(read_error) => return CheckResult::unknown(read_error),
         Ok(free) => *free,
     };
     let outcome = if free == 0 {
@@ -25,14 +25,14 @@ pub(super) fn resources(nic: &Nic) -> CheckResult {
 }
 
 /// Growth of the counters of uncorrectable errors. The driver's works without AER.
-pub(super) fn pcie_errors(nic: &Nic, memory: &NicHistory) -> CheckResult {
+pub(super) fn pcie_errors(nic: &Nic, history: &NicHistory) -> CheckResult {
     let counters = [
         (
             "properties/pcie_uncorr_err",
             &nic.pcie_uncorrectable_errors,
-            memory.pcie_uncorrectable,
+            history.pcie_uncorrectable,
         ),
-        ("aer_dev_fatal", &nic.aer_fatal_errors, memory.aer_fatal),
+        ("aer_dev_fatal", &nic.aer_fatal_errors, history.aer_fatal),
     ];
     let counted = counters.iter().filter_map(|(attribute, count, start)| {
         let count = *count.as_ref().ok()?;
@@ -47,7 +47,7 @@ pub(super) fn pcie_errors(nic: &Nic, memory: &NicHistory) -> CheckResult {
         (false, false) => CheckResult::ok("no uncorrectable PCIe errors since the NIC was seen first"),
         (false, true) => {
             return match &nic.pcie_uncorrectable_errors {
-                Err(unread) => CheckResult::unknown(unread),
+                Err(read_error) => CheckResult::unknown(read_error),
                 Ok(_) => CheckResult::unknown("no earlier count to compare with"),
             };
         }
@@ -63,7 +63,7 @@ pub(super) fn link_flaps(nic: &Nic, unix_seconds: u64) -> CheckResult {
         return CheckResult::unknown("a VF's link is that of its PF");
     }
     let restarts = match &nic.link_restarts {
-        Err(unread) => return CheckResult::unknown(unread),
+        Err(read_error) => return CheckResult::unknown(read_error),
         Ok(restarts) => restarts,
     };
     let within = |seconds: u64| {
@@ -92,7 +92,7 @@ pub(super) fn pcie_link(nic: &Nic) -> CheckResult {
         return CheckResult::unknown("a VF has no PCIe link of its own");
     }
     let link = match &nic.pcie_link {
-        Err(unread) => return CheckResult::unknown(unread),
+        Err(read_error) => return CheckResult::unknown(read_error),
         Ok(link) => link,
     };
     let PcieRate { mega_transfers, lanes } = link.max;

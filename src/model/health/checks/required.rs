@@ -14,7 +14,7 @@ const NET_ADDR_SET: u64 = 3;
 
 pub(super) fn present(nic: &Nic) -> CheckResult {
     match &nic.driver {
-        Err(unread) => return CheckResult::unknown(unread),
+        Err(read_error) => return CheckResult::unknown(read_error),
         Ok(None) => return CheckResult::bad("no driver is bound").read(nic, "driver", "missing"),
         Ok(Some(driver)) if !is_our_driver(driver) => {
             return CheckResult::bad(format!("bound to a driver other than {}", DRIVERS.join(" or ")))
@@ -22,14 +22,14 @@ pub(super) fn present(nic: &Nic) -> CheckResult {
         }
         Ok(Some(_)) => {}
     }
-    if let Err(unread) = &nic.cxi {
+    if let Err(read_error) = &nic.cxi {
         return CheckResult::bad("not in class cxi_user: is the module cxi_user loaded?")
-            .read_at(&unread.path, &unread.reason);
+            .read_at(&read_error.path, &read_error.reason);
     }
     match &nic.node {
-        Err(unread) => CheckResult::bad("no usable device node").read_at(&unread.path, &unread.reason),
+        Err(read_error) => CheckResult::bad("no usable device node").read_at(&read_error.path, &read_error.reason),
         Ok(node) => match &nic.in_class_cxi {
-            Err(unread) => CheckResult::unknown(unread),
+            Err(read_error) => CheckResult::unknown(read_error),
             Ok(false) => {
                 CheckResult::bad("in class cxi_user but not in class cxi: the driver has not finished its probe")
             }
@@ -45,7 +45,7 @@ pub(super) fn pci_enabled(nic: &Nic) -> CheckResult {
         return CheckResult::bad("the PCI function does not answer").read(nic, "config", "ffff");
     }
     match &nic.enable_count {
-        Err(unread) => CheckResult::unknown(unread),
+        Err(read_error) => CheckResult::unknown(read_error),
         Ok(0) => {
             CheckResult::bad("the PCI function is disabled, as the driver does after a fatal error: see the kernel log")
                 .read(nic, "enable", 0)
@@ -56,7 +56,7 @@ pub(super) fn pci_enabled(nic: &Nic) -> CheckResult {
 
 pub(super) fn cordoned(nic: &Nic) -> CheckResult {
     match &nic.cordon {
-        Err(unread) => CheckResult::unknown(unread),
+        Err(read_error) => CheckResult::unknown(read_error),
         Ok(None) => CheckResult::ok("not cordoned"),
         Ok(Some(cordon)) => {
             let reason = match cordon.reason.as_str() {
@@ -71,19 +71,19 @@ pub(super) fn cordoned(nic: &Nic) -> CheckResult {
 pub(super) fn link(nic: &Nic) -> CheckResult {
     let outcome = match (&nic.link, nic.function) {
         (_, Function::Virtual) => return CheckResult::unknown("a VF has no link state of its own"),
-        (Err(unread), _) => return CheckResult::unknown(unread),
+        (Err(read_error), _) => return CheckResult::unknown(read_error),
         (Ok(true), _) => CheckResult::ok("the fabric link is up"),
         (Ok(false), _) => CheckResult::bad("the fabric link is down"),
     };
     outcome.read(nic, "properties/link", u8::from(nic.link == Ok(true)))
 }
 
-pub(super) fn retry_handler(nic: &Nic, memory: &NicHistory) -> CheckResult {
+pub(super) fn retry_handler(nic: &Nic, history: &NicHistory) -> CheckResult {
     if nic.function == Function::Virtual {
         return CheckResult::unknown("a VF has no retry handler");
     }
     let queue = match (&nic.retry_handler_eq, &nic.platform) {
-        (Err(unread), _) | (Ok(0), Err(unread)) => return CheckResult::unknown(unread),
+        (Err(read_error), _) | (Ok(0), Err(read_error)) => return CheckResult::unknown(read_error),
         (Ok(0), Ok(platform)) if *platform != PLATFORM_ASIC => {
             return CheckResult::ok("not needed: no hardware").read(nic, "properties/platform", platform);
         }
@@ -94,7 +94,7 @@ pub(super) fn retry_handler(nic: &Nic, memory: &NicHistory) -> CheckResult {
         CheckResult::bad(format!(
             "no retry handler is registered: see cxi_rh@{name}.service; after a crash the node needs a reboot"
         ))
-    } else if memory.retry_handler == RetryHandler::Suspect {
+    } else if history.retry_handler == RetryHandler::Suspect {
         CheckResult::suspect(
             "the retry handler has died and come back, so the NIC's state is unpredictable: reboot the node",
         )
@@ -109,11 +109,11 @@ pub(super) fn fabric_address(nic: &Nic) -> CheckResult {
         return CheckResult::bad("the NIC has no fabric address").read(nic, "properties/nid", "0xffffffff");
     }
     match &nic.netdev {
-        Err(unread) => CheckResult::unknown(unread),
+        Err(read_error) => CheckResult::unknown(read_error),
         Ok(None) => CheckResult::unknown("no netdev in this network namespace, so its Ethernet address is not known"),
         Ok(Some(netdev)) => match (is_fabric_mac(nic, netdev), &nic.nid) {
-            (Err(unread), _) => CheckResult::unknown(unread),
-            (Ok((true, _)), Err(unread)) => CheckResult::unknown(unread),
+            (Err(read_error), _) => CheckResult::unknown(read_error),
+            (Ok((true, _)), Err(read_error)) => CheckResult::unknown(read_error),
             (Ok((_, outcome)), _) => outcome,
         },
     }
@@ -139,16 +139,16 @@ fn is_fabric_mac(nic: &Nic, netdev: &Netdev) -> Reading<(bool, CheckResult)> {
 /// libfabric's test: operstate up, or unknown with a carrier.
 pub(super) fn netdev_up(nic: &Nic) -> CheckResult {
     let netdev = match &nic.netdev {
-        Err(unread) => return CheckResult::unknown(unread),
+        Err(read_error) => return CheckResult::unknown(read_error),
         Ok(None) => return CheckResult::unknown("no netdev in this network namespace"),
         Ok(Some(netdev)) => netdev,
     };
     let state = match &netdev.operstate {
-        Err(unread) => return CheckResult::unknown(unread),
+        Err(read_error) => return CheckResult::unknown(read_error),
         Ok(state) => state,
     };
     let outcome = match (state.as_str(), &netdev.carrier) {
-        ("unknown", Err(unread)) => return CheckResult::unknown(unread),
+        ("unknown", Err(read_error)) => return CheckResult::unknown(read_error),
         ("up", _) | ("unknown", Ok(true)) => CheckResult::ok(format!("netdev {} is up", netdev.name)),
         _ => CheckResult::bad(format!("netdev {} is not up", netdev.name)),
     };
