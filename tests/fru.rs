@@ -9,7 +9,8 @@ use common::daemon::{A, Host, PATIENCE, wait_for};
 use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::nics::scan::Scanner;
 use cxi_device_plugin::model::libs::library_mode::LibraryMode;
-use cxi_device_plugin::model::nic::inventory::{Fru, Reading};
+use cxi_device_plugin::model::nic::attributes::Fru;
+use cxi_device_plugin::model::reading::Reading;
 use cxi_sim::node::{Kind, NicSpec, Node, Variant};
 
 /// A scanner of the node and the news that a card's texts have come.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use cxi_device_plugin::model::health::history::NicHistories;
 use cxi_device_plugin::model::health::{Check, Engine, Health, HealthPolicy, Moment, Verdict};
-use cxi_device_plugin::model::nic::inventory::{Generation, Netdev, Nic};
+use cxi_device_plugin::model::nic::attributes::{Generation, Netdev};
+use cxi_device_plugin::model::nic::inventory::Nic;
 use cxi_device_plugin::model::nic::pci::PciAddress;
 
 const MS: Duration = Duration::from_millis(1);

@@ -6,8 +6,10 @@ use crate::model::alloc::snapshot::{Device, Snapshot};
 use crate::model::cdi::render::Policy;
 use crate::model::health::{Check, Condition, Verdict};
 use crate::model::message_id;
-use crate::model::nic::inventory::{Fru, Inventory, Nic, ReadError};
+use crate::model::nic::attributes::Fru;
+use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::pci::PciAddress;
+use crate::model::reading::ReadError;
 
 /// What the log has been told already.
 #[derive(Debug, Default)]

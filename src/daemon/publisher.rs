@@ -13,7 +13,7 @@ use super::change_log::ChangeLog;
 use super::health_monitor::HealthMonitor;
 use crate::host::cdi_dir::cdi_directory::CdiDirectory;
 use crate::host::files::atomic_file::WriteOutcome;
-use crate::host::nics::scan::ScanOptions;
+use crate::host::nics::scan_options::ScanOptions;
 use crate::host::nics::scan_runner::{Preparation, ScanRunner};
 use crate::kubelet::service::Streams;
 use crate::metrics::{CdiWrite, Meter};

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::metrics::exported_nic::ExportedNode;
-use crate::model::nic::inventory::Generation;
+use crate::model::nic::attributes::Generation;
 
 /// Name of our file in the directory of feature files.
 pub const FILE: &str = "hpe-cxi";

@@ -2,8 +2,10 @@
 
 use crate::model::alloc::snapshot::Snapshot;
 use crate::model::health::{Check, Verdict};
-use crate::model::nic::inventory::{Function, Generation, Inventory, Nic, Reading};
+use crate::model::nic::attributes::{Function, Generation};
+use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::pci::PciAddress;
+use crate::model::reading::Reading;
 
 /// The node as it is shown to others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

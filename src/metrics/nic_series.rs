@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::exported_nic::{ExportedNic, ExportedNode, ExportedState};
 use super::text::{Family, Labels, family};
 use crate::model::health::Verdict;
-use crate::model::nic::inventory::Function;
+use crate::model::nic::attributes::Function;
 
 /// Series of the NICs of one resource.
 #[derive(Debug)]

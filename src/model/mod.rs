@@ -14,6 +14,7 @@ pub mod netlink;
 pub mod nic;
 pub mod rate_limit;
 pub mod readiness;
+pub mod reading;
 pub mod remedy;
 pub mod status;
 pub mod trigger;

@@ -11,8 +11,10 @@ use super::alloc::snapshot::Snapshot;
 use super::alloc::strategy::Strategy;
 use super::health::history::NicHistory;
 use super::health::{self, Check, Condition, HealthPolicy, Held, Verdict};
-use super::nic::inventory::{Function, Inventory, Nic, ReadError, Reading};
+use super::nic::attributes::Function;
+use super::nic::inventory::{Inventory, Nic};
 use super::nic::selection::Named;
+use super::reading::{ReadError, Reading};
 use super::remedy::{self, Names};
 
 /// Name of the file in the daemon's directory.

@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 
 use crate::cli::terminal::nic_table;
-use crate::model::nic::inventory::{Inventory, Nic, ReadError, Reading};
+use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::selection::Selection;
+use crate::model::reading::{ReadError, Reading};
 use crate::model::status::NicStatus;
 
 /// Writes the problems, from verbosity 1 on the NICs, and from 2 on every value that could not be read.

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::host::files::roots::Roots;
-use crate::model::nic::inventory::{ReadError, Reading};
+use crate::model::reading::{ReadError, Reading};
 
 /// Far above what a node with hundreds of NICs has.
 const ENTRY_LIMIT: usize = 1 << 17;

@@ -10,7 +10,8 @@ use std::time::Duration;
 use super::collection::{Collection, Entry};
 use crate::host::files::roots::Roots;
 use crate::model::doctor::facts::NodeFacts;
-use crate::model::nic::inventory::{Nic, ReadError};
+use crate::model::nic::inventory::Nic;
+use crate::model::reading::ReadError;
 
 /// A PCI function's own attributes that say something of it; none of them does anything when it is read.
 const ATTRIBUTES: [&str; 32] = [

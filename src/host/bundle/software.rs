@@ -15,7 +15,7 @@ use crate::model::doctor::facts::{CdiDirectoryFacts, NodeFacts, Runtime, Runtime
 use crate::model::doctor::redact;
 use crate::model::libs::library_mode::LibraryMode;
 use crate::model::libs::loader::Candidate;
-use crate::model::nic::inventory::{ReadError, Reading};
+use crate::model::reading::{ReadError, Reading};
 
 /// Our own configuration.
 const CONFIGURATION: &str = "/etc/cxi-device-plugin";

@@ -15,8 +15,10 @@ use super::loader_view;
 use crate::host::files::roots::Roots;
 use crate::host::nics::attributes;
 use crate::model::container::{ContainerFacts, NicInContainer, NodeInContainer, parse};
-use crate::model::nic::inventory::{CxiName, Netdev, Nic, ReadError, Reading};
+use crate::model::nic::attributes::{CxiName, Netdev};
+use crate::model::nic::inventory::Nic;
 use crate::model::nic::pci::PciAddress;
+use crate::model::reading::{ReadError, Reading};
 use crate::model::status::NicStatus;
 
 /// Bounds of what is read of a process; the kernel itself stops most of it at a page or at the size of the arguments.

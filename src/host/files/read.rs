@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::roots::Roots;
 use crate::model::cdi::drift::Seen;
-use crate::model::nic::inventory::{ReadError, Reading};
+use crate::model::reading::{ReadError, Reading};
 
 /// Specs are a few kilobytes; a larger file is nobody's spec.
 const SIZE_LIMIT: u64 = 4 << 20;

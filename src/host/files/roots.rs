@@ -15,7 +15,7 @@ use nix::sys::stat::FileStat;
 use thiserror::Error;
 
 use super::untrusted;
-use crate::model::nic::inventory::{ReadError, Reading};
+use crate::model::reading::{ReadError, Reading};
 
 /// A sysfs attribute holds at most one page.
 const ATTRIBUTE_LIMIT: usize = 4096;

@@ -7,7 +7,8 @@ use super::ld_cache::Cache;
 use crate::host::files::roots::Roots;
 use crate::model::libs::glibc;
 use crate::model::libs::loader::{self, Candidate, Disk, Kind, Loaded, Missing, Search, Start};
-use crate::model::nic::inventory::{Library, ReadError};
+use crate::model::nic::inventory::Library;
+use crate::model::reading::ReadError;
 
 /// The libraries of a host or of an image that is unpacked somewhere.
 #[derive(Debug)]

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::{closure, elf, ld_cache};
 use crate::host::files::roots::Roots;
 use crate::model::libs::library_mode::LibraryMode;
-use crate::model::nic::inventory::{Library, ReadError, Reading};
+use crate::model::nic::inventory::Library;
+use crate::model::reading::{ReadError, Reading};
 
 /// A family of files that belong to one library.
 struct Family {

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::host::files::roots::Roots;
-use crate::model::nic::inventory::{ReadError, Reading};
+use crate::model::reading::{ReadError, Reading};
 
 const PATH: &str = "/etc/ld.so.cache";
 const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";

@@ -5,7 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::host::files::roots::Roots;
-use crate::model::nic::inventory::{Function, Netdev, PcieLink, PcieRate, ReadError, Reading, pcie_root};
+use crate::model::nic::attributes::{Function, Netdev, PcieLink, PcieRate, pcie_root};
+use crate::model::reading::{ReadError, Reading};
 
 /// BAR0 of a physical function (`MMIO_BAR_LEN_PF` in `cass_core.h`); that of a virtual function is smaller.
 const PF_BAR0_BYTES: u64 = 1 << 31;

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::host::files::read::look_at;
 use crate::model::cdi::drift::Seen;
-use crate::model::nic::inventory::{Cordon, ReadError, Reading};
+use crate::model::nic::attributes::Cordon;
 use crate::model::nic::pci::PciAddress;
+use crate::model::reading::{ReadError, Reading};
 
 /// Longer words of an admin are cut: they go into every log line about the NIC.
 const REASON_LIMIT: usize = 256;

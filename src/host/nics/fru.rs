@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crate::host::files::roots::Roots;
-use crate::model::nic::inventory::{CxiName, Fru, ReadError, Reading};
+use crate::model::nic::attributes::{CxiName, Fru};
 use crate::model::nic::pci::PciAddress;
+use crate::model::reading::{ReadError, Reading};
 
 /// One life of a NIC: an address under one kernel name.
 type Life = (PciAddress, CxiName);

@@ -5,5 +5,6 @@ pub mod cordons;
 pub mod fru;
 pub mod health_state;
 pub mod scan;
+pub mod scan_options;
 mod scan_progress;
 pub mod scan_runner;

@@ -10,15 +10,15 @@ use std::path::{Path, PathBuf};
 use super::attributes::Attributes;
 use super::cordons;
 use super::fru::FruTexts;
+use super::scan_options::ScanOptions;
 use super::scan_progress::ScanProgress;
 use crate::host::files::roots::Roots;
 use crate::host::libraries;
-use crate::model::config::Settings;
-use crate::model::libs::library_mode::LibraryMode;
-use crate::model::nic::inventory::{
-    Companion, CompanionNode, Cordon, CxiName, DeviceNode, Function, Generation, Inventory, Nic, ReadError, Reading,
-};
+use crate::model::nic::attributes::{Cordon, CxiName, DeviceNode, Function, Generation};
+use crate::model::nic::companion::CompanionNode;
+use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::pci::PciAddress;
+use crate::model::reading::{ReadError, Reading};
 
 /// All PCI functions, below sysfs.
 const PCI_FUNCTIONS: &str = "bus/pci/devices";
@@ -30,39 +30,6 @@ pub struct Scanner {
     options: ScanOptions,
     fru: Option<FruTexts>,
     cordons: Option<PathBuf>,
-}
-
-/// What is looked for beside NICs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScanOptions {
-    /// Which libraries.
-    pub libraries: LibraryMode,
-    /// Further libraries by their paths.
-    pub extra: Vec<PathBuf>,
-    /// Which device nodes.
-    pub companions: Vec<Companion>,
-}
-
-impl ScanOptions {
-    /// What these settings ask for.
-    pub fn from_settings(settings: &Settings) -> Self {
-        Self {
-            libraries: settings.libraries(),
-            extra: settings.libraries.extra.clone(),
-            companions: settings.container.devices.clone(),
-        }
-    }
-}
-
-impl From<LibraryMode> for ScanOptions {
-    /// With the usual device nodes.
-    fn from(libraries: LibraryMode) -> Self {
-        Self {
-            libraries,
-            extra: Vec::new(),
-            companions: Companion::usual(),
-        }
-    }
 }
 
 /// The names under which the two classes list NICs.

@@ -12,11 +12,13 @@ use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
-use super::scan::{ScanOptions, Scanner};
+use super::scan::Scanner;
+use super::scan_options::ScanOptions;
 use super::scan_progress::ScanProgress;
 use crate::model::message_id;
-use crate::model::nic::inventory::{Inventory, Nic, ReadError, Reading};
+use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::pci::PciAddress;
+use crate::model::reading::{ReadError, Reading};
 
 /// How long a look may stay at one place. The driver answers from memory, in microseconds.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -12,7 +12,7 @@ use crate::model::cdi::KIND;
 use crate::model::cdi::read;
 use crate::model::cdi::survey::SpecFile;
 use crate::model::doctor::facts::CdiDirectoryFacts;
-use crate::model::nic::inventory::{ReadError, Reading};
+use crate::model::reading::{ReadError, Reading};
 
 /// What is in a directory of the host.
 pub fn directory(roots: &Roots, path: &Path) -> CdiDirectoryFacts {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{entries, text_file};
 use crate::host::files::roots::Roots;
 use crate::model::doctor::facts::TextFile;
-use crate::model::nic::inventory::Reading;
+use crate::model::reading::Reading;
 
 /// Where CNI configurations are: of most clusters, of Multus, of k3s.
 const CNI: [&str; 3] = [

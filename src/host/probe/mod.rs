@@ -19,8 +19,8 @@ use super::nics::scan::Scanner;
 use crate::model::doctor::facts::{self, DaemonFacts, DriverFacts, KubeletFacts, NetworkFacts, NodeFacts, TextFile};
 use crate::model::health::Evidence;
 use crate::model::libs::library_mode::LibraryMode;
-use crate::model::nic::inventory::{ReadError, Reading};
 use crate::model::nic::selection::Selection;
+use crate::model::reading::{ReadError, Reading};
 use crate::model::status::{self, Status};
 
 /// Routes and addresses of a busy host.

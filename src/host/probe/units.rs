@@ -6,7 +6,7 @@ use super::configurations::some_of;
 use super::{entries, text_file};
 use crate::host::files::roots::Roots;
 use crate::model::doctor::facts::TextFile;
-use crate::model::nic::inventory::Reading;
+use crate::model::reading::Reading;
 
 /// Our unit.
 pub const OURS: &str = "cxi-device-plugin.service";

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::nic::inventory::{CxiName, Nic};
+use crate::model::nic::attributes::CxiName;
+use crate::model::nic::inventory::Nic;
 
 /// Name of the device that stands for all NICs of a spec.
 pub const ALL: &str = "all";

@@ -12,7 +12,8 @@
 use std::path::Path;
 
 use super::model::Mount;
-use crate::model::nic::inventory::{Inventory, Nic, ReadError};
+use crate::model::nic::inventory::{Inventory, Nic};
+use crate::model::reading::ReadError;
 
 /// What containers see of the NICs' netdevs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]

@@ -19,7 +19,7 @@ use crate::model::cdi::netdev_view::NetdevView;
 use crate::model::cdi::render::Expose;
 use crate::model::health::{Check, HealthPolicy};
 use crate::model::libs::library_mode::LibraryMode;
-use crate::model::nic::inventory::Companion;
+use crate::model::nic::companion::Companion;
 use crate::model::nic::offer::Functions;
 use crate::model::readiness::START_GRACE;
 

@@ -14,7 +14,7 @@ use crate::model::cdi::netdev_view::NetdevView;
 use crate::model::cdi::render::{Expose, Policy};
 use crate::model::health::HealthPolicy;
 use crate::model::libs::library_mode::LibraryMode;
-use crate::model::nic::inventory::Companion;
+use crate::model::nic::companion::Companion;
 use crate::model::nic::offer::{Exclusion, Functions};
 use crate::model::nic::selection::Selection;
 

@@ -245,7 +245,7 @@ macro_rules! texts {
 
 texts!(
     ResourceName: "a name in quotes, such as \"beta.hpe.com/cxi\"",
-    crate::model::nic::inventory::Companion: "a path in quotes, such as \"/dev/xpmem?\"",
+    crate::model::nic::companion::Companion: "a path in quotes, such as \"/dev/xpmem?\"",
     crate::model::nic::offer::Exclusion: "a PCI address or the name of a network interface, in quotes"
 );
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::libs::image;
-use crate::model::nic::inventory::Reading;
+use crate::model::reading::Reading;
 use crate::model::status::NicStatus;
 
 /// What was read of a process in the container.

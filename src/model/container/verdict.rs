@@ -8,7 +8,7 @@ use super::facts::{ContainerFacts, Identity, NicInContainer, NodeInContainer};
 use super::parse;
 use crate::model::health::{Check, Condition, Verdict};
 use crate::model::libs::image::{self, ImageFinding as LibraryFinding};
-use crate::model::nic::inventory::Reading;
+use crate::model::reading::Reading;
 use crate::model::remedy;
 
 /// Something that was checked and is not simply good.

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::model::cdi::survey::SpecFile;
 use crate::model::health::Evidence;
-use crate::model::nic::inventory::{Inventory, Library, ReadError, Reading};
+use crate::model::nic::inventory::{Inventory, Library};
 use crate::model::nic::selection::Selection;
+use crate::model::reading::{ReadError, Reading};
 use crate::model::status::Status;
 
 /// A node as one look found it. Paths are those of the host.

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::model::health::Check;
 pub use crate::model::health::Evidence;
-use crate::model::nic::inventory::ReadError;
+use crate::model::reading::ReadError;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -2,7 +2,7 @@
 
 use super::facts::NodeFacts;
 use super::finding::{Evidence, Examination, FindingId, Level};
-use crate::model::nic::inventory::ReadError;
+use crate::model::reading::ReadError;
 
 const SONAMES: [&str; 2] = ["libfabric.so.1", "libcxi.so.1"];
 

@@ -5,7 +5,8 @@ use super::facts::NodeFacts;
 use super::finding::{Evidence, Examination, FindingId, Level};
 use super::network;
 use crate::model::health::{Check, Condition, Verdict};
-use crate::model::nic::inventory::{Function, Nic};
+use crate::model::nic::attributes::Function;
+use crate::model::nic::inventory::Nic;
 use crate::model::status::NicStatus;
 
 pub(super) fn examine(facts: &NodeFacts, examination: &mut Examination) {

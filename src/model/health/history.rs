@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::nic::inventory::{Function, Nic, Reading};
+use crate::model::nic::attributes::Function;
+use crate::model::nic::inventory::Nic;
 use crate::model::nic::pci::PciAddress;
+use crate::model::reading::Reading;
 
 /// What is remembered of one NIC.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

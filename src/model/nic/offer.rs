@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::inventory::{CxiName, Function, Nic};
+use super::attributes::{CxiName, Function};
+use super::inventory::Nic;
 use super::pci::{InvalidPciAddress, PciAddress};
 
 /// PCI driver of the NIC, and its name in older releases.

@@ -2,7 +2,8 @@
 
 use crate::model::health::check_result::CheckResult;
 use crate::model::health::history::NicHistory;
-use crate::model::nic::inventory::{Function, Nic, PcieRate};
+use crate::model::nic::attributes::{Function, PcieRate};
+use crate::model::nic::inventory::Nic;
 
 /// Link restarts within so many seconds that are too many, as `cxi_healthcheck` counts them.
 const FLAPS: [(usize, u64, &str); 2] = [(5, 3_600, "1 h"), (10, 36_000, "10 h")];

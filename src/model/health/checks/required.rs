@@ -2,8 +2,10 @@
 
 use crate::model::health::check_result::CheckResult;
 use crate::model::health::history::{NicHistory, RetryHandler};
-use crate::model::nic::inventory::{Function, Netdev, Nic, Reading};
+use crate::model::nic::attributes::{Function, Netdev};
+use crate::model::nic::inventory::Nic;
 use crate::model::nic::offer::{DRIVERS, is_our_driver};
+use crate::model::reading::Reading;
 
 /// `CXI_INVALID_NID`, the value of `properties/nid` before the fabric address is set.
 const INVALID_NID: u64 = 0xffff_ffff;
