@@ -10,7 +10,8 @@ use crate::host::files::read;
 use crate::host::files::roots::Roots;
 use crate::host::libraries;
 use crate::host::libraries::closure;
-use crate::host::probe::{self, Site, processes};
+use crate::host::probe::text_files::text_file;
+use crate::host::probe::{self, Site, configurations, processes};
 use crate::model::doctor::facts::{CdiDirectoryFacts, NodeFacts, Runtime, RuntimeKind, TextFile};
 use crate::model::doctor::redact;
 use crate::model::libs::library_mode::LibraryMode;
@@ -38,7 +39,7 @@ pub fn collect(collection: &mut Collection, facts: &NodeFacts, site: &Site) {
     kubelet(collection, facts);
     daemon(collection, facts, site);
     for path in SYSTEM {
-        let file = probe::text_file(collection.roots, path);
+        let file = text_file(collection.roots, path);
         plain(collection, &file, str::to_owned);
     }
     collect_libraries(collection, facts);
@@ -103,7 +104,7 @@ fn collect_runtime(collection: &mut Collection, runtime: &Runtime) {
 }
 
 fn comm(collection: &mut Collection, process: &Path) {
-    let file = probe::text_file(collection.roots, process.join("comm"));
+    let file = text_file(collection.roots, process.join("comm"));
     plain(collection, &file, str::to_owned);
 }
 
@@ -122,7 +123,7 @@ fn daemon(collection: &mut Collection, facts: &NodeFacts, site: &Site) {
         process(collection, pid);
     }
     for unit in daemon.unit.iter().filter(|_| !daemon.is_masked()) {
-        let file = probe::text_file(collection.roots, unit.clone());
+        let file = text_file(collection.roots, unit.clone());
         plain(collection, &file, redact::unit);
     }
     let links = probe::units::links(collection.roots);
@@ -130,10 +131,10 @@ fn daemon(collection: &mut Collection, facts: &NodeFacts, site: &Site) {
         collection.put(link, Entry::Link { target });
     }
     for name in [crate::model::status::FILE, "health.json"] {
-        let file = probe::text_file(collection.roots, site.run.join(name));
+        let file = text_file(collection.roots, site.run.join(name));
         plain(collection, &file, str::to_owned);
     }
-    for file in probe::configuration(collection.roots, Path::new(CONFIGURATION)) {
+    for file in configurations::own(collection.roots, Path::new(CONFIGURATION)) {
         plain(collection, &file, redact::configuration);
     }
 }
@@ -141,7 +142,7 @@ fn daemon(collection: &mut Collection, facts: &NodeFacts, site: &Site) {
 /// That it runs: the lock that tells is not held in a copy.
 fn process(collection: &mut Collection, pid: i32) {
     let process = processes::directory(pid);
-    let command = probe::text_file(collection.roots, process.join("cmdline"));
+    let command = text_file(collection.roots, process.join("cmdline"));
     let comm = format!("{}\n", processes::OURS);
     for (name, text) in [
         ("comm", comm.as_str()),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{entries, text_file};
+use super::text_files::{entries, text_file};
 use crate::host::files::roots::Roots;
 use crate::model::doctor::facts::TextFile;
 use crate::model::reading::Reading;
@@ -28,6 +28,13 @@ pub fn cni(roots: &Roots) -> Reading<Vec<TextFile>> {
         files.extend(some_of(roots, Path::new(directory), is_read)?);
     }
     Ok(files)
+}
+
+/// Our own configuration in this directory: the file and its drop-ins, in order.
+pub fn own(roots: &Roots, directory: &Path) -> Vec<TextFile> {
+    let dropins = some_of(roots, &directory.join("config.d"), |name| name.ends_with(".toml"));
+    let main = text_file(roots, directory.join("config.toml"));
+    [vec![main], dropins.unwrap_or_default()].concat()
 }
 
 /// The files of a directory with such names, in order.

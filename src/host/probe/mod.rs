@@ -2,31 +2,29 @@
 //! read below the root of the host's tree, each file bounded; no program is run.
 
 mod cdi;
-mod configurations;
+pub mod configurations;
 pub mod processes;
 pub mod runtimes;
+pub mod text_files;
 pub mod units;
 
 use std::path::{Path, PathBuf};
 
 use self::processes::Processes;
+use self::text_files::{FILE_LIMIT, entries, table};
 use super::clock;
 use super::files::lock;
 use super::files::roots::Roots;
 use super::libraries;
 use super::nics::cordons;
 use super::nics::scan::Scanner;
-use crate::model::doctor::facts::{self, DaemonFacts, DriverFacts, KubeletFacts, NetworkFacts, NodeFacts, TextFile};
+use crate::model::doctor::facts::{self, DaemonFacts, DriverFacts, KubeletFacts, NetworkFacts, NodeFacts};
 use crate::model::health::Evidence;
 use crate::model::libs::library_mode::LibraryMode;
 use crate::model::nic::selection::Selection;
 use crate::model::reading::{ReadError, Reading};
 use crate::model::status::{self, Status};
 
-/// Routes and addresses of a busy host.
-const TABLE_LIMIT: u64 = 4 << 20;
-/// Configuration files and the like.
-const FILE_LIMIT: u64 = 1 << 20;
 /// Hundreds of NICs with all their conditions.
 const STATUS_LIMIT: u64 = 16 << 20;
 /// Parameter of the driver about the default service.
@@ -76,39 +74,9 @@ pub fn look(roots: &Roots, site: &Site) -> NodeFacts {
     }
 }
 
-/// A file as it is, with its limit.
-pub fn text_file(roots: &Roots, path: impl Into<PathBuf>) -> TextFile {
-    let path = path.into();
-    TextFile {
-        text: roots.file(&path, FILE_LIMIT),
-        path,
-    }
-}
-
-/// A table of the kernel, which is long on a large host.
-pub fn table(roots: &Roots, path: &str) -> TextFile {
-    TextFile {
-        path: path.into(),
-        text: roots.file(Path::new(path), TABLE_LIMIT),
-    }
-}
-
-/// Our own configuration in this directory: the file and its drop-ins, in order.
-pub fn configuration(roots: &Roots, directory: &Path) -> Vec<TextFile> {
-    let dropins = configurations::some_of(roots, &directory.join("config.d"), |name| name.ends_with(".toml"));
-    let main = text_file(roots, directory.join("config.toml"));
-    [vec![main], dropins.unwrap_or_default()].concat()
-}
-
 /// Where we find a directory of the host, wherever its links lead there.
 fn here(roots: &Roots, directory: &Path) -> PathBuf {
     roots.here(&roots.resolve(directory).unwrap_or_else(|_| directory.to_owned()))
-}
-
-/// Names in a directory, wherever its links lead on the host; none where there is no directory.
-fn entries(roots: &Roots, directory: &Path) -> Reading<Vec<String>> {
-    let real = roots.resolve(directory);
-    roots.names_if_there(&real.unwrap_or_else(|_| directory.to_owned()))
 }
 
 fn driver(roots: &Roots) -> DriverFacts {

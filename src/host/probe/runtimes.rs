@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::configurations::some_of;
 use super::processes::Processes;
-use super::{text_file, units};
+use super::text_files::text_file;
+use super::units;
 use crate::host::files::roots::Roots;
 use crate::model::doctor::containerd;
 use crate::model::doctor::facts::{Runtime, RuntimeKind, TextFile};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::configurations::some_of;
-use super::{entries, text_file};
+use super::text_files::{entries, text_file};
 use crate::host::files::roots::Roots;
 use crate::model::doctor::facts::TextFile;
 use crate::model::reading::Reading;
