@@ -8,13 +8,14 @@ use std::fs;
 use std::process::Command;
 
 use common::daemon::{A, Daemon, Host, nics, until, wait_for};
+use common::skip::{Need, skip};
 
 /// Whether mount namespaces can be had here.
-fn is_possible(test: &str) -> bool {
+fn is_possible() -> bool {
     let probe = Command::new("unshare").args(["--mount", "true"]).output();
     let is_possible = probe.is_ok_and(|output| output.status.success());
     if !is_possible {
-        common::say(&format!("SKIPPED {test}: needs mount namespaces (root)"));
+        skip(Need::Root, "no mount namespace");
     }
     is_possible
 }
@@ -42,7 +43,7 @@ fn start_in_sandbox(host: &Host, writable: &[&str]) -> Daemon {
 
 #[tokio::test]
 async fn a_kubelet_directory_that_is_made_later_ends_with_75() {
-    if !is_possible("a_kubelet_directory_that_is_made_later_ends_with_75") {
+    if !is_possible() {
         return;
     }
     let host = Host::new(&nics(1));
@@ -60,7 +61,7 @@ async fn a_kubelet_directory_that_is_made_later_ends_with_75() {
 
 #[tokio::test]
 async fn a_kubelet_directory_that_is_there_at_the_next_start_is_used() {
-    if !is_possible("a_kubelet_directory_that_is_there_at_the_next_start_is_used") {
+    if !is_possible() {
         return;
     }
     let host = Host::new(&nics(1));
@@ -72,7 +73,7 @@ async fn a_kubelet_directory_that_is_there_at_the_next_start_is_used() {
 
 #[tokio::test]
 async fn one_that_is_read_only_from_the_start_is_said_and_nothing_ends() {
-    if !is_possible("one_that_is_read_only_from_the_start_is_said_and_nothing_ends") {
+    if !is_possible() {
         return;
     }
     let host = Host::new(&nics(1));
@@ -92,7 +93,7 @@ async fn one_that_is_read_only_from_the_start_is_said_and_nothing_ends() {
 
 #[test]
 fn a_cdi_directory_that_is_replaced_ends_with_75() {
-    if !is_possible("a_cdi_directory_that_is_replaced_ends_with_75") {
+    if !is_possible() {
         return;
     }
     let host = Host::new(&nics(1));
