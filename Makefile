@@ -1,6 +1,6 @@
 # The single entry for people, hooks and CI. `make help` lists the targets.
 #
-# `make build`, `make test` and `make demo` need Rust and a C compiler, no root and no other tool.
+# `make build`, `make test` and `make demo` need Rust and a C compiler, no root and no other tool (tests/e2e/newcomer).
 
 CARGO ?= cargo
 prefix ?= /usr
@@ -28,7 +28,7 @@ TYPOS_VERSION := 1.52.0
 PROGRAMS := cxi-device-plugin cxi-cdi-generator
 SIM := $(TARGET)/debug/cxi-sim
 # Every rig is a script, but for what is in C or a folder.
-SHELL_SCRIPTS := .ci/run tests/bench/run $(filter-out %.c %/inside %/cdi-reader,$(wildcard tests/e2e/*)) $(wildcard tests/e2e/inside/*.sh) \
+SHELL_SCRIPTS := .ci/run tests/run tests/bench/run $(filter-out %.c %/inside %/cdi-reader,$(wildcard tests/e2e/*)) $(wildcard tests/e2e/inside/*.sh) \
 	rpm/build rpm/licenses \
 	tests/vm/run tests/vm/image.sh $(wildcard tests/vm/guest/*.sh) tests/vm/guest/run tests/vm/guest/init
 
@@ -43,16 +43,29 @@ help: ## List the targets
 	@echo 'Usage: make [target]   (default: build)'
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
+# Asked before cargo, which answers an old Rust, or a C compiler without a C library, with riddles.
+RUST_HOW := https://rustup.rs has a new one, if your distribution has not
+.PHONY: toolchain
+toolchain:
+	$(call need,$(firstword $(CARGO)),$(RUST_HOW))
+	$(call need,rustc,$(RUST_HOW))
+	$(call need,cc,install gcc or clang)
+	@echo 'int main(void) { return 0; }' | cc -x c -o /dev/null - 2>/dev/null || { \
+	    echo "cc cannot link a program: install the C library's development files (libc6-dev, glibc-devel)" >&2; exit 1; }
+	@needed=$$(sed -n 's/^rust-version = "\([0-9.]*\)"$$/\1/p' Cargo.toml); \
+	found=$$(rustc --version | sed -n 's/^rustc \([0-9.]*\).*/\1/p'); \
+	printf '%s\n' "$$needed" "$${found:-0}" | sort -C -V || { \
+	    echo "Rust $$needed or newer is needed, this one is $${found:-broken} (rustc --version): $(RUST_HOW)" >&2; exit 1; }
+
 .PHONY: build
-build: ## Build both programs (release) and put them in bin/
-	$(call need,$(CARGO),see https://rustup.rs or your distribution)
+build: toolchain ## Build both programs (release) and put them in bin/
 	$(CARGO) build --release $(CARGO_FLAGS)
 	@mkdir -p bin
 	@cp -f $(PROGRAMS:%=$(TARGET)/release/%) bin/
 
 # The emulator is a test tool: the dev profile builds in seconds what fat LTO builds in a minute, and `make test` has it.
 .PHONY: sim
-sim: ## Build the emulator of a node and of kubelet (target/debug/cxi-sim)
+sim: toolchain ## Build the emulator of a node and of kubelet (target/debug/cxi-sim)
 	$(CARGO) build --locked --workspace --bin cxi-sim
 
 .PHONY: demo
@@ -60,8 +73,8 @@ demo: build sim ## Show the device plugin at work on an emulated node; no root, 
 	$(SIM) demo --plugin bin/cxi-device-plugin
 
 .PHONY: test
-test: ## Run all tests that need neither root nor hardware
-	$(CARGO) test --workspace --locked --no-fail-fast
+test: toolchain ## Run all tests that need no hardware; those that need root are counted as skipped without
+	tests/run $(CARGO) test --workspace --locked --no-fail-fast
 
 .PHONY: docs
 docs: ## Make the manual pages and completions in packaging/ from the programs; `make test` fails when they differ

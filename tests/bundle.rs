@@ -8,8 +8,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
+use common::skip::{Need, skip};
 use common::ward::{Report, UNLIMITED, Ward};
-use common::{Generator, Said, say, scratch};
+use common::{Generator, Said, scratch};
 use cxi_sim::node::{Kind, NicSpec, Variant};
 
 const SECRET: &str = "hunter2";
@@ -178,7 +179,7 @@ fn tar_reads_a_bundle() {
     let target = folder.path().join("node.tar");
     assert_eq!(bundle(&ward, &target).code, 0);
     let Ok(output) = Command::new("tar").arg("tf").arg(&target).output() else {
-        return say("SKIPPED tar_reads_a_bundle: no tar");
+        return skip(Need::Program, "tar");
     };
     let said = Said::from(output);
     assert_eq!((said.code, said.stderr.as_str()), (0, ""));

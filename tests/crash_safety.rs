@@ -9,6 +9,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use common::skip::{Need, skip};
 use common::tracer::{End, kill_at};
 use common::{Generator, Said, listing, say, scratch};
 use cxi_sim::node::{Kind, NicSpec, Node};
@@ -116,7 +117,7 @@ impl Case<'_> {
             let arguments = [PROGRAM, "--root", self.node.root().to_str().unwrap(), "--cdi-dir"];
             let arguments = [&arguments[..], &[cdi.to_str().unwrap(), "--format", self.format]].concat();
             match kill_at(&arguments, &cdi, points) {
-                Err(error) => return say(&format!("SKIPPED crash safety, {}: no ptrace: {error}", self.name)),
+                Err(error) => return skip(Need::Ptrace, error),
                 Ok(End::Exited(code)) => {
                     assert_eq!(code, 0, "{}", self.name);
                     break;

@@ -114,7 +114,7 @@ fn no_test_is_left_out_and_no_failure_passes() {
     }
     let makefile = read(&top().join("Makefile"));
     assert!(
-        makefile.contains("\n\t$(CARGO) test --workspace --locked --no-fail-fast\n"),
+        makefile.contains("\n\ttests/run $(CARGO) test --workspace --locked --no-fail-fast\n"),
         "make test does not run the whole workspace, or not strictly"
     );
     let ci = read(&top().join(".ci/run"));

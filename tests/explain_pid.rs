@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use common::daemon::{A, B};
-use common::{Said, say, scratch};
+use common::skip::{Need, skip};
+use common::{Said, scratch};
 use cxi_sim::node::{DeviceNodes, Kind, NicSpec, Node};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -31,7 +32,7 @@ impl Stage {
         let folder = scratch();
         let host = Node::create(folder.path().join("host"), &nics).unwrap();
         if host.device_nodes().unwrap() != DeviceNodes::Character {
-            say("no device nodes can be made here (root can): explain --pid is not tested");
+            skip(Need::Root, "no device nodes can be made");
             return None;
         }
         let container = Node::create(folder.path().join("container"), &nics).unwrap();

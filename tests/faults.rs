@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use common::daemon::{Daemon, Host, PATIENCE, RESOURCE, assert_no_violations, until, wait_for};
-use common::{mounts, network, say};
+use common::skip::{Need, skip};
+use common::{mounts, network};
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::node::{Kind, NicSpec};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -50,7 +51,10 @@ async fn without_inotify_the_slow_poll_finds_what_changes() {
         .args(["test", "-w", limit])
         .status();
     if !probe.is_ok_and(|status| status.success()) {
-        return say("SKIPPED without_inotify_the_slow_poll_finds_what_changes: needs user namespaces (unshare --user)");
+        return skip(
+            Need::Namespaces,
+            "no user namespace with limits of its own (unshare --user)",
+        );
     }
     let script = format!("echo 0 > {limit}; exec \"$@\"");
     let wrapper = ["unshare", inside[0], inside[1], "sh", "-c", &script, "sh"];
@@ -83,6 +87,9 @@ async fn without_inotify_the_slow_poll_finds_what_changes() {
 
 #[tokio::test]
 async fn without_file_descriptors_all_stays_as_it_was() {
+    if Command::new("prlimit").arg("--version").output().is_err() {
+        return skip(Need::Program, "prlimit");
+    }
     let host = two_nics();
     let (mut daemon, kubelet) = (host.start(&["--pulse", "1"]), host.kubelet());
     wait_for(&kubelet, &[(A, true), (B, true)]).await;
@@ -176,7 +183,7 @@ async fn a_nic_whose_attributes_hang_stays_as_it_was_and_harms_no_other() {
         return;
     }
     if !Hang::possible() {
-        return say(&format!("SKIPPED {test}: needs a mount namespace and /dev/fuse"));
+        return skip(Need::Fuse, "no mount namespace, or /dev/fuse cannot be opened");
     }
     let host = two_nics();
     let (mut daemon, kubelet) = (host.start(&["--pulse", "0"]), host.kubelet());
@@ -211,7 +218,7 @@ async fn a_node_that_hangs_as_a_whole_stops_no_service_and_piles_up_no_threads()
         return;
     }
     if !Hang::possible() {
-        return say(&format!("SKIPPED {test}: needs a mount namespace and /dev/fuse"));
+        return skip(Need::Fuse, "no mount namespace, or /dev/fuse cannot be opened");
     }
     let host = two_nics();
     let (daemon, kubelet) = (host.start(&["--pulse", "0"]), host.kubelet());

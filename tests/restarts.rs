@@ -13,6 +13,7 @@ use cxi_device_plugin::kubelet::socket;
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::node::{Kind, NicSpec};
 use fastrand::Rng;
+use tokio::sync::Mutex;
 
 const ROUNDS: usize = 100;
 
@@ -66,8 +67,13 @@ async fn disturb(host: &Host, daemon: &mut Option<Daemon>, kubelet: &mut Kubelet
     }
 }
 
+/// The umask is the process's, and to bind our socket narrows it for a moment: what the other test makes then, only root could
+/// use.
+static UMASK: Mutex<()> = Mutex::const_new(());
+
 #[tokio::test]
 async fn after_each_of_100_restarts_it_is_registered_once_and_nothing_stale_is_left() {
+    let _alone = UMASK.lock().await;
     let seed = std::env::var("CXI_RANDOM_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
     common::say(&format!("seed {seed} (CXI_RANDOM_SEED={seed} repeats this run)"));
     let mut rng = Rng::with_seed(seed);
@@ -108,6 +114,7 @@ async fn after_each_of_100_restarts_it_is_registered_once_and_nothing_stale_is_l
 
 #[tokio::test]
 async fn a_kubelet_that_started_since_our_socket_was_bound_is_not_told_of_it() {
+    let _alone = UMASK.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let resource = RESOURCE.parse().unwrap();
     let (socket, _listener) = socket::bind(folder.path(), &resource, 1).unwrap();

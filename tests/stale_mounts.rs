@@ -5,21 +5,12 @@
 mod common;
 
 use std::fs;
-use std::process::Command;
 
 use common::daemon::{A, Daemon, Host, nics, until, wait_for};
+use common::network;
 
-/// Whether mount namespaces can be had here.
-fn is_possible(test: &str) -> bool {
-    let probe = Command::new("unshare").args(["--mount", "true"]).output();
-    let is_possible = probe.is_ok_and(|output| output.status.success());
-    if !is_possible {
-        common::say(&format!("SKIPPED {test}: needs mount namespaces (root)"));
-    }
-    is_possible
-}
-
-/// Everything below the host's folder is read-only for the daemon but its run directory and, where they are now, these.
+/// Takes root, or that of a user namespace. Everything below the host's folder is read-only for the daemon but its run directory
+/// and, where they are now, these.
 fn start_in_sandbox(host: &Host, writable: &[&str]) -> Daemon {
     fs::create_dir_all(host.path("run")).unwrap();
     let mut script = format!("set -e; d={}; mount --bind $d $d; ", host.path("").display());
@@ -42,7 +33,7 @@ fn start_in_sandbox(host: &Host, writable: &[&str]) -> Daemon {
 
 #[tokio::test]
 async fn a_kubelet_directory_that_is_made_later_ends_with_75() {
-    if !is_possible("a_kubelet_directory_that_is_made_later_ends_with_75") {
+    if !network::is_own("a_kubelet_directory_that_is_made_later_ends_with_75") {
         return;
     }
     let host = Host::new(&nics(1));
@@ -60,7 +51,7 @@ async fn a_kubelet_directory_that_is_made_later_ends_with_75() {
 
 #[tokio::test]
 async fn a_kubelet_directory_that_is_there_at_the_next_start_is_used() {
-    if !is_possible("a_kubelet_directory_that_is_there_at_the_next_start_is_used") {
+    if !network::is_own("a_kubelet_directory_that_is_there_at_the_next_start_is_used") {
         return;
     }
     let host = Host::new(&nics(1));
@@ -72,7 +63,7 @@ async fn a_kubelet_directory_that_is_there_at_the_next_start_is_used() {
 
 #[tokio::test]
 async fn one_that_is_read_only_from_the_start_is_said_and_nothing_ends() {
-    if !is_possible("one_that_is_read_only_from_the_start_is_said_and_nothing_ends") {
+    if !network::is_own("one_that_is_read_only_from_the_start_is_said_and_nothing_ends") {
         return;
     }
     let host = Host::new(&nics(1));
@@ -92,7 +83,7 @@ async fn one_that_is_read_only_from_the_start_is_said_and_nothing_ends() {
 
 #[test]
 fn a_cdi_directory_that_is_replaced_ends_with_75() {
-    if !is_possible("a_cdi_directory_that_is_replaced_ends_with_75") {
+    if !network::is_own("a_cdi_directory_that_is_replaced_ends_with_75") {
         return;
     }
     let host = Host::new(&nics(1));

@@ -6,6 +6,7 @@ pub mod changes;
 pub mod daemon;
 pub mod mounts;
 pub mod network;
+pub mod skip;
 pub mod stage;
 pub mod tracer;
 pub mod ward;

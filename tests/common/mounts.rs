@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 
-use super::{network, say};
+use super::network;
+use super::skip::{Need, skip};
 
 /// Moves the thread of `test` and what it starts into a mount namespace of its own, as [`network::is_own`] does.
 pub fn are_own(test: &str) -> bool {
@@ -13,7 +14,7 @@ pub fn are_own(test: &str) -> bool {
         return false;
     }
     if let Err(error) = enter() {
-        say(&format!("SKIPPED {test}: no mount namespace: {error}"));
+        skip(Need::Namespaces, format!("no mount namespace: {error}"));
         return false;
     }
     true

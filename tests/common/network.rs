@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 
 use super::say;
+use super::skip::{Need, skip};
 
 /// Set for the copy of a test that runs as root of its own user namespace.
 const INSIDE: &str = "CXI_TEST_INSIDE_USER_NAMESPACE";
@@ -21,7 +22,7 @@ pub fn is_own(test: &str) -> bool {
             false
         }
         Err(error) => {
-            say(&format!("SKIPPED {test}: no network namespace: {error}"));
+            skip(Need::Namespaces, format!("no network namespace: {error}"));
             false
         }
     }
@@ -37,14 +38,15 @@ fn run_inside(test: &str) {
         command.output()
     };
     if !unshare(&["true"]).is_ok_and(|output| output.status.success()) {
-        return say(&format!(
-            "SKIPPED {test}: needs root or user namespaces (unshare --user)"
-        ));
+        return skip(Need::Namespaces, "neither root nor user namespaces (unshare --user)");
     }
     let program = env::current_exe().unwrap();
     let output = unshare(&[program.to_str().unwrap(), "--exact", test, "--nocapture"]).unwrap();
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);
-    assert!(output.status.success(), "{said}");
+    // Indented, so that nobody takes the results in it for those of this process.
+    let shown = said.replace('\n', "\n    ");
+    assert!(output.status.success(), "{shown}");
+    assert!(said.contains("test result: ok. 1 passed"), "no such test: {shown}");
     said.lines().filter(|line| line.starts_with("SKIPPED")).for_each(say);
 }

@@ -1,7 +1,7 @@
 //! Nodes for the doctor: everything that surrounds the NICs, written into the tree of the emulated node.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, Metadata};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -98,9 +98,18 @@ impl Ward {
         self.root().join(path)
     }
 
+    /// A file of the emulated node is replaced and keeps its mode: of most, nobody but root could open it to write.
     pub fn write(&self, path: &str, text: &str) -> &Self {
-        fs::create_dir_all(self.path(path).parent().unwrap()).unwrap();
-        fs::write(self.path(path), text).unwrap();
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let old = path.symlink_metadata().ok().filter(Metadata::is_file);
+        if old.is_some() {
+            fs::remove_file(&path).unwrap();
+        }
+        fs::write(&path, text).unwrap();
+        if let Some(old) = old {
+            fs::set_permissions(&path, old.permissions()).unwrap();
+        }
         self
     }
 
