@@ -5,7 +5,7 @@ mod common;
 
 use std::fs;
 
-use common::daemon::{A, B, C, D, Host, PATIENCE, RESOURCE, assert_no_violations, nics, wait_for};
+use common::daemon::{A, B, C, D, DaemonFixture, PATIENCE, RESOURCE, assert_no_violations, nics, wait_for};
 use cxi_sim::kubelet::pb::ContainerAllocateResponse;
 use cxi_sim::node::{Kind, NicSpec};
 
@@ -31,7 +31,7 @@ fn nodes(container: &ContainerAllocateResponse) -> Vec<&str> {
 
 #[tokio::test]
 async fn allocate_gives_exactly_what_was_asked_for_in_one_answer_a_container() {
-    let host = Host::new(&nics(3));
+    let host = DaemonFixture::new(&nics(3));
     let (_daemon, kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true), (B, true), (C, true)]).await;
     let containers = vec![ids(&[C, A]), ids(&[B])];
@@ -52,7 +52,7 @@ async fn allocate_gives_exactly_what_was_asked_for_in_one_answer_a_container() {
 
 #[tokio::test]
 async fn the_cdi_strategy_names_the_addresses_and_nothing_that_moves() {
-    let host = Host::new(&nics(2));
+    let host = DaemonFixture::new(&nics(2));
     let (_daemon, kubelet) = (host.start(&["--enable-cdi"]), host.kubelet());
     wait_for(&kubelet, &[(A, true), (B, true)]).await;
     let answer = kubelet.allocate(RESOURCE, vec![ids(&[B, A])]).await.unwrap();
@@ -69,7 +69,7 @@ async fn the_cdi_strategy_names_the_addresses_and_nothing_that_moves() {
 
 #[tokio::test]
 async fn unknown_and_repeated_devices_are_errors_that_name_them_and_the_next_pod_is_served() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     let (_daemon, kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
     for (asked, expected) in [
@@ -95,7 +95,7 @@ async fn unknown_and_repeated_devices_are_errors_that_name_them_and_the_next_pod
 
 #[tokio::test]
 async fn with_cdi_each_container_gets_the_name_of_its_nic_and_no_other() {
-    let host = Host::new(&nics(3));
+    let host = DaemonFixture::new(&nics(3));
     let (_daemon, kubelet) = (host.start(&["--enable-cdi"]), host.kubelet());
     wait_for(&kubelet, &[(A, true), (B, true), (C, true)]).await;
     let answer = kubelet.allocate(RESOURCE, vec![ids(&[C]), ids(&[A])]).await.unwrap();
@@ -106,7 +106,7 @@ async fn with_cdi_each_container_gets_the_name_of_its_nic_and_no_other() {
 
 #[tokio::test]
 async fn the_same_request_gets_the_same_mounts_in_the_same_order_and_only_what_containers_need() {
-    let host = Host::new(&nics(2));
+    let host = DaemonFixture::new(&nics(2));
     // Beside those that an emulated node has already.
     for decoy in ["usr/lib64/libcxi.a", "opt/cray/lib64/libfabric.la"] {
         fs::write(host.node.root().join(decoy), "no shared library").unwrap();
@@ -132,7 +132,7 @@ async fn the_same_request_gets_the_same_mounts_in_the_same_order_and_only_what_c
 
 #[tokio::test]
 async fn without_any_library_on_the_host_pods_get_their_nics_and_the_log_says_it_once() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     for folder in ["usr", "opt"] {
         fs::remove_dir_all(host.node.root().join(folder)).unwrap();
     }
@@ -161,7 +161,7 @@ async fn without_any_library_on_the_host_pods_get_their_nics_and_the_log_says_it
 
 #[tokio::test]
 async fn two_nics_for_a_pod_come_from_the_numa_node_that_has_both_free() {
-    let host = Host::new(&nics(4));
+    let host = DaemonFixture::new(&nics(4));
     let (_daemon, kubelet) = (host.start(&[]), host.kubelet());
     let devices = wait_for(&kubelet, &[(A, true), (B, true), (C, true), (D, true)]).await;
     let numa: Vec<i64> = devices.iter().flat_map(|device| device.numa.clone()).collect();
@@ -175,7 +175,7 @@ async fn two_nics_for_a_pod_come_from_the_numa_node_that_has_both_free() {
 #[tokio::test]
 async fn another_resource_name_is_registered_and_names_the_variable() {
     const NAME: &str = "hpe.com/nic-2";
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     let (daemon, kubelet) = (host.start(&["--resource-name", NAME]), host.kubelet());
     let listed = kubelet.wait_for(NAME, PATIENCE, |devices| devices.len() == 1);
     assert!(listed.await.unwrap()[0].is_healthy(), "{}", daemon.log());

@@ -8,30 +8,30 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
+use common::doctor_fixture::{DoctorFixture, Report, UNLIMITED};
 use common::skip::{Need, skip};
-use common::ward::{Report, UNLIMITED, Ward};
-use common::{Generator, Said, scratch};
+use common::{Generator, Output, scratch};
 use cxi_sim::node::{Kind, NicSpec, Variant};
 
 const SECRET: &str = "hunter2";
 
-fn bundle(ward: &Ward, target: &Path) -> Said {
-    ward.doctor(&["--bundle", target.to_str().unwrap()])
+fn bundle(fixture: &DoctorFixture, target: &Path) -> Output {
+    fixture.doctor(&["--bundle", target.to_str().unwrap()])
 }
 
 #[test]
 fn a_copy_of_each_variant_has_the_same_spec_and_the_same_findings() {
     for variant in Variant::ALL {
-        let ward = Ward::new(&variant.nics()).with_static_spec();
-        let folder = ward.copy();
+        let fixture = DoctorFixture::new(&variant.nics()).with_static_spec();
+        let folder = fixture.copy();
         let copy = folder.path().join("copy");
         let spec = |root: &Path| {
             Generator::below(root)
                 .args(["--functions", "all", "--libraries", "closure"])
                 .dry_run()
         };
-        assert_eq!(spec(&copy), spec(ward.root()), "{variant}");
-        let (report, of_copy) = (ward.report(), Report::of(&copy));
+        assert_eq!(spec(&copy), spec(fixture.root()), "{variant}");
+        let (report, of_copy) = (fixture.report(), Report::of(&copy));
         assert_eq!(of_copy.findings(), report.findings(), "{variant}");
         assert_eq!(of_copy.code, report.code, "{variant}");
         let unknown = |report: &Report| report.value["unknown"].clone();
@@ -40,10 +40,10 @@ fn a_copy_of_each_variant_has_the_same_spec_and_the_same_findings() {
 }
 
 /// Every place that may hold a password, with one in it.
-fn full_of_secrets() -> Ward {
+fn full_of_secrets() -> DoctorFixture {
     let containerd =
         "version = 2\n[plugins.'io.containerd.grpc.v1.cri'.registry.configs.x.auth]\npassword = 'hunter2'\n";
-    let ward = Ward::of_cluster(
+    let fixture = DoctorFixture::of_cluster(
         &[NicSpec::new(Kind::Cassini1)],
         "containerd",
         &[
@@ -52,47 +52,48 @@ fn full_of_secrets() -> Ward {
         ],
     );
     let spec = "cdiVersion: 0.5.0\nkind: example.com/x\ndevices: [{name: x, containerEdits: {env: [TOKEN=hunter2]}}]\n";
-    ward.write("etc/cdi/other.yaml", spec)
+    fixture
+        .write("etc/cdi/other.yaml", spec)
         .write("etc/cdi/broken.yaml", "a: [hunter2");
-    ward.write(
+    fixture.write(
         "etc/cni/net.d/00-multus.conf",
         r#"{"type": "multus", "kubeconfig": "hunter2"}"#,
     );
-    ward.write("etc/cni/net.d/10-broken.conf", "{ hunter2");
-    ward.write(
+    fixture.write("etc/cni/net.d/10-broken.conf", "{ hunter2");
+    fixture.write(
         "etc/docker/daemon.json",
         r#"{"proxies": {"http-proxy": "http://a:hunter2@b"}}"#,
     );
-    ward.process(903, "dockerd", UNLIMITED);
-    ward.process(904, "crio", UNLIMITED);
-    ward.write("etc/crio/crio.conf", "[crio.image]\nglobal_auth_file = 'hunter2'\n");
-    ward.write(
+    fixture.process(903, "dockerd", UNLIMITED);
+    fixture.process(904, "crio", UNLIMITED);
+    fixture.write("etc/crio/crio.conf", "[crio.image]\nglobal_auth_file = 'hunter2'\n");
+    fixture.write(
         "etc/cxi-device-plugin/config.toml",
         "[container]\nenv = { TOKEN = 'hunter2' }\n",
     );
-    ward.write("etc/cxi-device-plugin/config.d/x.toml", "hunter2");
+    fixture.write("etc/cxi-device-plugin/config.d/x.toml", "hunter2");
     for unit in ["cxi-device-plugin", "containerd"] {
         let text = "[Service]\nEnvironment=TOKEN=hunter2\nLimitMEMLOCK=infinity\n";
-        ward.write(&format!("usr/lib/systemd/system/{unit}.service"), text);
-        ward.write(&format!("etc/systemd/system/{unit}.service.d/x.conf"), text);
+        fixture.write(&format!("usr/lib/systemd/system/{unit}.service"), text);
+        fixture.write(&format!("etc/systemd/system/{unit}.service.d/x.conf"), text);
     }
-    ward.write("proc/901/cmdline", "kubelet\0--token=hunter2\0");
-    ward.write("proc/901/environ", "TOKEN=hunter2\0");
-    ward.write("var/lib/kubelet/device-plugins/kubelet_internal_checkpoint", "hunter2");
-    ward.write(
+    fixture.write("proc/901/cmdline", "kubelet\0--token=hunter2\0");
+    fixture.write("proc/901/environ", "TOKEN=hunter2\0");
+    fixture.write("var/lib/kubelet/device-plugins/kubelet_internal_checkpoint", "hunter2");
+    fixture.write(
         "proc/net/route",
         "Iface\tDestination\nhunter2\t0000FD0A\nhsn0\t0000FD0A\n",
     );
-    ward
+    fixture
 }
 
 #[test]
 fn no_secret_gets_into_a_bundle() {
-    let ward = full_of_secrets();
+    let fixture = full_of_secrets();
     let folder = scratch();
     let target = folder.path().join("node.tar");
-    let said = bundle(&ward, &target);
-    assert_eq!(said.code, 3, "{said:?}");
+    let output = bundle(&fixture, &target);
+    assert_eq!(output.code, 3, "{output:?}");
     let bytes = fs::read(&target).unwrap();
     let at = bytes
         .windows(SECRET.len())
@@ -114,15 +115,15 @@ fn no_secret_gets_into_a_bundle() {
 
 #[test]
 fn the_same_node_gives_the_same_bytes_for_its_owner_only() {
-    let (ward, folder) = (full_of_secrets(), scratch());
+    let (fixture, folder) = (full_of_secrets(), scratch());
     let [one, other] = ["one.tar", "other.tar"].map(|name| folder.path().join(name));
-    assert_eq!(bundle(&ward, &one).code, 3);
-    assert_eq!(bundle(&ward, &other).code, 3);
+    assert_eq!(bundle(&fixture, &one).code, 3);
+    assert_eq!(bundle(&fixture, &other).code, 3);
     assert_eq!(fs::read(&one).unwrap(), fs::read(&other).unwrap());
     assert_eq!(one.metadata().unwrap().permissions().mode() & 0o7777, 0o600);
     // A bundle takes the place of an older one, as a new file.
     let inode = one.metadata().unwrap().ino();
-    assert_eq!(bundle(&ward, &one).code, 3);
+    assert_eq!(bundle(&fixture, &one).code, 3);
     assert_ne!(one.metadata().unwrap().ino(), inode);
     assert_eq!(
         fs::read_dir(folder.path()).unwrap().count(),
@@ -133,57 +134,58 @@ fn the_same_node_gives_the_same_bytes_for_its_owner_only() {
 
 #[test]
 fn nothing_but_a_bundle_is_overwritten() {
-    let (ward, folder) = (Ward::podman(), scratch());
+    let (fixture, folder) = (DoctorFixture::podman(), scratch());
     let place = |name: &str| folder.path().join(name);
     fs::write(place("mine.tar"), "precious").unwrap();
     fs::write(place("empty"), "").unwrap();
     fs::create_dir(place("directory")).unwrap();
     symlink(place("nowhere"), place("link")).unwrap();
     for name in ["mine.tar", "empty", "directory", "link"] {
-        let said = bundle(&ward, &place(name));
-        assert_eq!(said.code, 1, "{said:?}");
+        let output = bundle(&fixture, &place(name));
+        assert_eq!(output.code, 1, "{output:?}");
         assert!(
-            said.stderr
+            output
+                .stderr
                 .contains("is there and is no bundle: remove it, or name another file"),
-            "{said:?}"
+            "{output:?}"
         );
     }
     assert_eq!(fs::read(place("mine.tar")).unwrap(), b"precious");
     assert!(!place("nowhere").exists());
-    let said = bundle(&ward, &place("missing/node.tar"));
-    assert_eq!(said.code, 1, "{said:?}");
-    assert!(said.stderr.contains("cannot create a file in"), "{said:?}");
-    assert_eq!(ward.doctor(&["--log", "x"]).code, 2, "a log goes into a bundle");
+    let output = bundle(&fixture, &place("missing/node.tar"));
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(output.stderr.contains("cannot create a file in"), "{output:?}");
+    assert_eq!(fixture.doctor(&["--log", "x"]).code, 2, "a log goes into a bundle");
 }
 
 #[test]
 fn a_log_goes_along_if_it_is_given_and_is_asked_for_if_not() {
-    let (ward, folder) = (Ward::podman(), scratch());
+    let (fixture, folder) = (DoctorFixture::podman(), scratch());
     let [log, target] = ["daemon.log", "node.tar"].map(|name| folder.path().join(name));
     assert!(
-        bundle(&ward, &target)
+        bundle(&fixture, &target)
             .stdout
             .contains("journalctl -u cxi-device-plugin")
     );
     fs::write(&log, "the end of the story\n").unwrap();
-    let said = ward.doctor(&["--bundle", target.to_str().unwrap(), "--log", log.to_str().unwrap()]);
-    assert_eq!(said.code, 0, "{said:?}");
-    assert!(!said.stdout.contains("journalctl"));
+    let output = fixture.doctor(&["--bundle", target.to_str().unwrap(), "--log", log.to_str().unwrap()]);
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(!output.stdout.contains("journalctl"));
     assert!(String::from_utf8_lossy(&fs::read(&target).unwrap()).contains("the end of the story"));
 }
 
 /// The archive is one for everybody's tar, too.
 #[test]
 fn tar_reads_a_bundle() {
-    let (ward, folder) = (Ward::podman(), scratch());
+    let (fixture, folder) = (DoctorFixture::podman(), scratch());
     let target = folder.path().join("node.tar");
-    assert_eq!(bundle(&ward, &target).code, 0);
+    assert_eq!(bundle(&fixture, &target).code, 0);
     let Ok(output) = Command::new("tar").arg("tf").arg(&target).output() else {
         return skip(Need::Program, "tar");
     };
-    let said = Said::from(output);
-    assert_eq!((said.code, said.stderr.as_str()), (0, ""));
-    let names: Vec<&str> = said.stdout.lines().collect();
+    let output = Output::from(output);
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+    let names: Vec<&str> = output.stdout.lines().collect();
     assert_eq!(names.first(), Some(&"doctor.json"));
     assert!(names.iter().any(|name| name.ends_with("/resource0")));
     let tree: Vec<&&str> = names.iter().filter(|name| name.starts_with("root/")).collect();

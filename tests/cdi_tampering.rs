@@ -7,14 +7,14 @@ mod common;
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use common::daemon::{Daemon, Host, RESOURCE, assert_no_violations, until, wait_for};
+use common::daemon::{Daemon, DaemonFixture, RESOURCE, assert_no_violations, until, wait_for};
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::node::{Kind, NicSpec};
 
 const A: &str = "0000:21:00.0";
 const EVENTS_ONLY: [&str; 3] = ["--pulse", "0", "--enable-cdi"];
 
-async fn start(host: &Host) -> (Daemon, Kubelet) {
+async fn start(host: &DaemonFixture) -> (Daemon, Kubelet) {
     let (daemon, kubelet) = (host.start(&EVENTS_ONLY), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
     (daemon, kubelet)
@@ -22,7 +22,7 @@ async fn start(host: &Host) -> (Daemon, Kubelet) {
 
 #[tokio::test]
 async fn a_file_that_was_removed_truncated_or_changed_is_restored_and_said_once_each_time() {
-    let host = Host::new(&[NicSpec::new(Kind::Cassini1)]);
+    let host = DaemonFixture::new(&[NicSpec::new(Kind::Cassini1)]);
     let (daemon, kubelet) = start(&host).await;
     let (file, good) = (host.spec_file(), host.spec());
     let edited = good.replace("/dev/cxi0", "/dev/sda0");
@@ -63,7 +63,7 @@ async fn a_file_that_was_removed_truncated_or_changed_is_restored_and_said_once_
 
 #[tokio::test]
 async fn a_directory_that_was_removed_is_made_anew() {
-    let host = Host::new(&[NicSpec::new(Kind::Cassini1)]);
+    let host = DaemonFixture::new(&[NicSpec::new(Kind::Cassini1)]);
     let (daemon, _kubelet) = start(&host).await;
     let good = host.spec();
     for _ in 0..3 {
@@ -74,7 +74,7 @@ async fn a_directory_that_was_removed_is_made_anew() {
 
 #[tokio::test]
 async fn a_foreign_file_with_our_names_is_named_and_left_alone() {
-    let host = Host::new(&[NicSpec::new(Kind::Cassini1)]);
+    let host = DaemonFixture::new(&[NicSpec::new(Kind::Cassini1)]);
     let (daemon, kubelet) = start(&host).await;
     let (foreign, good) = (host.path("cdi/other.yaml"), host.spec());
     fs::write(host.path("other"), &good).unwrap();

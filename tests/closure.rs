@@ -9,22 +9,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::cc::{Library, PLAIN, ldd};
-use common::stage::{Stage, assert_has, targets, yaml};
-use common::{Generator, Said, say};
+use common::generator_fixture::{GeneratorFixture, assert_has, targets, yaml};
+use common::{Generator, Output, say};
 use cxi_device_plugin::model::cdi::model::Spec;
 
 /// A node without libraries, where tests put theirs; no prefix, so that `ldd` sees what the generator sees.
-struct Shop(Stage);
+struct LibrariesFixture(GeneratorFixture);
 
-impl Shop {
+impl LibrariesFixture {
     fn new() -> Self {
-        let shop = Self(Stage::one());
+        let fixture = Self(GeneratorFixture::one());
         for directory in ["opt/cray/lib64", "usr/lib64"] {
-            fs::remove_dir_all(shop.dir(directory)).unwrap();
-            fs::create_dir(shop.dir(directory)).unwrap();
+            fs::remove_dir_all(fixture.dir(directory)).unwrap();
+            fs::create_dir(fixture.dir(directory)).unwrap();
         }
-        PLAIN_CXI.make(&shop.dir("usr/lib64"));
-        shop
+        PLAIN_CXI.make(&fixture.dir("usr/lib64"));
+        fixture
     }
 
     fn dir(&self, path: &str) -> PathBuf {
@@ -41,30 +41,33 @@ impl Shop {
         library.make(&self.dir("opt/cray/lib64"))
     }
 
-    fn run<const N: usize>(&self, args: [&str; N]) -> Said {
+    fn run<const N: usize>(&self, args: [&str; N]) -> Output {
         Generator::at(self.0.node.root()).args(args).arg("--dry-run").output()
     }
 
     fn closure<const N: usize>(&self, args: [&str; N]) -> (Spec, String) {
-        let said = Generator::at(self.0.node.root())
+        let output = Generator::at(self.0.node.root())
             .args(["--libraries", "closure"])
             .args(args)
             .arg("--dry-run")
             .output();
-        assert_eq!(said.code, 0, "{said:?}");
-        (yaml(&said.stdout), said.stderr)
+        assert_eq!(output.code, 0, "{output:?}");
+        (yaml(&output.stdout), output.stderr)
     }
 
     /// Names in the loader's directories with the files behind them, without libfabric and libcxi.
     fn needed<const N: usize>(&self, args: [&str; N]) -> (BTreeSet<(String, PathBuf)>, String) {
-        let (spec, said) = self.closure(args);
+        let (spec, output) = self.closure(args);
         let mounts = spec.container_edits.mounts.iter();
         let names = mounts.filter_map(|mount| {
             let name = mount.container_path.strip_prefix("/usr/lib64/")?;
             Some((name.to_owned(), PathBuf::from(&mount.host_path)))
         });
         let core = ["libfabric.so.1", "libcxi.so.1"];
-        (names.filter(|(name, _)| !core.contains(&name.as_str())).collect(), said)
+        (
+            names.filter(|(name, _)| !core.contains(&name.as_str())).collect(),
+            output,
+        )
     }
 }
 
@@ -109,8 +112,8 @@ mod following_the_loader {
 
     #[test]
     fn runpath_and_origin() {
-        let shop = Shop::new();
-        let deps = shop.dir("opt/cray/deps");
+        let fixture = LibrariesFixture::new();
+        let deps = fixture.dir("opt/cray/deps");
         let far = plain("libfar.so.1", &deps.join("far"), &[], &[]);
         let near = plain(
             "libnear.so.1",
@@ -118,27 +121,27 @@ mod following_the_loader {
             &[&far],
             &["-Wl,--enable-new-dtags,-rpath,${ORIGIN}/far"],
         );
-        let fabric = shop.fabric(&[&near], &["-Wl,--enable-new-dtags,-rpath,/nowhere:$ORIGIN/../deps"]);
-        let (needed, said) = shop.needed([]);
+        let fabric = fixture.fabric(&[&near], &["-Wl,--enable-new-dtags,-rpath,/nowhere:$ORIGIN/../deps"]);
+        let (needed, output) = fixture.needed([]);
         assert_eq!(names(&needed), ["libfar.so.1", "libnear.so.1"]);
         assert_eq!(needed, found_by_ldd(&fabric));
-        assert_eq!(said, "");
+        assert_eq!(output, "");
     }
 
     #[test]
     fn runpath_is_not_handed_down_and_what_is_missing_names_who_needs_it() {
-        let shop = Shop::new();
-        let deps = shop.dir("opt/cray/deps");
+        let fixture = LibrariesFixture::new();
+        let deps = fixture.dir("opt/cray/deps");
         let far = plain("libfar.so.1", &deps, &[], &[]);
         let near = plain("libnear.so.1", &deps, &[&far], &[]);
-        let fabric = shop.fabric(&[&near], &["-Wl,--enable-new-dtags,-rpath,$ORIGIN/../deps"]);
-        let (needed, said) = shop.needed([]);
+        let fabric = fixture.fabric(&[&near], &["-Wl,--enable-new-dtags,-rpath,$ORIGIN/../deps"]);
+        let (needed, output) = fixture.needed([]);
         assert_eq!(needed, found_by_ldd(&fabric));
         assert_eq!(names(&needed), ["libnear.so.1"]);
         assert_eq!(not_found_by_ldd(&fabric), BTreeSet::from(["libfar.so.1".to_owned()]));
         let by = fabric.parent().unwrap().join("../deps/libnear.so.1");
         assert_eq!(
-            said,
+            output,
             format!(
                 "warning: libfar.so.1: needed by {}, not found: containers do not get it\n",
                 by.display()
@@ -148,8 +151,8 @@ mod following_the_loader {
 
     #[test]
     fn rpath_is_handed_down_unless_there_is_a_runpath() {
-        let shop = Shop::new();
-        let deps = shop.dir("opt/cray/deps");
+        let fixture = LibrariesFixture::new();
+        let deps = fixture.dir("opt/cray/deps");
         let far = plain("libfar.so.1", &deps, &[], &[]);
         let hidden = plain("libhidden.so.1", &deps, &[], &[]);
         let near = plain("libnear.so.1", &deps, &[&far], &[]);
@@ -160,62 +163,62 @@ mod following_the_loader {
             &["-Wl,--enable-new-dtags,-rpath,/nowhere"],
         );
         let rpath = format!("-Wl,--disable-new-dtags,-rpath,{}", deps.display());
-        let fabric = shop.fabric(&[&near, &other], &[&rpath]);
-        let (needed, said) = shop.needed([]);
+        let fabric = fixture.fabric(&[&near, &other], &[&rpath]);
+        let (needed, output) = fixture.needed([]);
         assert_eq!(needed, found_by_ldd(&fabric));
         assert_eq!(names(&needed), ["libfar.so.1", "libnear.so.1", "libother.so.1"]);
         assert_eq!(not_found_by_ldd(&fabric), BTreeSet::from(["libhidden.so.1".to_owned()]));
-        assert_has(&said, "warning: libhidden.so.1: needed by ");
+        assert_has(&output, "warning: libhidden.so.1: needed by ");
     }
 
     #[test]
     fn circles_end_and_the_order_is_the_loader_s() {
-        let shop = Shop::new();
-        let deps = shop.dir("opt/cray/deps");
+        let fixture = LibrariesFixture::new();
+        let deps = fixture.dir("opt/cray/deps");
         let runpath = ["-Wl,--enable-new-dtags,-rpath,$ORIGIN"];
         plain("libb.so.1", &deps, &[], &[]);
         let a = plain("liba.so.1", &deps, &[&deps.join("libb.so.1")], &runpath);
         let c = plain("libc-like.so.1", &deps, &[], &[]);
         plain("libb.so.1", &deps, &[&a, &c], &runpath);
-        let fabric = shop.fabric(&[&a], &["-Wl,--enable-new-dtags,-rpath,$ORIGIN/../deps"]);
-        let (spec, said) = shop.closure(["--expose", "private"]);
-        assert_eq!(said, "");
+        let fabric = fixture.fabric(&[&a], &["-Wl,--enable-new-dtags,-rpath,$ORIGIN/../deps"]);
+        let (spec, output) = fixture.closure(["--expose", "private"]);
+        assert_eq!(output, "");
         let expected = ["libfabric", "libcxi", "liba", "libb", "libc-like"];
         assert_eq!(
             targets(&spec),
             expected.map(|name| format!("/opt/cxi/lib64/{name}.so.1"))
         );
-        assert_eq!(shop.needed([]).0, found_by_ldd(&fabric));
-        assert_eq!(shop.closure([]), shop.closure([]));
+        assert_eq!(fixture.needed([]).0, found_by_ldd(&fabric));
+        assert_eq!(fixture.closure([]), fixture.closure([]));
     }
 
     #[test]
     fn a_library_of_another_machine_is_passed_over() {
-        let shop = Shop::new();
-        let (wrong, right) = (shop.dir("opt/cray/wrong"), shop.dir("opt/cray/right"));
+        let fixture = LibrariesFixture::new();
+        let (wrong, right) = (fixture.dir("opt/cray/wrong"), fixture.dir("opt/cray/right"));
         let needed_by_fabric = plain("libnear.so.1", &right, &[], &[]);
         let only_wrong = plain("libonly.so.1", &wrong, &[], &[]);
         let flags = ["-Wl,--enable-new-dtags,-rpath,$ORIGIN/../wrong:$ORIGIN/../right"];
-        let fabric = shop.fabric(&[&needed_by_fabric, &only_wrong], &flags);
+        let fabric = fixture.fabric(&[&needed_by_fabric, &only_wrong], &flags);
         // The emulator's smallest library, with s390 in place of this machine.
-        let mut small = fs::read(Stage::one().host("usr/lib64/libcxi.so.1.7.0")).unwrap();
+        let mut small = fs::read(GeneratorFixture::one().host("usr/lib64/libcxi.so.1.7.0")).unwrap();
         small[18] = 22;
         fs::write(wrong.join("libnear.so.1"), &small).unwrap();
         fs::write(&only_wrong, &small).unwrap();
 
-        let (needed, said) = shop.needed([]);
+        let (needed, output) = fixture.needed([]);
         assert_eq!(needed, BTreeSet::from([("libnear.so.1".to_owned(), needed_by_fabric)]));
         assert_eq!(needed, found_by_ldd(&fabric));
-        assert_has(&said, "warning: libonly.so.1: needed by ");
-        assert_has(&said, "wrong/libonly.so.1 is for another machine");
+        assert_has(&output, "warning: libonly.so.1: needed by ");
+        assert_has(&output, "wrong/libonly.so.1 is for another machine");
     }
 
     #[test]
     fn a_32_bit_library_is_passed_over_too() {
-        let shop = Shop::new();
-        let (wrong, right) = (shop.dir("opt/cray/wrong"), shop.dir("opt/cray/right"));
+        let fixture = LibrariesFixture::new();
+        let (wrong, right) = (fixture.dir("opt/cray/wrong"), fixture.dir("opt/cray/right"));
         let near = plain("libnear.so.1", &right, &[], &[]);
-        shop.fabric(
+        fixture.fabric(
             &[&near],
             &["-Wl,--enable-new-dtags,-rpath,$ORIGIN/../wrong:$ORIGIN/../right"],
         );
@@ -225,7 +228,10 @@ mod following_the_loader {
             [b"\x7fELF\x01\x01\x01".as_slice(), &[0; 64]].concat(),
         )
         .unwrap();
-        assert_eq!(shop.needed([]).0, BTreeSet::from([("libnear.so.1".to_owned(), near)]));
+        assert_eq!(
+            fixture.needed([]).0,
+            BTreeSet::from([("libnear.so.1".to_owned(), near)])
+        );
     }
 }
 
@@ -234,8 +240,8 @@ mod choosing {
 
     #[test]
     fn glibc_s_own_never_and_what_images_have_only_on_demand() {
-        let shop = Shop::new();
-        let deps = shop.dir("opt/cray/deps");
+        let fixture = LibrariesFixture::new();
+        let deps = fixture.dir("opt/cray/deps");
         let behind = plain("libbehind.so.1", &deps, &[], &[]);
         let ssl = plain(
             "libssl.so.3",
@@ -244,7 +250,7 @@ mod choosing {
             &["-Wl,--enable-new-dtags,-rpath,$ORIGIN"],
         );
         let near = plain("libnear.so.1", &deps, &[], &["-lc", "-lm"]);
-        let fabric = shop.fabric(
+        let fabric = fixture.fabric(
             &[&ssl, &near],
             &["-Wl,--enable-new-dtags,-rpath,$ORIGIN/../deps", "-lpthread"],
         );
@@ -252,11 +258,11 @@ mod choosing {
             ldd(&fabric).iter().any(|(name, _)| name == "libc.so.6"),
             "the test proves something"
         );
-        let (needed, said) = shop.needed([]);
-        assert_eq!((names(&needed), said.as_str()), (vec!["libnear.so.1"], ""));
-        let (needed, said) = shop.needed(["--closure-all"]);
+        let (needed, output) = fixture.needed([]);
+        assert_eq!((names(&needed), output.as_str()), (vec!["libnear.so.1"], ""));
+        let (needed, output) = fixture.needed(["--closure-all"]);
         assert_eq!(names(&needed), ["libbehind.so.1", "libnear.so.1", "libssl.so.3"]);
-        assert_eq!(said, "");
+        assert_eq!(output, "");
         let family =
             |name: &str| name.starts_with("libc.so") || name.starts_with("libm.so") || name.starts_with("libpthread");
         assert_eq!(
@@ -270,10 +276,10 @@ mod choosing {
 
     #[test]
     fn a_library_with_another_soname_has_both_names() {
-        let shop = Shop::new();
-        let deps = shop.dir("opt/cray/deps");
+        let fixture = LibrariesFixture::new();
+        let deps = fixture.dir("opt/cray/deps");
         plain("libold.so.1", &deps, &[], &[]);
-        shop.fabric(
+        fixture.fabric(
             &[&deps.join("libold.so.1")],
             &["-Wl,--enable-new-dtags,-rpath,$ORIGIN/../deps"],
         );
@@ -281,17 +287,17 @@ mod choosing {
         fs::remove_file(deps.join("libold.so.1")).unwrap();
         std::os::unix::fs::symlink("libnew.so.2", deps.join("libold.so.1")).unwrap();
         let both = ["libold.so.1", "libnew.so.2"].map(|name| (name.to_owned(), new.clone()));
-        assert_eq!(shop.needed([]).0, BTreeSet::from(both));
+        assert_eq!(fixture.needed([]).0, BTreeSet::from(both));
     }
 
     #[test]
     fn each_way_has_the_names_that_are_asked_for() {
-        let shop = Shop::new();
-        let deps = shop.dir("opt/cray/deps");
+        let fixture = LibrariesFixture::new();
+        let deps = fixture.dir("opt/cray/deps");
         let near = plain("libnear.so.1", &deps, &[], &[]);
-        shop.fabric(&[&near], &["-Wl,--enable-new-dtags,-rpath,$ORIGIN/../deps"]);
+        fixture.fabric(&[&near], &["-Wl,--enable-new-dtags,-rpath,$ORIGIN/../deps"]);
         let target = |way: &str| {
-            let spec = shop.closure(["--expose", way]).0;
+            let spec = fixture.closure(["--expose", way]).0;
             let mounts = spec.container_edits.mounts.clone();
             let of_near = mounts.into_iter().filter(|mount| Path::new(&mount.host_path) == near);
             (
@@ -309,10 +315,10 @@ mod choosing {
             target("private"),
             (vec!["/opt/cxi/lib64/libnear.so.1".to_owned()], Vec::new())
         );
-        let by_runpath = shop.dir("opt/cray/lib64/../deps");
+        let by_runpath = fixture.dir("opt/cray/lib64/../deps");
         let (paths, env) = target("env");
         assert_eq!(paths, [by_runpath.join("libnear.so.1").to_str().unwrap()]);
-        let directories = [shop.dir("opt/cray/lib64"), shop.dir("usr/lib64"), by_runpath];
+        let directories = [fixture.dir("opt/cray/lib64"), fixture.dir("usr/lib64"), by_runpath];
         let directories = directories.map(|directory| directory.to_str().unwrap().to_owned());
         assert_eq!(env, [format!("LD_LIBRARY_PATH={}", directories.join(":"))]);
     }
@@ -323,12 +329,12 @@ mod choosing {
             ("libfabric.so.1.9.0", "libfabric.so.1.30.0"),
             ("libfabric.so.1.30.0", "libfabric.so.1.9.0"),
         ] {
-            let shop = Shop::new();
-            let directory = shop.dir("opt/cray/lib64");
-            fs::rename(shop.fabric(&[], &[]), directory.join(link)).unwrap();
+            let fixture = LibrariesFixture::new();
+            let directory = fixture.dir("opt/cray/lib64");
+            fs::rename(fixture.fabric(&[], &[]), directory.join(link)).unwrap();
             fs::copy(directory.join(link), directory.join(other)).unwrap();
             std::os::unix::fs::symlink(link, directory.join("libfabric.so.1")).unwrap();
-            let spec = yaml(&shop.run([]).stdout);
+            let spec = yaml(&fixture.run([]).stdout);
             let fabric = spec
                 .container_edits
                 .mounts
@@ -340,9 +346,9 @@ mod choosing {
 
     #[test]
     fn closure_all_alone_is_wrong_usage() {
-        let said = Shop::new().run(["--closure-all"]);
-        assert_eq!((said.code, said.stdout.as_str()), (2, ""));
-        assert_has(&said.stderr, "give --libraries closure with it, or leave it out");
+        let output = LibrariesFixture::new().run(["--closure-all"]);
+        assert_eq!((output.code, output.stdout.as_str()), (2, ""));
+        assert_has(&output.stderr, "give --libraries closure with it, or leave it out");
     }
 }
 
@@ -351,21 +357,21 @@ mod hostile {
 
     #[test]
     fn something_else_under_a_needed_name_is_a_warning() {
-        let shop = Shop::new();
-        let deps = shop.dir("opt/cray/deps");
+        let fixture = LibrariesFixture::new();
+        let deps = fixture.dir("opt/cray/deps");
         let near = plain("libnear.so.1", &deps, &[], &[]);
-        shop.fabric(&[&near], &["-Wl,--enable-new-dtags,-rpath,$ORIGIN/../deps"]);
+        fixture.fabric(&[&near], &["-Wl,--enable-new-dtags,-rpath,$ORIGIN/../deps"]);
         fs::write(&near, "INPUT(-lother)").unwrap();
-        let (needed, said) = shop.needed([]);
+        let (needed, output) = fixture.needed([]);
         assert_eq!(names(&needed), [""; 0]);
-        assert_has(&said, "warning: libnear.so.1: needed by ");
-        assert_has(&said, "not a 64-bit ELF shared library");
+        assert_has(&output, "warning: libnear.so.1: needed by ");
+        assert_has(&output, "not a 64-bit ELF shared library");
     }
 
     #[test]
     fn a_host_without_end_is_cut() {
-        let shop = Shop::new();
-        let deps = shop.dir("opt/cray/deps");
+        let fixture = LibrariesFixture::new();
+        let deps = fixture.dir("opt/cray/deps");
         // Without a name of its own, each copy is needed under its file's name.
         let nameless = fs::read(plain("libnameless.so", &deps, &[], &[])).unwrap();
         let names: Vec<String> = (0..600).map(|number| format!("lib{number}.so.1")).collect();
@@ -375,17 +381,17 @@ mod hostile {
         let mut flags = vec![format!("-L{}", deps.display())];
         flags.extend(names.iter().map(|name| format!("-l:{name}")));
         flags.push("-Wl,--enable-new-dtags,-rpath,$ORIGIN/../deps".to_owned());
-        shop.fabric(&[], &flags.iter().map(String::as_str).collect::<Vec<_>>());
-        let (spec, said) = shop.closure(["--expose", "private"]);
+        fixture.fabric(&[], &flags.iter().map(String::as_str).collect::<Vec<_>>());
+        let (spec, output) = fixture.closure(["--expose", "private"]);
         assert_eq!(targets(&spec).len(), 512);
         let warning = "warning: libfabric.so.1 and libcxi.so.1: need more than 512 libraries: the rest is left out\n";
-        assert_eq!(said, warning);
+        assert_eq!(output, warning);
     }
 
     #[test]
     fn damage_to_a_library_is_never_a_crash() {
-        let shop = Shop::new();
-        let deps = shop.dir("opt/cray/deps");
+        let fixture = LibrariesFixture::new();
+        let deps = fixture.dir("opt/cray/deps");
         let versions = Library {
             soname: "libnear.so.1",
             versions: &["NEAR_1.0", "NEAR_2.0"],
@@ -399,7 +405,7 @@ mod hostile {
             calls: &["near_2_0"],
             ..PLAIN
         };
-        let file = fabric.make(&shop.dir("opt/cray/lib64"));
+        let file = fabric.make(&fixture.dir("opt/cray/lib64"));
         let whole = fs::read(&file).unwrap();
         let seed = std::env::var("CXI_RANDOM_SEED")
             .ok()
@@ -420,8 +426,8 @@ mod hostile {
                 }
             }
             fs::write(&file, &bytes).unwrap();
-            let said = shop.run(["--libraries", "closure"]);
-            assert_eq!(said.code, 0, "seed {seed}: {said:?}");
+            let output = fixture.run(["--libraries", "closure"]);
+            assert_eq!(output.code, 0, "seed {seed}: {output:?}");
         }
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::skip::{Need, skip};
-use common::{Said, scratch};
+use common::{Output, scratch};
 use tempfile::TempDir;
 
 /// A `PATH` on which only this is to be found: what every system has, and programs of ours.
@@ -78,7 +78,7 @@ impl Machine {
         command
     }
 
-    fn make(&self, make: &Path, target: &str) -> Said {
+    fn make(&self, make: &Path, target: &str) -> Output {
         let mut command = self.command(make, &["--no-print-directory", target]);
         command.output().unwrap().into()
     }
@@ -97,13 +97,17 @@ fn assert_refused(machine: &Machine, wanted: &[&str]) {
         return skip(Need::Program, "make");
     };
     for target in ["build", "test", "demo"] {
-        let said = machine.make(&make, target);
-        assert_ne!(said.code, 0, "{target}: {said:?}");
-        assert_eq!(said.stdout, "", "{target}");
-        let lines: Vec<&str> = said.stderr.lines().filter(|line| !line.starts_with("make: ")).collect();
-        assert_eq!(lines.len(), 1, "{target}: {said:?}");
+        let output = machine.make(&make, target);
+        assert_ne!(output.code, 0, "{target}: {output:?}");
+        assert_eq!(output.stdout, "", "{target}");
+        let lines: Vec<&str> = output
+            .stderr
+            .lines()
+            .filter(|line| !line.starts_with("make: "))
+            .collect();
+        assert_eq!(lines.len(), 1, "{target}: {output:?}");
         for part in wanted {
-            assert!(lines[0].contains(part), "{target}: no {part:?} in {said:?}");
+            assert!(lines[0].contains(part), "{target}: no {part:?} in {output:?}");
         }
     }
 }
@@ -154,9 +158,9 @@ fn a_rust_that_is_new_enough_is_asked_to_build() {
         Machine::complete().with("rustc", "echo 'rustc 1.999.0-nightly (abc 2031-01-01)'"),
     ] {
         for target in ["build", "test"] {
-            let said = machine.make(&make, target);
-            assert!(said.stdout.contains("cargo was asked"), "{said:?}");
-            assert_eq!(said.code, 2, "make's own, for cargo's 7: {said:?}");
+            let output = machine.make(&make, target);
+            assert!(output.stdout.contains("cargo was asked"), "{output:?}");
+            assert_eq!(output.code, 2, "make's own, for cargo's 7: {output:?}");
         }
     }
 }
@@ -174,15 +178,15 @@ const USER: u32 = 1000;
 fn count(script: &str, user: u32, ci: &str) -> Counted {
     let machine = Machine::new().with("id", &format!("echo {user}")).with("tests", script);
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/run");
-    let said: Said = machine
+    let output: Output = machine
         .command(&program, &["tests"])
         .env("CI", ci)
         .output()
         .unwrap()
         .into();
     Counted {
-        code: said.code,
-        lines: said.stdout.lines().map(str::to_owned).collect(),
+        code: output.code,
+        lines: output.stdout.lines().map(str::to_owned).collect(),
     }
 }
 
@@ -280,7 +284,7 @@ fn a_skip_is_written_where_it_is_counted() {
     fs::write(&file, "before\n").unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "a_skip_is_written_where_it_is_counted"]);
-    let said: Said = command
+    let output: Output = command
         .env(INSIDE, "1")
         .env("CXI_TEST_SKIPS", &file)
         .output()
@@ -290,7 +294,7 @@ fn a_skip_is_written_where_it_is_counted() {
     assert_eq!(
         fs::read_to_string(&file).unwrap(),
         format!("before\n{line}"),
-        "{said:?}"
+        "{output:?}"
     );
-    assert!(said.stderr.contains(line), "{said:?}");
+    assert!(output.stderr.contains(line), "{output:?}");
 }

@@ -9,7 +9,9 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::time::SystemTime;
 
 use common::changes::Change::{self, Bind, Cordon, CordonDirectory, Remove, Restarts, Set, Unbind, Uncordon, Unset};
-use common::daemon::{A, B, C, D, Daemon, Host, PATIENCE, RESOURCE, assert_no_violations, nics, until, wait_for};
+use common::daemon::{
+    A, B, C, D, Daemon, DaemonFixture, PATIENCE, RESOURCE, assert_no_violations, nics, until, wait_for,
+};
 use cxi_device_plugin::model::health::{Action, Check, HealthPolicy};
 use cxi_sim::kubelet::Kubelet;
 
@@ -92,25 +94,25 @@ const HANDLER: Change = Set("properties/pct_eq", b"7\n");
 const UNCORRECTABLE_1: Change = Set("properties/pcie_uncorr_err", b"1\n");
 
 /// A daemon without a slow poll, and its kubelet.
-struct Rig {
-    host: Host,
+struct ConditionsFixture {
+    host: DaemonFixture,
     kubelet: Kubelet,
     daemon: Daemon,
 }
 
-impl Rig {
+impl ConditionsFixture {
     async fn new(policy: &str) -> Self {
-        let host = Host::new(&nics(2));
+        let host = DaemonFixture::new(&nics(2));
         host.configure(policy);
         Self::on(host).await
     }
 
-    async fn on(host: Host) -> Self {
+    async fn on(host: DaemonFixture) -> Self {
         let kubelet = host.kubelet();
         let daemon = host.start(&["--pulse", "0"]);
-        let rig = Self { host, kubelet, daemon };
-        rig.is_listed(true).await;
-        rig
+        let fixture = Self { host, kubelet, daemon };
+        fixture.is_listed(true).await;
+        fixture
     }
 
     /// Changes the first NIC without a word to anybody.
@@ -165,7 +167,7 @@ impl Rig {
     }
 
     /// How many lines about the first NIC say this.
-    fn said(&self, text: &str) -> usize {
+    fn output(&self, text: &str) -> usize {
         self.lines().iter().filter(|line| line.contains(text)).count()
     }
 }
@@ -184,23 +186,28 @@ async fn each_condition_that_fails_is_unhealthy_recovers_by_itself_and_is_health
         unreadable,
     } in &ROWS
     {
-        let rig = Rig::new(&set(*check, Action::Fail)).await;
-        rig.make_and_look(&[*bad]);
-        rig.is_listed(false).await;
+        let fixture = ConditionsFixture::new(&set(*check, Action::Fail)).await;
+        fixture.make_and_look(&[*bad]);
+        fixture.is_listed(false).await;
         assert_eq!(
-            rig.said(&format!("unhealthy: {check}: ")),
+            fixture.output(&format!("unhealthy: {check}: ")),
             1,
             "{check}: {:?}",
-            rig.lines()
+            fixture.lines()
         );
-        rig.daemon.look();
-        rig.make_and_look(&[*good]);
-        rig.is_listed(true).await;
-        rig.make_and_look(unreadable);
-        rig.is_listed(true).await;
-        let healthy = rig.said("healthy") - rig.said("unhealthy");
-        assert_eq!((rig.said("unhealthy"), healthy), (1, 2), "{check}: {:?}", rig.lines());
-        assert_no_violations(&rig.kubelet);
+        fixture.daemon.look();
+        fixture.make_and_look(&[*good]);
+        fixture.is_listed(true).await;
+        fixture.make_and_look(unreadable);
+        fixture.is_listed(true).await;
+        let healthy = fixture.output("healthy") - fixture.output("unhealthy");
+        assert_eq!(
+            (fixture.output("unhealthy"), healthy),
+            (1, 2),
+            "{check}: {:?}",
+            fixture.lines()
+        );
+        assert_no_violations(&fixture.kubelet);
     }
 }
 
@@ -213,27 +220,27 @@ async fn each_condition_that_only_warns_is_said_once_when_it_comes_and_once_when
         } else {
             bad
         };
-        let rig = Rig::new(&set(*check, Action::Warn)).await;
-        rig.make_and_look(&[*bad]);
-        rig.daemon.look();
-        rig.is_listed(true).await;
+        let fixture = ConditionsFixture::new(&set(*check, Action::Warn)).await;
+        fixture.make_and_look(&[*bad]);
+        fixture.daemon.look();
+        fixture.is_listed(true).await;
         assert_eq!(
-            rig.said(&format!("warning: {check}: ")),
+            fixture.output(&format!("warning: {check}: ")),
             1,
             "{check}: {:?}",
-            rig.lines()
+            fixture.lines()
         );
         if !matches!(check, Check::Present | Check::RetryHandler) {
-            rig.make_and_look(&[*good]);
-            rig.daemon.look();
+            fixture.make_and_look(&[*good]);
+            fixture.daemon.look();
             assert_eq!(
-                rig.said(&format!("no warning any more: {check}: ")),
+                fixture.output(&format!("no warning any more: {check}: ")),
                 1,
                 "{check}: {:?}",
-                rig.lines()
+                fixture.lines()
             );
         }
-        assert_eq!(rig.said("unhealthy"), 0, "{check}: {:?}", rig.lines());
+        assert_eq!(fixture.output("unhealthy"), 0, "{check}: {:?}", fixture.lines());
     }
 }
 
@@ -245,14 +252,14 @@ async fn each_condition_that_is_ignored_is_neither_listed_nor_said() {
         } else {
             bad
         };
-        let rig = Rig::new(&set(*check, Action::Ignore)).await;
-        rig.make_and_look(&[*bad]);
-        rig.is_listed(true).await;
+        let fixture = ConditionsFixture::new(&set(*check, Action::Ignore)).await;
+        fixture.make_and_look(&[*bad]);
+        fixture.is_listed(true).await;
         assert_eq!(
-            (rig.said("warning"), rig.said("unhealthy")),
+            (fixture.output("warning"), fixture.output("unhealthy")),
             (0, 0),
             "{check}: {:?}",
-            rig.lines()
+            fixture.lines()
         );
     }
 }
@@ -266,117 +273,138 @@ fn the_rows_are_all_conditions_that_can_fail() {
 
 #[tokio::test]
 async fn a_nic_is_cordoned_by_a_file_at_once_and_uncordoned_without_it() {
-    let rig = Rig::new("").await;
-    rig.daemon.wait_until_settled();
-    rig.make(Cordon("bad cable, see ticket 7\nmore\n"));
-    rig.is_listed(false).await;
-    rig.daemon
+    let fixture = ConditionsFixture::new("").await;
+    fixture.daemon.wait_until_settled();
+    fixture.make(Cordon("bad cable, see ticket 7\nmore\n"));
+    fixture.is_listed(false).await;
+    fixture
+        .daemon
         .wait_for_log("unhealthy: cordoned: cordoned by an admin: bad cable, see ticket 7 (");
-    rig.make(Uncordon);
-    rig.is_listed(true).await;
-    assert_no_violations(&rig.kubelet);
+    fixture.make(Uncordon);
+    fixture.is_listed(true).await;
+    assert_no_violations(&fixture.kubelet);
 }
 
 #[tokio::test]
 async fn a_nic_stays_cordoned_over_restarts_and_hostile_entries_cordon_nobody() {
-    let mut rig = Rig::new("").await;
-    let cordons = rig.host.path("run/cordoned");
+    let mut fixture = ConditionsFixture::new("").await;
+    let cordons = fixture.host.path("run/cordoned");
     for name in ["0000:21:00.0.swp", "..a", "cxi1", "\u{202e}"] {
         fs::write(cordons.join(name), "x").unwrap();
     }
     symlink("/dev/zero", cordons.join(B)).unwrap();
     nix::unistd::mkfifo(&cordons.join("0000:ff:1f.7"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    rig.restart(&[Cordon("\u{1b}[31mred")]).await;
-    rig.is_listed(false).await;
-    assert_eq!(rig.said("cordoned by an admin: [31mred"), 1, "{:?}", rig.lines());
+    fixture.restart(&[Cordon("\u{1b}[31mred")]).await;
+    fixture.is_listed(false).await;
+    assert_eq!(
+        fixture.output("cordoned by an admin: [31mred"),
+        1,
+        "{:?}",
+        fixture.lines()
+    );
 }
 
 #[tokio::test]
 async fn an_error_before_a_restart_is_shown_after_it_and_none_is_invented() {
-    let mut rig = Rig::new("").await;
-    rig.make_and_look(&[UNCORRECTABLE_1]);
-    assert_eq!(rig.said("warning: pcie-errors: "), 1, "{:?}", rig.lines());
+    let mut fixture = ConditionsFixture::new("").await;
+    fixture.make_and_look(&[UNCORRECTABLE_1]);
+    assert_eq!(fixture.output("warning: pcie-errors: "), 1, "{:?}", fixture.lines());
     for _ in 0..2 {
-        rig.restart(&[]).await;
-        assert_eq!(rig.said("warning: "), 1, "{:?}", rig.lines());
-        assert_eq!(rig.said("pcie_uncorr_err = 1, at first 0"), 1, "{:?}", rig.lines());
+        fixture.restart(&[]).await;
+        assert_eq!(fixture.output("warning: "), 1, "{:?}", fixture.lines());
+        assert_eq!(
+            fixture.output("pcie_uncorr_err = 1, at first 0"),
+            1,
+            "{:?}",
+            fixture.lines()
+        );
     }
-    let log = rig.daemon.log();
+    let log = fixture.daemon.log();
     let mut of_the_other = log.lines().filter(|line| line.contains(&format!("pci={B}")));
     assert!(of_the_other.all(|line| !line.contains("warning: ")), "{log}");
 }
 
 #[tokio::test]
 async fn errors_from_before_the_first_start_are_nobodys_and_those_while_we_were_down_count() {
-    let mut rig = Rig::new("").await;
-    fs::remove_file(rig.host.path("run/health.json")).unwrap();
-    rig.restart(&[UNCORRECTABLE_1]).await;
-    assert_eq!(rig.said("warning"), 0, "{:?}", rig.lines());
-    rig.restart(&[Set("properties/pcie_uncorr_err", b"2\n")]).await;
-    assert_eq!(rig.said("pcie_uncorr_err = 2, at first 1"), 1, "{:?}", rig.lines());
+    let mut fixture = ConditionsFixture::new("").await;
+    fs::remove_file(fixture.host.path("run/health.json")).unwrap();
+    fixture.restart(&[UNCORRECTABLE_1]).await;
+    assert_eq!(fixture.output("warning"), 0, "{:?}", fixture.lines());
+    fixture.restart(&[Set("properties/pcie_uncorr_err", b"2\n")]).await;
+    assert_eq!(
+        fixture.output("pcie_uncorr_err = 2, at first 1"),
+        1,
+        "{:?}",
+        fixture.lines()
+    );
 }
 
 #[tokio::test]
 async fn a_driver_that_was_loaded_again_while_we_were_down_has_no_errors() {
-    let mut rig = Rig::new("").await;
-    rig.make_and_look(&[UNCORRECTABLE_1]);
-    rig.restart(&[Change::Rebind]).await;
-    assert_eq!(rig.said("warning"), 0, "{:?}", rig.lines());
-    rig.is_listed(true).await;
+    let mut fixture = ConditionsFixture::new("").await;
+    fixture.make_and_look(&[UNCORRECTABLE_1]);
+    fixture.restart(&[Change::Rebind]).await;
+    assert_eq!(fixture.output("warning"), 0, "{:?}", fixture.lines());
+    fixture.is_listed(true).await;
 }
 
 #[tokio::test]
 async fn a_retry_handler_that_died_and_came_back_is_suspect_until_the_node_is_booted() {
-    let mut rig = Rig::new("").await;
-    rig.make_and_look(&[NO_HANDLER]);
-    rig.is_listed(false).await;
+    let mut fixture = ConditionsFixture::new("").await;
+    fixture.make_and_look(&[NO_HANDLER]);
+    fixture.is_listed(false).await;
     // It comes back while nobody looks.
-    rig.restart(&[HANDLER]).await;
-    rig.is_listed(true).await;
+    fixture.restart(&[HANDLER]).await;
+    fixture.is_listed(true).await;
     let suspect = "warning: retry-handler: the retry handler has died and come back";
-    assert_eq!(rig.said(suspect), 1, "{:?}", rig.lines());
-    rig.restart(&[Change::Rebind]).await;
-    assert_eq!(rig.said(suspect), 1, "{:?}", rig.lines());
+    assert_eq!(fixture.output(suspect), 1, "{:?}", fixture.lines());
+    fixture.restart(&[Change::Rebind]).await;
+    assert_eq!(fixture.output(suspect), 1, "{:?}", fixture.lines());
     // Another boot of the node.
-    let boot = rig
+    let boot = fixture
         .memory()
         .lines()
         .find(|line| line.contains("boot_id"))
         .unwrap()
         .to_owned();
-    let other = rig.memory().replace(&boot, "  \"boot_id\": \"another\",");
-    fs::write(rig.host.path("run/health.json"), other).unwrap();
-    rig.restart(&[]).await;
-    assert_eq!((rig.said("warning"), rig.said("healthy")), (0, 1), "{:?}", rig.lines());
+    let other = fixture.memory().replace(&boot, "  \"boot_id\": \"another\",");
+    fs::write(fixture.host.path("run/health.json"), other).unwrap();
+    fixture.restart(&[]).await;
+    assert_eq!(
+        (fixture.output("warning"), fixture.output("healthy")),
+        (0, 1),
+        "{:?}",
+        fixture.lines()
+    );
     assert!(
-        !rig.daemon.log().contains("what was remembered"),
+        !fixture.daemon.log().contains("what was remembered"),
         "{}",
-        rig.daemon.log()
+        fixture.daemon.log()
     );
 }
 
 #[tokio::test]
 async fn what_is_remembered_is_written_only_when_it_changes() {
-    let rig = Rig::new("").await;
-    let file = rig.host.path("run/health.json");
+    let fixture = ConditionsFixture::new("").await;
+    let file = fixture.host.path("run/health.json");
     let identity = || {
         let metadata = file.metadata().unwrap();
         (metadata.ino(), metadata.mtime_nsec(), metadata.mode() & 0o7777)
     };
     let before = identity();
     assert_eq!(before.2, 0o644);
-    rig.daemon.look();
+    fixture.daemon.look();
     // An error changes what is shown, not what is remembered.
-    rig.make_and_look(&[UNCORRECTABLE_1]);
+    fixture.make_and_look(&[UNCORRECTABLE_1]);
     assert_eq!(identity(), before);
-    rig.make_and_look(&[NO_HANDLER]);
+    fixture.make_and_look(&[NO_HANDLER]);
     assert_ne!(identity(), before);
 }
 
 #[tokio::test]
 async fn hostile_memories_are_forgotten_with_one_warning() {
-    let mut rig = Rig::new("").await;
-    let good = rig.memory();
+    let mut fixture = ConditionsFixture::new("").await;
+    let good = fixture.memory();
     let deep = "[".repeat(100_000);
     let many = "x".repeat(5 << 20);
     let other_address = good.replace(A, "0000:21:00.0/../..");
@@ -395,64 +423,64 @@ async fn hostile_memories_are_forgotten_with_one_warning() {
         &odd_state,
         "\0\u{feff}",
     ] {
-        fs::write(rig.host.path("run/health.json"), text).unwrap();
-        rig.restart(&[]).await;
+        fs::write(fixture.host.path("run/health.json"), text).unwrap();
+        fixture.restart(&[]).await;
         let begin: String = text.chars().take(40).collect();
-        let log = rig.daemon.log();
+        let log = fixture.daemon.log();
         assert_eq!(
             log.matches("what was remembered of NICs is lost").count(),
             1,
             "{begin}: {log}"
         );
-        assert_eq!(rig.said("warning"), 0, "{begin}");
-        assert_eq!(rig.memory().replace(' ', ""), good.replace(' ', ""), "{begin}");
+        assert_eq!(fixture.output("warning"), 0, "{begin}");
+        assert_eq!(fixture.memory().replace(' ', ""), good.replace(' ', ""), "{begin}");
     }
 }
 
 /// Where nothing can be written, all goes on without.
 #[tokio::test]
 async fn a_memory_that_cannot_be_written_is_said_once() {
-    let mut rig = Rig::new("").await;
-    rig.daemon.signal(nix::sys::signal::Signal::SIGTERM);
-    rig.daemon.wait();
-    let file = rig.host.path("run/health.json");
+    let mut fixture = ConditionsFixture::new("").await;
+    fixture.daemon.signal(nix::sys::signal::Signal::SIGTERM);
+    fixture.daemon.wait();
+    let file = fixture.host.path("run/health.json");
     fs::remove_file(&file).unwrap();
     symlink("elsewhere", &file).unwrap();
-    rig.daemon = rig.host.start(&["--pulse", "0"]);
-    rig.is_listed(true).await;
-    rig.make_and_look(&[NO_HANDLER]);
-    rig.make_and_look(&[HANDLER]);
-    rig.daemon.look();
-    let log = rig.daemon.log();
+    fixture.daemon = fixture.host.start(&["--pulse", "0"]);
+    fixture.is_listed(true).await;
+    fixture.make_and_look(&[NO_HANDLER]);
+    fixture.make_and_look(&[HANDLER]);
+    fixture.daemon.look();
+    let log = fixture.daemon.log();
     assert_eq!(log.matches("will not outlive this process").count(), 1, "{log}");
-    assert_eq!(rig.said("warning: retry-handler"), 1, "{log}");
-    assert!(file.is_symlink() && !rig.host.path("run/elsewhere").exists());
+    assert_eq!(fixture.output("warning: retry-handler"), 1, "{log}");
+    assert!(file.is_symlink() && !fixture.host.path("run/elsewhere").exists());
 }
 
 /// Nothing but the clock asks for the look that publishes it.
 #[tokio::test]
 async fn held_news_goes_out_by_itself_once_it_is_due() {
-    let host = Host::new(&nics(2));
+    let host = DaemonFixture::new(&nics(2));
     host.configure_holds("300ms", "400ms", "");
-    let rig = Rig::on(host).await;
+    let fixture = ConditionsFixture::on(host).await;
     for (change, healthy, line) in [(LINK_DOWN, false, "unhealthy: link: "), (LINK_UP, true, ": healthy")] {
-        let before = rig.daemon.log().len();
-        rig.make_and_look(&[change]);
-        rig.is_listed(healthy).await;
+        let before = fixture.daemon.log().len();
+        fixture.make_and_look(&[change]);
+        fixture.is_listed(healthy).await;
         // Kubelet hears of bad news before the log does.
-        let log = || rig.daemon.log().split_off(before);
+        let log = || fixture.daemon.log().split_off(before);
         until(|| log().contains(line), log);
         let log = log();
         let (held, published) = (log.find("trigger: held news is due"), log.find(line));
         assert!(held.is_some() && held < published, "{log}");
         assert_eq!(log.matches("trigger: held").count(), 1, "{log}");
     }
-    assert_no_violations(&rig.kubelet);
+    assert_no_violations(&fixture.kubelet);
 }
 
 #[tokio::test]
 async fn all_links_down_and_up_again_are_a_message_each_and_a_line_for_each_nic() {
-    let host = Host::new(&nics(4));
+    let host = DaemonFixture::new(&nics(4));
     host.configure_holds("100ms", "100ms", "");
     let kubelet = host.kubelet();
     let daemon = host.start(&["--pulse", "0"]);
@@ -480,31 +508,33 @@ async fn all_links_down_and_up_again_are_a_message_each_and_a_line_for_each_nic(
 /// News that is due while nobody can look must not have the daemon turn in circles.
 #[tokio::test]
 async fn held_news_waits_for_a_node_that_cannot_be_looked_at() {
-    let host = Host::new(&nics(2));
+    let host = DaemonFixture::new(&nics(2));
     host.configure_holds("500ms", "1s", "");
-    let rig = Rig::on(host).await;
-    rig.make_and_look(&[LINK_DOWN]);
-    let functions = rig.host.node.root().join("sys/bus/pci/devices");
-    fs::rename(&functions, rig.host.path("aside")).unwrap();
-    rig.daemon.wait_for_log("cannot look for NICs");
-    rig.daemon.wait_for_log("trigger: another try");
-    fs::rename(rig.host.path("aside"), &functions).unwrap();
-    rig.is_listed(false).await;
-    let due = rig.daemon.log().matches("trigger: held news is due").count();
-    assert!(due <= 2, "{}", rig.daemon.log());
+    let fixture = ConditionsFixture::on(host).await;
+    fixture.make_and_look(&[LINK_DOWN]);
+    let functions = fixture.host.node.root().join("sys/bus/pci/devices");
+    fs::rename(&functions, fixture.host.path("aside")).unwrap();
+    fixture.daemon.wait_for_log("cannot look for NICs");
+    fixture.daemon.wait_for_log("trigger: another try");
+    fs::rename(fixture.host.path("aside"), &functions).unwrap();
+    fixture.is_listed(false).await;
+    let due = fixture.daemon.log().matches("trigger: held news is due").count();
+    assert!(due <= 2, "{}", fixture.daemon.log());
 }
 
 #[tokio::test]
 async fn a_policy_that_changes_while_the_daemon_runs_counts_at_once() {
-    let host = Host::new(&nics(2));
+    let host = DaemonFixture::new(&nics(2));
     host.configure_holds("0s", "1h", "");
-    let rig = Rig::on(host).await;
-    rig.make_and_look(&[LINK_DOWN]);
-    rig.is_listed(false).await;
-    rig.host.configure_holds("0s", "1h", &set(Check::Link, Action::Ignore));
-    rig.daemon.look();
-    rig.is_listed(true).await;
-    rig.host.configure_holds("1h", "1h", "");
-    rig.daemon.look();
-    rig.is_listed(false).await;
+    let fixture = ConditionsFixture::on(host).await;
+    fixture.make_and_look(&[LINK_DOWN]);
+    fixture.is_listed(false).await;
+    fixture
+        .host
+        .configure_holds("0s", "1h", &set(Check::Link, Action::Ignore));
+    fixture.daemon.look();
+    fixture.is_listed(true).await;
+    fixture.host.configure_holds("1h", "1h", "");
+    fixture.daemon.look();
+    fixture.is_listed(false).await;
 }

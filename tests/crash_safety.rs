@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use common::skip::{Need, skip};
 use common::tracer::{End, kill_at};
-use common::{Generator, Said, listing, say, scratch};
+use common::{Generator, Output, listing, say, scratch};
 use cxi_sim::node::{Kind, NicSpec, Node};
 use tempfile::TempDir;
 
@@ -32,14 +32,14 @@ const NEIGHBOURS: [(&str, &str); 3] = [
 type Entry = (PathBuf, u32, u64, Vec<u8>);
 
 /// Two nodes, so that the spec of one is old to the other, and one without NICs.
-struct Stage {
+struct CrashFixture {
     folder: TempDir,
     other: Node,
     node: Node,
     bare: Node,
 }
 
-impl Stage {
+impl CrashFixture {
     fn new() -> Self {
         let folder = scratch();
         let make = |name: &str, nics: &[NicSpec]| Node::create(folder.path().join(name), nics).unwrap();
@@ -67,7 +67,7 @@ impl Stage {
         }
     }
 
-    fn write(&self, node: &Node, format: &str) -> Said {
+    fn write(&self, node: &Node, format: &str) -> Output {
         Generator::below(node.root())
             .args(["--format", format])
             .write_to(&self.cdi())
@@ -107,13 +107,13 @@ struct Case<'a> {
 
 impl Case<'_> {
     /// Kills at every point; the number is printed.
-    fn run(&self, stage: &Stage) {
+    fn run(&self, fixture: &CrashFixture) {
         let (mut points, mut left, mut seen) = (0, 0, [false; 3]);
         loop {
-            let _ = fs::remove_dir_all(stage.cdi());
-            self.before.iter().for_each(|files| stage.fill(files));
-            let old = existing(&stage.cdi());
-            let cdi = stage.cdi();
+            let _ = fs::remove_dir_all(fixture.cdi());
+            self.before.iter().for_each(|files| fixture.fill(files));
+            let old = existing(&fixture.cdi());
+            let cdi = fixture.cdi();
             let arguments = [PROGRAM, "--root", self.node.root().to_str().unwrap(), "--cdi-dir"];
             let arguments = [&arguments[..], &[cdi.to_str().unwrap(), "--format", self.format]].concat();
             match kill_at(&arguments, &cdi, points) {
@@ -128,7 +128,7 @@ impl Case<'_> {
             seen[state] = true;
             left += leftovers;
             points += 1;
-            self.assert_repaired(stage);
+            self.assert_repaired(fixture);
         }
         assert!(points > 10, "{}: {points} points are not a write path", self.name);
         assert_eq!(seen, [true, self.between.is_some(), true], "{}: states seen", self.name);
@@ -168,10 +168,10 @@ impl Case<'_> {
     }
 
     /// The next run does what this one did not come to do, and clears what it left.
-    fn assert_repaired(&self, stage: &Stage) {
-        let said = stage.write(self.node, self.format);
-        assert_eq!(said.code, 0, "{said:?}");
-        let (ours, leftovers, _) = sorted(existing(&stage.cdi()));
+    fn assert_repaired(&self, fixture: &CrashFixture) {
+        let output = fixture.write(self.node, self.format);
+        assert_eq!(output.code, 0, "{output:?}");
+        let (ours, leftovers, _) = sorted(existing(&fixture.cdi()));
         assert_eq!(leftovers, [], "{}: a leftover stays", self.name);
         assert_eq!(ours.len(), self.after.len());
         for (file, (name, text)) in ours.iter().zip(&self.after) {
@@ -195,68 +195,68 @@ mod killed {
 
     #[test]
     fn while_it_replaces_an_old_spec() {
-        let stage = Stage::new();
-        let (old, new) = (text_of(&stage.other, "yaml"), text_of(&stage.node, "yaml"));
+        let fixture = CrashFixture::new();
+        let (old, new) = (text_of(&fixture.other, "yaml"), text_of(&fixture.node, "yaml"));
         let case = Case {
             name: "replace",
-            node: &stage.node,
+            node: &fixture.node,
             format: "yaml",
             before: Some(vec![(YAML, &old)]),
             between: None,
             after: vec![(YAML, &new)],
         };
-        case.run(&stage);
+        case.run(&fixture);
     }
 
     #[test]
     fn while_it_writes_the_first_spec() {
-        let stage = Stage::new();
-        let new = text_of(&stage.node, "json");
+        let fixture = CrashFixture::new();
+        let new = text_of(&fixture.node, "json");
         for (name, before) in [("first file", Some(Vec::new())), ("first directory", None)] {
             let case = Case {
                 name,
-                node: &stage.node,
+                node: &fixture.node,
                 format: "json",
                 before,
                 between: None,
                 after: vec![(JSON, &new)],
             };
-            case.run(&stage);
+            case.run(&fixture);
         }
     }
 
     #[test]
     fn while_it_removes_the_spec() {
-        let stage = Stage::new();
-        let old = text_of(&stage.other, "yaml");
+        let fixture = CrashFixture::new();
+        let old = text_of(&fixture.other, "yaml");
         for (name, format) in [("remove", "yaml"), ("remove the other format", "json")] {
             let case = Case {
                 name,
-                node: &stage.bare,
+                node: &fixture.bare,
                 format,
                 before: Some(vec![(YAML, &old)]),
                 between: None,
                 after: Vec::new(),
             };
-            case.run(&stage);
+            case.run(&fixture);
         }
     }
 
     /// Two files would be a conflict, and readers would drop every name: the old spec takes the new name first.
     #[test]
     fn while_it_changes_the_format() {
-        let stage = Stage::new();
+        let fixture = CrashFixture::new();
         for (old_name, old_format, name, format) in [(YAML, "yaml", JSON, "json"), (JSON, "json", YAML, "yaml")] {
-            let (old, new) = (text_of(&stage.other, old_format), text_of(&stage.node, format));
+            let (old, new) = (text_of(&fixture.other, old_format), text_of(&fixture.node, format));
             let case = Case {
                 name: "change of format",
-                node: &stage.node,
+                node: &fixture.node,
                 format,
                 before: Some(vec![(old_name, &old)]),
                 between: Some(vec![(name, &old)]),
                 after: vec![(name, &new)],
             };
-            case.run(&stage);
+            case.run(&fixture);
         }
     }
 }
@@ -269,25 +269,29 @@ mod at_once {
     /// Each round starts two generators that disagree, while a reader reads all the time.
     #[test]
     fn two_generators_leave_one_whole_spec_and_a_reader_never_sees_less() {
-        let stage = Stage::new();
-        let texts = [text_of(&stage.other, "yaml"), text_of(&stage.node, "yaml")];
-        stage.fill(&[(YAML, &texts[0])]);
-        let (_, _, others_before) = sorted(listing(&stage.cdi()));
+        let fixture = CrashFixture::new();
+        let texts = [text_of(&fixture.other, "yaml"), text_of(&fixture.node, "yaml")];
+        fixture.fill(&[(YAML, &texts[0])]);
+        let (_, _, others_before) = sorted(listing(&fixture.cdi()));
         let mut won = [0, 0];
         for round in 0..ROUNDS {
             let start = |node: &Node| {
                 let mut command = Command::new(PROGRAM);
-                command.arg("--root").arg(node.root()).arg("--cdi-dir").arg(stage.cdi());
+                command
+                    .arg("--root")
+                    .arg(node.root())
+                    .arg("--cdi-dir")
+                    .arg(fixture.cdi());
                 command.stdout(Stdio::null()).spawn().unwrap()
             };
-            let (mut one, mut two) = (start(&stage.other), start(&stage.node));
+            let (mut one, mut two) = (start(&fixture.other), start(&fixture.node));
             while one.try_wait().unwrap().is_none() || two.try_wait().unwrap().is_none() {
-                let read = fs::read_to_string(stage.cdi().join(YAML)).unwrap();
+                let read = fs::read_to_string(fixture.cdi().join(YAML)).unwrap();
                 assert!(texts.contains(&read), "round {round}: part of a spec:\n{read}");
             }
             assert!(one.wait().unwrap().success(), "round {round}");
             assert!(two.wait().unwrap().success(), "round {round}");
-            let (ours, leftovers, others) = sorted(listing(&stage.cdi()));
+            let (ours, leftovers, others) = sorted(listing(&fixture.cdi()));
             assert_eq!((ours.len(), leftovers, others), (1, vec![], others_before.clone()));
             won[usize::from(ours[0].3 == texts[1].as_bytes())] += 1;
         }
@@ -297,32 +301,32 @@ mod at_once {
     /// A leftover belongs to a dead run only if nobody holds it: a living run's file is never taken away.
     #[test]
     fn a_temporary_file_in_use_is_not_taken_for_a_leftover() {
-        let stage = Stage::new();
-        stage.fill(&[
+        let fixture = CrashFixture::new();
+        fixture.fill(&[
             (".hpe.com-cxi.yaml.AbCd12.tmp", "half"),
             (".hpe.com-cxi.json.AbCd34.tmp", ""),
         ]);
-        let in_use = fs::File::open(stage.cdi().join(".hpe.com-cxi.yaml.AbCd12.tmp")).unwrap();
+        let in_use = fs::File::open(fixture.cdi().join(".hpe.com-cxi.yaml.AbCd12.tmp")).unwrap();
         in_use.lock().unwrap();
-        assert_eq!(stage.write(&stage.node, "yaml").code, 0);
-        let (_, leftovers, _) = sorted(listing(&stage.cdi()));
+        assert_eq!(fixture.write(&fixture.node, "yaml").code, 0);
+        let (_, leftovers, _) = sorted(listing(&fixture.cdi()));
         assert_eq!(leftovers.len(), 1, "{leftovers:?}");
         assert_eq!(leftovers[0].3, b"half");
         drop(in_use);
-        assert_eq!(stage.write(&stage.node, "yaml").code, 0);
-        assert_eq!(sorted(listing(&stage.cdi())).1, []);
+        assert_eq!(fixture.write(&fixture.node, "yaml").code, 0);
+        assert_eq!(sorted(listing(&fixture.cdi())).1, []);
     }
 
     /// A link or a pipe by that name is nobody's leftover.
     #[test]
     fn only_a_plain_file_is_a_leftover() {
-        let stage = Stage::new();
-        stage.fill(&[]);
-        let link = stage.cdi().join(".hpe.com-cxi.yaml.AbCd12.tmp");
-        let pipe = stage.cdi().join(".hpe.com-cxi.yaml.AbCd34.tmp");
+        let fixture = CrashFixture::new();
+        fixture.fill(&[]);
+        let link = fixture.cdi().join(".hpe.com-cxi.yaml.AbCd12.tmp");
+        let pipe = fixture.cdi().join(".hpe.com-cxi.yaml.AbCd34.tmp");
         symlink("notes", &link).unwrap();
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        assert_eq!(stage.write(&stage.node, "yaml").code, 0);
-        assert!(link.is_symlink() && pipe.exists() && stage.cdi().join("notes").is_file());
+        assert_eq!(fixture.write(&fixture.node, "yaml").code, 0);
+        assert!(link.is_symlink() && pipe.exists() && fixture.cdi().join("notes").is_file());
     }
 }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::daemon::{A, B, C, D, Host, PATIENCE, RESOURCE, assert_no_violations, nics, until, wait_for};
+use common::daemon::{A, B, C, D, DaemonFixture, PATIENCE, RESOURCE, assert_no_violations, nics, until, wait_for};
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::kubelet::pb;
 use cxi_sim::kubelet::pb::device_plugin_client::DevicePluginClient;
@@ -33,7 +33,7 @@ fn lists(kubelet: &Kubelet) -> usize {
 
 #[tokio::test]
 async fn it_waits_for_kubelet_without_failing_and_writes_the_spec_meanwhile() {
-    let host = Host::new(&nics(2));
+    let host = DaemonFixture::new(&nics(2));
     let daemon = host.start(&[]);
     daemon.wait_for_log("waiting for kubelet.sock in");
     assert!(host.spec().contains(&format!("name: \"{A}\"")), "{}", host.spec());
@@ -50,7 +50,7 @@ async fn it_waits_for_kubelet_without_failing_and_writes_the_spec_meanwhile() {
 
 #[tokio::test]
 async fn sigterm_leaves_no_socket_and_keeps_the_spec() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     let (daemon, kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
     let before = host.spec();
@@ -67,7 +67,7 @@ async fn sigterm_leaves_no_socket_and_keeps_the_spec() {
 #[tokio::test]
 async fn sigterm_and_sigint_end_it_while_it_waits_for_kubelet() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        let host = Host::new(&nics(1));
+        let host = DaemonFixture::new(&nics(1));
         let mut daemon = host.start(&[]);
         daemon.wait_for_log("waiting for kubelet.sock in");
         daemon.signal(signal);
@@ -77,7 +77,7 @@ async fn sigterm_and_sigint_end_it_while_it_waits_for_kubelet() {
 
 #[tokio::test]
 async fn the_socket_is_for_root_only_and_tells_resource_and_process() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     let (daemon, kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
     let sockets = host.plugin_sockets();
@@ -97,13 +97,13 @@ async fn the_socket_is_for_root_only_and_tells_resource_and_process() {
 
 #[tokio::test]
 async fn a_second_instance_ends_with_75_and_harms_nobody() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     let (mut daemon, kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
     let second = host.command().output().unwrap();
     assert_eq!(second.status.code(), Some(75));
-    let said = String::from_utf8(second.stderr).unwrap();
-    assert!(said.contains("another instance is running (pid "), "{said}");
+    let output = String::from_utf8(second.stderr).unwrap();
+    assert!(output.contains("another instance is running (pid "), "{output}");
     assert!(daemon.is_running());
     assert_eq!(kubelet.registrations(RESOURCE), 1);
     assert_eq!(host.plugin_sockets().len(), 1);
@@ -111,7 +111,7 @@ async fn a_second_instance_ends_with_75_and_harms_nobody() {
 
 #[tokio::test]
 async fn sockets_of_the_dead_are_removed_and_those_of_the_living_and_of_others_are_not() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     let (daemon, kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
     let left = host.plugin_sockets()[0].clone();
@@ -133,7 +133,7 @@ async fn sockets_of_the_dead_are_removed_and_those_of_the_living_and_of_others_a
 
 #[tokio::test]
 async fn a_kubelet_that_forgets_us_is_reminded() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     let (_daemon, kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
     assert!(kubelet.forget(RESOURCE));
@@ -148,7 +148,7 @@ async fn a_kubelet_that_forgets_us_is_reminded() {
 
 #[tokio::test]
 async fn a_removed_socket_is_replaced() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     let (_daemon, kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
     let socket = host.plugin_sockets()[0].clone();
@@ -165,7 +165,7 @@ async fn a_removed_socket_is_replaced() {
 
 #[tokio::test]
 async fn a_kubelet_directory_that_is_removed_and_made_anew_is_found_again() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     let (_daemon, mut kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
     kubelet.shutdown();
@@ -177,7 +177,7 @@ async fn a_kubelet_directory_that_is_removed_and_made_anew_is_found_again() {
 
 #[tokio::test]
 async fn nics_come_move_break_and_go_at_each_sighup() {
-    let host = Host::new(&nics(2));
+    let host = DaemonFixture::new(&nics(2));
     let (daemon, kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true), (B, true)]).await;
 
@@ -210,7 +210,7 @@ async fn nics_come_move_break_and_go_at_each_sighup() {
 
 #[tokio::test]
 async fn a_rebind_without_a_scan_between_changes_nothing_for_kubelet() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     let (daemon, kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
     let before = lists(&kubelet);
@@ -227,7 +227,7 @@ async fn a_rebind_without_a_scan_between_changes_nothing_for_kubelet() {
 
 #[tokio::test]
 async fn a_node_without_nics_registers_with_an_empty_list_and_the_driver_may_come_later() {
-    let host = Host::new(&[]);
+    let host = DaemonFixture::new(&[]);
     let (daemon, kubelet) = (host.start(&[]), host.kubelet());
     assert!(
         kubelet
@@ -249,7 +249,7 @@ async fn a_node_without_nics_registers_with_an_empty_list_and_the_driver_may_com
 
 #[tokio::test]
 async fn an_unhealthy_nic_stays_unhealthy_over_reconnects() {
-    let host = Host::new(&[NicSpec::new(Kind::Cassini1).variant(Variant::V14)]);
+    let host = DaemonFixture::new(&[NicSpec::new(Kind::Cassini1).variant(Variant::V14)]);
     let (_daemon, mut kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, false)]).await;
     for _ in 0..3 {
@@ -267,7 +267,7 @@ async fn an_unhealthy_nic_stays_unhealthy_over_reconnects() {
 
 #[tokio::test]
 async fn with_cdi_a_nic_whose_spec_cannot_be_written_is_not_offered() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     fs::write(host.path("cdi"), "a file where the directory should be").unwrap();
     let (daemon, kubelet) = (host.start(&["--enable-cdi"]), host.kubelet());
     wait_for(&kubelet, &[(A, false)]).await;
@@ -283,7 +283,7 @@ async fn with_cdi_a_nic_whose_spec_cannot_be_written_is_not_offered() {
 
 #[tokio::test]
 async fn without_cdi_kubelet_is_served_even_if_the_spec_cannot_be_written() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     fs::write(host.path("cdi"), "a file where the directory should be").unwrap();
     let (_daemon, kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
@@ -291,29 +291,29 @@ async fn without_cdi_kubelet_is_served_even_if_the_spec_cannot_be_written() {
 
 #[test]
 fn bad_configuration_ends_with_78_and_wrong_usage_with_2() {
-    let host = Host::new(&[]);
+    let host = DaemonFixture::new(&[]);
     let run = |flags: &[&str]| {
         let output = host.command().args(flags).output().unwrap();
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
-    let (code, said) = run(&["--sysfs-root", "/absent"]);
-    assert_eq!(code, Some(78), "{said}");
-    let (code, said) = run(&["--env-vars", "/absent"]);
-    assert!(code == Some(78) && said.contains("/absent"), "{said}");
+    let (code, output) = run(&["--sysfs-root", "/absent"]);
+    assert_eq!(code, Some(78), "{output}");
+    let (code, output) = run(&["--env-vars", "/absent"]);
+    assert!(code == Some(78) && output.contains("/absent"), "{output}");
     for flags in [
         &["--resource-name", "cxi"][..],
         &["--enable-cdi", "/etc/cdi"],
         &["--pulse", "often"],
         &["--frobnicate"],
     ] {
-        let (code, said) = run(flags);
-        assert_eq!(code, Some(2), "{flags:?}: {said}");
+        let (code, output) = run(flags);
+        assert_eq!(code, Some(2), "{flags:?}: {output}");
     }
 }
 
 #[tokio::test]
 async fn a_node_without_the_classes_is_no_reason_to_warn_and_the_driver_may_come_later() {
-    let host = Host::new(&[]);
+    let host = DaemonFixture::new(&[]);
     let classes = ["sys/class/cxi", "sys/class/cxi_user"].map(|class| host.node.root().join(class));
     for class in &classes {
         fs::remove_dir(class).unwrap();
@@ -338,7 +338,7 @@ async fn a_node_without_the_classes_is_no_reason_to_warn_and_the_driver_may_come
 
 #[tokio::test]
 async fn ten_kubelet_restarts_leave_nothing_behind_in_the_daemon() {
-    let host = Host::new(&nics(2));
+    let host = DaemonFixture::new(&nics(2));
     let (daemon, mut kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true), (B, true)]).await;
     daemon.wait_for_log("registered with kubelet");
@@ -400,7 +400,7 @@ impl Registration for Grudging {
 #[tokio::test]
 async fn refusals_of_one_kubelet_are_said_once_and_end_with_the_registration() {
     const REFUSALS: usize = 4;
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     fs::create_dir(host.kubelet_dir()).unwrap();
     let socket = tokio::net::UnixListener::bind(host.kubelet_dir().join("kubelet.sock")).unwrap();
     let calls = Arc::new(AtomicUsize::new(0));
@@ -428,7 +428,7 @@ async fn refusals_of_one_kubelet_are_said_once_and_end_with_the_registration() {
 #[tokio::test]
 async fn enable_cdi_takes_the_directory_or_a_file_in_it() {
     for file in ["", "/x.yaml"] {
-        let host = Host::new(&nics(1));
+        let host = DaemonFixture::new(&nics(1));
         let flag = format!("--enable-cdi={}{file}", host.path("elsewhere").display());
         let (_daemon, kubelet) = (host.start(&[&flag]), host.kubelet());
         wait_for(&kubelet, &[(A, true)]).await;
@@ -446,7 +446,7 @@ async fn enable_cdi_takes_the_directory_or_a_file_in_it() {
 #[tokio::test]
 async fn the_log_level_decides_what_is_said() {
     for (level, expected) in [("debug", 1), ("info", 0)] {
-        let host = Host::new(&nics(1));
+        let host = DaemonFixture::new(&nics(1));
         let (daemon, kubelet) = (host.start_at(level, &[]), host.kubelet());
         wait_for(&kubelet, &[(A, true)]).await;
         host.node.add(&NicSpec::new(Kind::Cassini1)).unwrap();
@@ -460,7 +460,7 @@ async fn the_log_level_decides_what_is_said() {
 
 #[tokio::test]
 async fn a_nic_without_cxi_user_is_unhealthy_and_has_no_cdi_name() {
-    let host = Host::new(&nics(2));
+    let host = DaemonFixture::new(&nics(2));
     for lost in ["sys/class/cxi_user/cxi0", "dev/cxi0"] {
         fs::remove_file(host.node.root().join(lost)).unwrap();
     }
@@ -479,7 +479,7 @@ async fn a_nic_without_cxi_user_is_unhealthy_and_has_no_cdi_name() {
 
 #[tokio::test]
 async fn the_drivers_older_name_is_ours_another_driver_hides_a_nic_and_no_driver_is_unhealthy() {
-    let host = Host::new(&nics(4));
+    let host = DaemonFixture::new(&nics(4));
     let bind = |address: &str, driver: &str| {
         let sys = host.node.root().join("sys/bus/pci");
         fs::create_dir(sys.join("drivers").join(driver)).unwrap();

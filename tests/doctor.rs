@@ -11,8 +11,8 @@ use std::path::Path;
 
 use common::apart;
 use common::cc::{Library, PLAIN};
-use common::stage::assert_has;
-use common::ward::{Report, SMALL, UNLIMITED, Ward, doctor, findings_of};
+use common::doctor_fixture::{DoctorFixture, Report, SMALL, UNLIMITED, doctor, findings_of};
+use common::generator_fixture::assert_has;
 use cxi_device_plugin::model::doctor::finding::FindingId;
 use cxi_device_plugin::model::health::Check;
 use cxi_sim::node::{Kind, NicSpec, Variant};
@@ -27,7 +27,7 @@ fn ids<const N: usize>(ids: [&str; N]) -> BTreeSet<String> {
 #[test]
 fn each_variant_has_its_findings() {
     for variant in Variant::ALL {
-        let report = Ward::new(&variant.nics()).with_static_spec().report();
+        let report = DoctorFixture::new(&variant.nics()).with_static_spec().report();
         assert_eq!(report.ids(), findings_of(variant), "{variant}: {}", report.value);
         let is_bad = report.levels().values().any(|level| level != "note");
         assert_eq!(report.code, if is_bad { 3 } else { 0 }, "{variant}");
@@ -39,9 +39,9 @@ fn each_pair_of_variants_has_the_findings_of_both() {
     let mut pairs = 0;
     for (index, one) in Variant::ALL.into_iter().enumerate() {
         for other in &Variant::ALL[index..] {
-            let ward = Ward::new(&[apart(one, 1), apart(*other, 2)].concat()).with_static_spec();
+            let fixture = DoctorFixture::new(&[apart(one, 1), apart(*other, 2)].concat()).with_static_spec();
             let union: BTreeSet<String> = &findings_of(one) | &findings_of(*other);
-            assert_eq!(ward.report().ids(), union, "{one} beside {other}");
+            assert_eq!(fixture.report().ids(), union, "{one} beside {other}");
             pairs += 1;
         }
     }
@@ -54,10 +54,10 @@ fn four(kind: Kind) -> Vec<NicSpec> {
 }
 
 /// Nodes on which nothing is wrong, each of another kind.
-fn good_clusters() -> [(&'static str, Ward); 4] {
+fn good_clusters() -> [(&'static str, DoctorFixture); 4] {
     let import = "version = 2\nimports = ['/etc/containerd/conf.d/*.toml']\n";
     let cdi = "[plugins.'io.containerd.grpc.v1.cri']\nenable_cdi = true\n";
-    let crio = Ward::of_cluster(
+    let crio = DoctorFixture::of_cluster(
         &four(Kind::Cassini2),
         "crio",
         &[(
@@ -67,7 +67,7 @@ fn good_clusters() -> [(&'static str, Ward); 4] {
     );
     crio.process(902, "crio", SMALL);
     fs::create_dir_all(crio.path("etc/cdi")).unwrap();
-    let k3s = Ward::of_cluster(
+    let k3s = DoctorFixture::of_cluster(
         &four(Kind::Cassini1),
         "containerd",
         &[
@@ -78,11 +78,11 @@ fn good_clusters() -> [(&'static str, Ward); 4] {
     [
         (
             "containerd 2",
-            Ward::of_cluster(&four(Kind::Cassini1), "containerd", &[CONTAINERD_2]),
+            DoctorFixture::of_cluster(&four(Kind::Cassini1), "containerd", &[CONTAINERD_2]),
         ),
         (
             "containerd 1.7 with CDI on by a drop-in",
-            Ward::of_cluster(
+            DoctorFixture::of_cluster(
                 &four(Kind::Cassini2),
                 "containerd",
                 &[
@@ -108,27 +108,27 @@ async fn five_good_nodes_have_no_findings() {
         );
         assert_eq!(report.code, 0, "{name}");
     };
-    nothing("podman", &Ward::podman().report());
-    for (name, ward) in good_clusters() {
-        let (daemon, _kubelet) = ward.running().await;
-        nothing(name, &ward.report());
+    nothing("podman", &DoctorFixture::podman().report());
+    for (name, fixture) in good_clusters() {
+        let (daemon, _kubelet) = fixture.running().await;
+        nothing(name, &fixture.report());
         assert_eq!(daemon.terminate().code(), Some(0));
     }
 }
 
 /// A good node of a cluster, as it is while the daemon runs, without one: kubelet's socket is there, and a process that
 /// goes by the daemon's name.
-fn cluster(configuration: &[(&str, &str)]) -> Ward {
-    let ward = Ward::of_cluster(&[NicSpec::new(Kind::Cassini1)], "containerd", configuration);
-    ward.write("proc/900/comm", "cxi-device-plug\n");
-    ward.write("proc/900/cmdline", "/usr/bin/cxi-device-plugin\0");
-    ward.write("var/lib/kubelet/device-plugins/kubelet.sock", "");
-    let said = common::Generator::below(ward.root()).write_to(&ward.path("var/run/cdi"));
-    assert_eq!(said.code, 0, "{said:?}");
-    ward
+fn cluster(configuration: &[(&str, &str)]) -> DoctorFixture {
+    let fixture = DoctorFixture::of_cluster(&[NicSpec::new(Kind::Cassini1)], "containerd", configuration);
+    fixture.write("proc/900/comm", "cxi-device-plug\n");
+    fixture.write("proc/900/cmdline", "/usr/bin/cxi-device-plugin\0");
+    fixture.write("var/lib/kubelet/device-plugins/kubelet.sock", "");
+    let output = common::Generator::below(fixture.root()).write_to(&fixture.path("var/run/cdi"));
+    assert_eq!(output.code, 0, "{output:?}");
+    fixture
 }
 
-fn good_cluster() -> Ward {
+fn good_cluster() -> DoctorFixture {
     cluster(&[CONTAINERD_2])
 }
 
@@ -141,7 +141,7 @@ fn the_small_cluster_is_good_before_it_is_spoilt() {
 /// One thing is wrong on each of these nodes.
 #[test]
 fn what_is_wrong_with_runtimes_is_found() {
-    let found = |ward: &Ward| ward.ids();
+    let found = |fixture: &DoctorFixture| fixture.ids();
     let without = cluster(&[("etc/containerd/config.toml", WITHOUT_CDI)]);
     assert_eq!(found(&without), ids(["runtime-cdi-off"]));
     let off = "version = 3\n[plugins.'io.containerd.cri.v1.runtime']\nenable_cdi = false\n";
@@ -176,7 +176,7 @@ fn what_is_wrong_with_runtimes_is_found() {
     );
     assert_eq!(found(&of_unit), ids([]));
 
-    let docker = Ward::podman();
+    let docker = DoctorFixture::podman();
     docker.process(902, "dockerd", UNLIMITED);
     docker.write("etc/docker/daemon.json", r#"{"features": {"cdi": false}}"#);
     assert_eq!(found(&docker), ids(["runtime-cdi-off"]));
@@ -184,9 +184,9 @@ fn what_is_wrong_with_runtimes_is_found() {
     docker.write("etc/docker/daemon.json", r#"{"features": {"cdi": true}}"#);
     assert_eq!(found(&docker), ids(["runtime-memlock"]));
 
-    let crio = Ward::of_cluster(&[NicSpec::new(Kind::Cassini1)], "crio", &[]);
-    let said = common::Generator::below(crio.root()).write_to(&crio.path("var/run/cdi"));
-    assert_eq!(said.code, 0, "{said:?}");
+    let crio = DoctorFixture::of_cluster(&[NicSpec::new(Kind::Cassini1)], "crio", &[]);
+    let output = common::Generator::below(crio.root()).write_to(&crio.path("var/run/cdi"));
+    assert_eq!(output.code, 0, "{output:?}");
     crio.write("var/lib/kubelet/device-plugins/kubelet.sock", "");
     crio.write("proc/900/comm", "cxi-device-plug\n")
         .write("proc/900/cmdline", "x\0--pulse\x005\0");
@@ -195,29 +195,29 @@ fn what_is_wrong_with_runtimes_is_found() {
 
 #[test]
 fn what_is_wrong_with_cdi_directories_is_found() {
-    let spec = |ward: &Ward| fs::read_to_string(ward.path("etc/cdi/hpe.com-cxi.yaml")).unwrap();
+    let spec = |fixture: &DoctorFixture| fs::read_to_string(fixture.path("etc/cdi/hpe.com-cxi.yaml")).unwrap();
 
-    let conflict = Ward::podman();
+    let conflict = DoctorFixture::podman();
     conflict.write("etc/cdi/mine.yaml", &spec(&conflict));
     assert_eq!(conflict.ids(), ids(["cdi-conflict"]));
 
-    let stale = Ward::podman();
+    let stale = DoctorFixture::podman();
     stale.write(
         "etc/cdi/hpe.com-cxi.yaml",
         &spec(&stale).replace("/dev/cxi0", "/dev/cxi7"),
     );
     assert_eq!(stale.ids(), ids(["cdi-stale"]));
 
-    let invalid = Ward::podman();
+    let invalid = DoctorFixture::podman();
     invalid.write("etc/cdi/other.json", "{");
     assert_eq!(invalid.ids(), ids(["cdi-invalid-file"]));
 
-    assert_eq!(Ward::one().ids(), ids(["cdi-name-missing"]));
+    assert_eq!(DoctorFixture::one().ids(), ids(["cdi-name-missing"]));
 
     let beside = good_cluster().with_static_spec();
     assert_eq!(beside.ids(), ids(["cdi-static-beside-daemon"]));
 
-    let closed = Ward::podman();
+    let closed = DoctorFixture::podman();
     fs::set_permissions(
         closed.path("etc/cdi/hpe.com-cxi.yaml"),
         fs::Permissions::from_mode(0o600),
@@ -235,58 +235,58 @@ fn what_is_wrong_with_cdi_directories_is_found() {
 
 #[test]
 fn what_is_wrong_with_driver_and_nics_is_found() {
-    let none = Ward::new(&[]);
+    let none = DoctorFixture::new(&[]);
     assert_eq!(none.ids(), ids(["no-nics"]));
 
-    let off = Ward::podman();
+    let off = DoctorFixture::podman();
     off.write("sys/module/cxi_ss1/parameters/disable_default_svc", "Y\n");
     let report = off.report();
     assert_eq!((report.ids(), report.code), (ids(["default-service-off"]), 0));
 
-    let unloaded = Ward::one();
+    let unloaded = DoctorFixture::one();
     unloaded.host.node.unload_driver().unwrap();
     assert_eq!(unloaded.ids(), ids(["driver-module-missing"]));
 
-    let without_user = Ward::podman();
+    let without_user = DoctorFixture::podman();
     without_user.remove("sys/module/cxi_user");
     assert_eq!(without_user.ids(), ids(["driver-module-missing"]));
 
-    let old = Ward::podman();
+    let old = DoctorFixture::podman();
     fs::rename(old.path("sys/module/cxi_ss1"), old.path("sys/module/cxi_core")).unwrap();
     assert_eq!(old.ids(), ids(["driver-old"]));
 
-    let unbound = Ward::one();
+    let unbound = DoctorFixture::one();
     unbound.host.node.unbind("0000:21:00.0").unwrap();
     assert_eq!(unbound.ids(), ids(["nic-unbound"]));
 
-    let foreign = Ward::one();
+    let foreign = DoctorFixture::one();
     foreign.host.node.unbind("0000:21:00.0").unwrap();
     let nic = "sys/bus/pci/devices/0000:21:00.0";
     foreign.link(&format!("{nic}/driver"), "../../../../bus/pci/drivers/vfio-pci");
     assert_eq!(foreign.ids(), ids(["nic-foreign-driver"]));
 
-    let no_class = Ward::one();
+    let no_class = DoctorFixture::one();
     no_class.remove("sys/class/cxi_user/cxi0");
     assert_eq!(no_class.ids(), ids(["nic-not-in-class"]));
 
-    let odd = Ward::podman();
+    let odd = DoctorFixture::podman();
     odd.link("sys/class/cxi_user/nonsense", "../../devices");
     assert_eq!(odd.ids(), ids(["sysfs-inconsistent"]));
 
-    let down = Ward::podman();
+    let down = DoctorFixture::podman();
     down.host.node.link("0000:21:00.0", false).unwrap();
     assert_eq!(down.ids(), ids(["condition-link", "condition-netdev-up"]));
 }
 
 #[test]
 fn what_is_wrong_with_libraries_is_found() {
-    let gone = Ward::podman();
+    let gone = DoctorFixture::podman();
     gone.remove("opt/cray/lib64");
     assert_eq!(gone.ids(), ids(["library-missing"]));
     gone.write("etc/cxi-device-plugin/config.toml", "[libraries]\nmode = 'none'\n");
     assert_eq!(gone.ids(), ids([]));
 
-    let need = Ward::podman();
+    let need = DoctorFixture::podman();
     let gone = Library {
         soname: "libgone.so.1",
         ..PLAIN
@@ -302,7 +302,7 @@ fn what_is_wrong_with_libraries_is_found() {
     fs::copy(made, &libfabric).unwrap();
     assert_eq!(need.ids(), ids(["library-need-missing"]));
 
-    let broken = Ward::podman();
+    let broken = DoctorFixture::podman();
     broken.write("usr/lib64/libcxi.so.9", "not a library");
     assert_eq!(broken.ids(), ids(["library-unusable"]));
 }
@@ -310,57 +310,57 @@ fn what_is_wrong_with_libraries_is_found() {
 #[test]
 fn netdevs_that_the_host_needs_are_named_where_pods_could_take_them() {
     let heading = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n";
-    let ward = good_cluster();
-    ward.write(
+    let fixture = good_cluster();
+    fixture.write(
         "proc/net/route",
         &format!("{heading}hsn0\t0000FD0A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"),
     );
-    assert_eq!(ward.ids(), ids([]), "nobody takes them");
-    ward.write(
+    assert_eq!(fixture.ids(), ids([]), "nobody takes them");
+    fixture.write(
         "etc/cni/net.d/00-multus.conf",
         r#"{"type": "multus", "delegates": [{"type": "cilium-cni"}]}"#,
     );
-    let report = ward.report();
+    let report = fixture.report();
     assert_eq!(
         (report.ids(), report.code),
         (ids(["multus-configured", "netdev-used-by-host"]), 0)
     );
-    ward.write(
+    fixture.write(
         "etc/cni/multus/net.d/hsn.conf",
         r#"{"type": "host-device", "device": "hsn0"}"#,
     );
-    let report = ward.report();
+    let report = fixture.report();
     assert_eq!(
         (report.levels()["netdev-used-by-host"].as_str(), report.code),
         ("warning", 3)
     );
-    ward.write("proc/net/route", heading);
-    assert_eq!(ward.ids(), ids(["multus-configured"]));
+    fixture.write("proc/net/route", heading);
+    assert_eq!(fixture.ids(), ids(["multus-configured"]));
     let address = |address: &str, scope: &str| format!("{address} 03 40 {scope} 80     hsn0\n");
-    ward.write("proc/net/if_inet6", &address("fe800000000000000000000000000012", "20"));
+    fixture.write("proc/net/if_inet6", &address("fe800000000000000000000000000012", "20"));
     assert_eq!(
-        ward.ids(),
+        fixture.ids(),
         ids(["multus-configured"]),
         "every interface has such an address"
     );
-    ward.write("proc/net/if_inet6", &address("fd000000000000000000000000000012", "00"));
-    assert_eq!(ward.ids(), ids(["multus-configured", "netdev-used-by-host"]));
-    ward.remove("proc/net/if_inet6");
+    fixture.write("proc/net/if_inet6", &address("fd000000000000000000000000000012", "00"));
+    assert_eq!(fixture.ids(), ids(["multus-configured", "netdev-used-by-host"]));
+    fixture.remove("proc/net/if_inet6");
     let route6 = |target: &str| {
         format!(
             "{target} 40 {0} 00 {0} 00000100 00000001 00000000 00000001     hsn0\n",
             "0".repeat(32)
         )
     };
-    ward.write(
+    fixture.write(
         "proc/net/ipv6_route",
         &(route6("fe800000000000000000000000000000") + &route6(&format!("ff{}", "0".repeat(30)))),
     );
-    assert_eq!(ward.ids(), ids(["multus-configured"]));
-    ward.write("proc/net/ipv6_route", &route6(&format!("fd{}", "0".repeat(30))));
-    assert_eq!(ward.ids(), ids(["multus-configured", "netdev-used-by-host"]));
+    assert_eq!(fixture.ids(), ids(["multus-configured"]));
+    fixture.write("proc/net/ipv6_route", &route6(&format!("fd{}", "0".repeat(30))));
+    assert_eq!(fixture.ids(), ids(["multus-configured", "netdev-used-by-host"]));
     // A pod has it now, as it should.
-    let taken = Ward::new(&Variant::V10.nics()).with_static_spec();
+    let taken = DoctorFixture::new(&Variant::V10.nics()).with_static_spec();
     taken.write("etc/cni/net.d/00-multus.conf", r#"{"type": "multus-shim"}"#);
     assert_eq!(taken.report().code, 0);
 }
@@ -405,7 +405,7 @@ fn the_configuration_of_the_host_says_where_things_are_and_what_is_kept() {
         ids(["configuration-invalid", "kubelet-socket-missing"])
     );
 
-    let kept = Ward::one();
+    let kept = DoctorFixture::one();
     assert_eq!(kept.ids(), ids(["cdi-name-missing"]));
     kept.write("etc/cxi-device-plugin/config.d/x.toml", "exclude = ['0000:21:00.0']\n");
     assert_eq!(kept.ids(), ids([]));
@@ -414,69 +414,74 @@ fn the_configuration_of_the_host_says_where_things_are_and_what_is_kept() {
 /// The daemon's own record is believed only while it runs.
 #[tokio::test]
 async fn what_the_running_daemon_says_is_heard() {
-    let ward = Ward::of_cluster(&[NicSpec::new(Kind::Cassini1)], "containerd", &[CONTAINERD_2]);
-    let (daemon, _kubelet) = ward.running().await;
+    let fixture = DoctorFixture::of_cluster(&[NicSpec::new(Kind::Cassini1)], "containerd", &[CONTAINERD_2]);
+    let (daemon, _kubelet) = fixture.running().await;
     let record = "run/cxi-device-plugin/status.json";
-    let mut status: serde_json::Value = serde_json::from_str(&fs::read_to_string(ward.path(record)).unwrap()).unwrap();
+    let mut status: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(fixture.path(record)).unwrap()).unwrap();
     // The next scan would write the true record again.
     daemon.pause();
     status["kubelet"] = serde_json::json!({ "state": "not_registered", "reason": "refused" });
     status["sources"][0]["lost"] = "no permission".into();
     status["nics"][0]["conditions"][4]["verdict"] = "warn".into();
-    ward.write(record, &status.to_string());
+    fixture.write(record, &status.to_string());
     assert_eq!(
-        ward.ids(),
+        fixture.ids(),
         ids(["kubelet-not-registered", "event-source-lost", "condition-retry-handler"])
     );
     daemon.kill();
-    assert_eq!(ward.ids(), ids(["daemon-not-running"]));
+    assert_eq!(fixture.ids(), ids(["daemon-not-running"]));
 }
 
 #[test]
 fn what_cannot_be_read_is_no_finding_but_is_said() {
-    let ward = good_cluster();
-    ward.write("etc/containerd/config.toml", "version = [");
-    ward.write("etc/cni/net.d/10-x.conf", "{");
-    ward.remove("run/cxi-device-plugin");
-    ward.write("run/cxi-device-plugin/status.json", "{");
-    ward.write("proc/net/route", &"x".repeat(5 << 20));
-    let report = ward.report();
+    let fixture = good_cluster();
+    fixture.write("etc/containerd/config.toml", "version = [");
+    fixture.write("etc/cni/net.d/10-x.conf", "{");
+    fixture.remove("run/cxi-device-plugin");
+    fixture.write("run/cxi-device-plugin/status.json", "{");
+    fixture.write("proc/net/route", &"x".repeat(5 << 20));
+    let report = fixture.report();
     assert_eq!((report.ids(), report.code), (ids([]), 0), "{}", report.value);
-    let said = ward.doctor(&[]);
-    assert_eq!(said.code, 0);
+    let output = fixture.doctor(&[]);
+    assert_eq!(output.code, 0);
     for what in [
         "config.toml: not TOML",
         "10-x.conf: not JSON",
         "status.json",
         "route: longer than",
     ] {
-        assert_has(&said.stdout, what);
+        assert_has(&output.stdout, what);
     }
-    assert_has(&said.stdout, "could not be read");
+    assert_has(&output.stdout, "could not be read");
 }
 
 /// Links of the tree mean paths of the tree, and a pipe is nothing to wait for.
 #[test]
 fn a_hostile_tree_leads_nowhere() {
-    let ward = good_cluster();
-    let outside = ward.host.path("outside.toml");
+    let fixture = good_cluster();
+    let outside = fixture.host.path("outside.toml");
     fs::write(&outside, WITHOUT_CDI).unwrap();
-    ward.remove("etc/containerd/config.toml");
-    ward.link("etc/containerd/config.toml", outside.to_str().unwrap());
-    let report = ward.report();
+    fixture.remove("etc/containerd/config.toml");
+    fixture.link("etc/containerd/config.toml", outside.to_str().unwrap());
+    let report = fixture.report();
     assert_eq!(report.ids(), ids([]), "{}", report.value);
-    ward.remove("etc/containerd/config.toml");
-    nix::unistd::mkfifo(&ward.path("etc/containerd/config.toml"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    ward.link("etc/cni/net.d", "net.d");
-    let _socket = UnixListener::bind(ward.path("proc/net")).ok();
-    let said = ward.doctor(&[]);
-    assert_has(&said.stdout, "config.toml: not a regular file");
+    fixture.remove("etc/containerd/config.toml");
+    nix::unistd::mkfifo(
+        &fixture.path("etc/containerd/config.toml"),
+        nix::sys::stat::Mode::S_IRWXU,
+    )
+    .unwrap();
+    fixture.link("etc/cni/net.d", "net.d");
+    let _socket = UnixListener::bind(fixture.path("proc/net")).ok();
+    let output = fixture.doctor(&[]);
+    assert_has(&output.stdout, "config.toml: not a regular file");
 }
 
 /// The keys that programs go by.
 #[test]
 fn the_report_for_programs_keeps_its_shape() {
-    let report = Ward::new(&Variant::V6.nics()).with_static_spec().report();
+    let report = DoctorFixture::new(&Variant::V6.nics()).with_static_spec().report();
     let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
     assert_eq!(keys(&report.value), "findings summary unknown");
     assert_eq!(keys(&report.value["summary"]), "nics notes problems unknown warnings");
@@ -499,22 +504,22 @@ fn the_report_for_programs_keeps_its_shape() {
 
 #[test]
 fn people_get_what_is_wrong_why_and_what_to_do() {
-    let ward = Ward::new(&Variant::V14.nics()).with_static_spec();
-    ward.write("sys/module/cxi_ss1/parameters/disable_default_svc", "Y\n");
-    let said = ward.doctor(&[]);
-    assert_eq!(said.code, 3);
-    let problem = said
+    let fixture = DoctorFixture::new(&Variant::V14.nics()).with_static_spec();
+    fixture.write("sys/module/cxi_ss1/parameters/disable_default_svc", "Y\n");
+    let output = fixture.doctor(&[]);
+    assert_eq!(output.code, 3);
+    let problem = output
         .stdout
         .find("problem condition-retry-handler: 0000:21:00.0 (cxi0, hsn0)\n")
         .unwrap();
-    let note = said.stdout.find("note default-service-off").unwrap();
+    let note = output.stdout.find("note default-service-off").unwrap();
     assert!(problem < note);
     assert_has(
-        &said.stdout,
+        &output.stdout,
         "    read: /sys/bus/pci/devices/0000:21:00.0/properties/pct_eq = 0\n",
     );
-    assert_has(&said.stdout, "\n1 NIC: 1 problem, 0 warnings, 1 note\n");
-    assert!(!said.stdout.contains('\x1b'), "colours are for terminals");
+    assert_has(&output.stdout, "\n1 NIC: 1 problem, 0 warnings, 1 note\n");
+    assert!(!output.stdout.contains('\x1b'), "colours are for terminals");
     assert_eq!(doctor(Path::new("/nonexistent"), &[]).code, 78);
 }
 

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use common::daemon::{A, B};
 use common::skip::{Need, skip};
-use common::{Said, scratch};
+use common::{Output, scratch};
 use cxi_sim::node::{DeviceNodes, Kind, NicSpec, Node};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -19,13 +19,13 @@ use tempfile::TempDir;
 const PID: &str = "4711";
 
 /// A host with two NICs, and a process in a container that has both and all that libfabric wants.
-struct Stage {
+struct ContainerFixture {
     folder: TempDir,
     host: Node,
     container: Node,
 }
 
-impl Stage {
+impl ContainerFixture {
     /// None where no device nodes can be made: then there is nothing to find in a container.
     fn new() -> Option<Self> {
         let nics = [NicSpec::new(Kind::Cassini1), NicSpec::new(Kind::Cassini2)];
@@ -36,28 +36,28 @@ impl Stage {
             return None;
         }
         let container = Node::create(folder.path().join("container"), &nics).unwrap();
-        let stage = Self {
+        let fixture = Self {
             folder,
             host,
             container,
         };
-        stage.make_libraries();
-        stage.put(
+        fixture.make_libraries();
+        fixture.put(
             "status",
             "Name:\tmpi\nState:\tS (sleeping)\nUid:\t7 7 7 7\nGid:\t7 7 7 7\nGroups:\t\nCapEff:\t0\n",
         );
-        stage.put(
+        fixture.put(
             "limits",
             "Max locked memory         unlimited            unlimited            bytes\n",
         );
-        stage.put("mountinfo", "1 0 0:1 / / rw - overlay overlay rw\n");
-        stage.put("environ", "");
+        fixture.put("mountinfo", "1 0 0:1 / / rw - overlay overlay rw\n");
+        fixture.put("environ", "");
         for namespace in ["net", "user"] {
-            stage.link(namespace, PID, "host's");
-            stage.link(namespace, "1", "host's");
+            fixture.link(namespace, PID, "host's");
+            fixture.link(namespace, "1", "host's");
         }
-        symlink(stage.container.root(), stage.proc("root")).unwrap();
-        Some(stage)
+        symlink(fixture.container.root(), fixture.proc("root")).unwrap();
+        Some(fixture)
     }
 
     /// The host's libfabric and libcxi where the container's loader looks, as the same files.
@@ -111,7 +111,7 @@ impl Stage {
         self.container.root().join(path)
     }
 
-    fn explain(&self, args: &[&str]) -> Said {
+    fn explain(&self, args: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cxi-device-plugin"));
         for variable in ["SYSFS_ROOT", "DEVFS_ROOT", "OFI_ROOT", "CXI_ROOT"] {
             command.env_remove(variable);
@@ -123,9 +123,12 @@ impl Stage {
     }
 
     fn report(&self) -> Report {
-        let said = self.explain(&[PID, "--output", "json"]);
-        let json: Value = serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("{said:?}"));
-        Report { code: said.code, json }
+        let output = self.explain(&[PID, "--output", "json"]);
+        let json: Value = serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+        Report {
+            code: output.code,
+            json,
+        }
     }
 
     /// Both NICs have this verdict and, of what is not `ok`, exactly these kinds; beside them the container.
@@ -166,69 +169,69 @@ fn kinds(findings: &Value) -> Vec<&str> {
 
 /// The same for every finding that one change makes.
 #[track_caller]
-fn refused(change: impl Fn(&Stage), of_nic: &[&str], of_container: &[&str]) {
-    let Some(stage) = Stage::new() else { return };
-    change(&stage);
-    stage.expect(3, "refused", of_nic, of_container);
+fn refused(change: impl Fn(&ContainerFixture), of_nic: &[&str], of_container: &[&str]) {
+    let Some(fixture) = ContainerFixture::new() else { return };
+    change(&fixture);
+    fixture.expect(3, "refused", of_nic, of_container);
 }
 
 #[test]
 fn a_container_that_has_all_is_accepted_and_the_service_is_unknown() {
-    let Some(stage) = Stage::new() else { return };
-    let report = stage.expect(0, "accepted", &[], &[]);
+    let Some(fixture) = ContainerFixture::new() else { return };
+    let report = fixture.expect(0, "accepted", &[], &[]);
     assert_eq!(report.nic(A)["netdev"], "hsn0");
     assert_eq!(report.json["findings"][0]["verdict"], "unknown");
-    let said = stage.explain(&[PID]);
-    assert!(said.stdout.contains("what to do: see which services"), "{said:?}");
+    let output = fixture.explain(&[PID]);
+    assert!(output.stdout.contains("what to do: see which services"), "{output:?}");
 }
 
 #[test]
 fn a_container_without_a_node_has_no_nic() {
-    let Some(stage) = Stage::new() else { return };
-    fs::remove_file(stage.at("dev/cxi0")).unwrap();
-    let report = stage.report();
+    let Some(fixture) = ContainerFixture::new() else { return };
+    fs::remove_file(fixture.at("dev/cxi0")).unwrap();
+    let report = fixture.report();
     assert_eq!((report.code, &report.nic(A)["verdict"]), (0, &"absent".into()));
     assert_eq!(report.nic(B)["verdict"], "accepted");
     // Promised by kubelet's answer, and dropped by a runtime that does not know CDI.
-    stage.put("environ", format!("PCIDEVICE_BETA_HPE_COM_CXI={A}\0"));
-    let report = stage.report();
+    fixture.put("environ", format!("PCIDEVICE_BETA_HPE_COM_CXI={A}\0"));
+    let report = fixture.report();
     assert_eq!((report.code, &report.nic(A)["verdict"]), (3, &"refused".into()));
     assert_eq!(kinds(&report.nic(A)["findings"]), ["no-node"]);
-    stage.put("environ", "");
-    fs::remove_file(stage.at("dev/cxi1")).unwrap();
-    stage.expect(3, "absent", &[], &["no-node"]);
+    fixture.put("environ", "");
+    fs::remove_file(fixture.at("dev/cxi1")).unwrap();
+    fixture.expect(3, "absent", &[], &["no-node"]);
 }
 
 #[test]
 fn a_node_that_cannot_be_opened_or_is_another_is_named() {
     refused(
-        |stage| stage.put("mountinfo", "1 0 0:1 / /dev rw,nodev - tmpfs tmpfs rw\n"),
+        |fixture| fixture.put("mountinfo", "1 0 0:1 / /dev rw,nodev - tmpfs tmpfs rw\n"),
         &["nodev"],
         &[],
     );
     refused(
-        |stage| {
+        |fixture| {
             for node in ["dev/cxi0", "dev/cxi1"] {
-                fs::set_permissions(stage.at(node), fs::Permissions::from_mode(0o600)).unwrap();
+                fs::set_permissions(fixture.at(node), fs::Permissions::from_mode(0o600)).unwrap();
             }
         },
         &["mode"],
         &[],
     );
     refused(
-        |stage| {
+        |fixture| {
             for node in ["dev/cxi0", "dev/cxi1"] {
-                fs::remove_file(stage.at(node)).unwrap();
-                fs::write(stage.at(node), "").unwrap();
+                fs::remove_file(fixture.at(node)).unwrap();
+                fs::write(fixture.at(node), "").unwrap();
             }
         },
         &["stale-node"],
         &[],
     );
     refused(
-        |stage| {
-            stage.put("cgroup", "3:devices:/box\n0::/\n");
-            let cgroup = stage.host.root().join("sys/fs/cgroup/devices/box");
+        |fixture| {
+            fixture.put("cgroup", "3:devices:/box\n0::/\n");
+            let cgroup = fixture.host.root().join("sys/fs/cgroup/devices/box");
             fs::create_dir_all(&cgroup).unwrap();
             fs::write(cgroup.join("devices.list"), "c 1:3 rwm\nc 1:7 r\n").unwrap();
         },
@@ -239,30 +242,30 @@ fn a_node_that_cannot_be_opened_or_is_another_is_named() {
 
 #[test]
 fn root_in_the_hosts_user_namespace_is_not_bound_by_modes() {
-    let Some(stage) = Stage::new() else { return };
+    let Some(fixture) = ContainerFixture::new() else { return };
     for node in ["dev/cxi0", "dev/cxi1"] {
-        fs::set_permissions(stage.at(node), fs::Permissions::from_mode(0o600)).unwrap();
+        fs::set_permissions(fixture.at(node), fs::Permissions::from_mode(0o600)).unwrap();
     }
-    stage.put(
+    fixture.put(
         "status",
         "Name:\tmpi\nState:\tS\nUid:\t9 9 9 9\nGid:\t9 9 9 9\nCapEff:\t2\n",
     );
-    stage.expect(0, "accepted", &[], &[]);
-    stage.link("user", PID, "own");
-    stage.expect(3, "refused", &["mode"], &[]);
+    fixture.expect(0, "accepted", &[], &[]);
+    fixture.link("user", PID, "own");
+    fixture.expect(3, "refused", &["mode"], &[]);
 }
 
 #[test]
 fn a_hidden_sysfs_is_named() {
     refused(
-        |stage| fs::remove_dir_all(stage.at("sys/class/cxi_user")).unwrap(),
+        |fixture| fs::remove_dir_all(fixture.at("sys/class/cxi_user")).unwrap(),
         &[],
         &["sysfs"],
     );
     refused(
-        |stage| {
+        |fixture| {
             for nic in [A, B] {
-                let function = fs::canonicalize(stage.at("sys/bus/pci/devices").join(nic)).unwrap();
+                let function = fs::canonicalize(fixture.at("sys/bus/pci/devices").join(nic)).unwrap();
                 fs::remove_file(function.join("resource0")).unwrap();
             }
         },
@@ -273,18 +276,18 @@ fn a_hidden_sysfs_is_named() {
 
 #[test]
 fn a_network_of_its_own_hides_the_netdevs() {
-    let hide = |stage: &Stage| {
+    let hide = |fixture: &ContainerFixture| {
         for netdev in ["hsn0", "hsn1"] {
-            fs::remove_file(stage.at("sys/class/net").join(netdev)).unwrap();
+            fs::remove_file(fixture.at("sys/class/net").join(netdev)).unwrap();
         }
-        stage.link("net", PID, "own");
+        fixture.link("net", PID, "own");
     };
     refused(hide, &["netdev-view"], &[]);
     // Without the test of the address there is still no link to see.
     refused(
-        |stage| {
-            hide(stage);
-            stage.put("environ", "CXIP_SKIP_AMA_CHECK=1\0");
+        |fixture| {
+            hide(fixture);
+            fixture.put("environ", "CXIP_SKIP_AMA_CHECK=1\0");
         },
         &["netdev-view"],
         &[],
@@ -293,81 +296,89 @@ fn a_network_of_its_own_hides_the_netdevs() {
 
 #[test]
 fn an_address_or_a_state_that_libfabric_refuses_is_named() {
-    let set = |stage: &Stage, attribute: &str, value: &str| {
+    let set = |fixture: &ContainerFixture, attribute: &str, value: &str| {
         for (nic, netdev) in [(A, "hsn0"), (B, "hsn1")] {
             let attribute = format!("net/{netdev}/{attribute}");
-            stage.container.set(nic, &attribute, value.as_bytes()).unwrap();
+            fixture.container.set(nic, &attribute, value.as_bytes()).unwrap();
         }
     };
-    refused(|stage| set(stage, "addr_assign_type", "0\n"), &["fabric-address"], &[]);
     refused(
-        |stage| set(stage, "address", "00:40:a6:00:00:01\n"),
+        |fixture| set(fixture, "addr_assign_type", "0\n"),
         &["fabric-address"],
         &[],
     );
-    refused(|stage| set(stage, "operstate", "down\n"), &["netdev-up"], &[]);
-    let Some(stage) = Stage::new() else { return };
-    set(&stage, "addr_assign_type", "0\n");
-    stage.put("environ", "CXIP_SKIP_AMA_CHECK=1\0");
-    stage.expect(0, "accepted", &[], &[]);
+    refused(
+        |fixture| set(fixture, "address", "00:40:a6:00:00:01\n"),
+        &["fabric-address"],
+        &[],
+    );
+    refused(|fixture| set(fixture, "operstate", "down\n"), &["netdev-up"], &[]);
+    let Some(fixture) = ContainerFixture::new() else { return };
+    set(&fixture, "addr_assign_type", "0\n");
+    fixture.put("environ", "CXIP_SKIP_AMA_CHECK=1\0");
+    fixture.expect(0, "accepted", &[], &[]);
 }
 
 #[test]
 fn the_host_decides_about_retry_handler_and_link() {
-    let Some(stage) = Stage::new() else { return };
+    let Some(fixture) = ContainerFixture::new() else { return };
     for nic in [A, B] {
-        stage.host.set(nic, "properties/pct_eq", b"0\n").unwrap();
+        fixture.host.set(nic, "properties/pct_eq", b"0\n").unwrap();
     }
-    let report = stage.expect(3, "refused", &["retry-handler"], &[]);
+    let report = fixture.expect(3, "refused", &["retry-handler"], &[]);
     let remedy = report.nic(A)["findings"][0]["remedy"].as_str().unwrap();
     assert!(remedy.contains("reboot") && !remedy.contains("restart"), "{remedy}");
-    stage.put("environ", "CXIP_SKIP_RH_CHECK=1\0");
-    stage.expect(0, "accepted", &[], &[]);
+    fixture.put("environ", "CXIP_SKIP_RH_CHECK=1\0");
+    fixture.expect(0, "accepted", &[], &[]);
     for nic in [A, B] {
-        stage.host.link(nic, false).unwrap();
+        fixture.host.link(nic, false).unwrap();
     }
-    let report = stage.report();
+    let report = fixture.report();
     assert!(kinds(&report.nic(B)["findings"]).contains(&"link"), "{report:?}");
 }
 
 #[test]
 fn limits_and_variables_are_named() {
     refused(
-        |stage| stage.put("limits", "Max locked memory  65536  65536  bytes\n"),
+        |fixture| fixture.put("limits", "Max locked memory  65536  65536  bytes\n"),
         &[],
         &["memlock"],
     );
-    refused(|stage| stage.put("environ", "FI_PROVIDER=tcp\0"), &[], &["provider"]);
     refused(
-        |stage| stage.put("environ", "FI_CXI_DEVICE_NAME=cxi7\0"),
+        |fixture| fixture.put("environ", "FI_PROVIDER=tcp\0"),
+        &[],
+        &["provider"],
+    );
+    refused(
+        |fixture| fixture.put("environ", "FI_CXI_DEVICE_NAME=cxi7\0"),
         &["device-name"],
         &[],
     );
-    let Some(stage) = Stage::new() else { return };
-    stage.put("environ", "FI_PROVIDER=^tcp,udp\0");
-    stage.expect(0, "accepted", &[], &[]);
-    stage.put("limits", "nothing of that kind\n");
-    stage.expect(0, "accepted", &[], &["memlock"]);
+    let Some(fixture) = ContainerFixture::new() else { return };
+    fixture.put("environ", "FI_PROVIDER=^tcp,udp\0");
+    fixture.expect(0, "accepted", &[], &[]);
+    fixture.put("limits", "nothing of that kind\n");
+    fixture.expect(0, "accepted", &[], &["memlock"]);
 }
 
 #[test]
 fn libraries_that_do_not_load_are_named() {
     refused(
-        |stage| fs::remove_file(stage.at("usr/lib64/libfabric.so.1")).unwrap(),
+        |fixture| fs::remove_file(fixture.at("usr/lib64/libfabric.so.1")).unwrap(),
         &[],
         &["not-found"],
     );
     refused(
-        |stage| {
+        |fixture| {
             let musl = format!("lib/ld-musl-{}.so.1", std::env::consts::ARCH);
-            fs::remove_dir_all(stage.at("lib64")).unwrap();
-            stage.loader(&musl);
+            fs::remove_dir_all(fixture.at("lib64")).unwrap();
+            fixture.loader(&musl);
         },
         &[],
         &["not-found", "not-found"],
     );
     refused(
-        |stage| fs::remove_dir_all(stage.at("lib64")).unwrap(),
+        |fixture| fs::remove_dir_all(fixture.at("lib64")).unwrap(),
         &[],
         &["no-libc"],
     );
@@ -375,60 +386,60 @@ fn libraries_that_do_not_load_are_named() {
 
 #[test]
 fn links_of_the_container_lead_nowhere_outside() {
-    let Some(stage) = Stage::new() else { return };
+    let Some(fixture) = ContainerFixture::new() else { return };
     // What the host has at these paths would make it good again.
-    let host = stage.host.root().to_str().unwrap().to_owned();
-    fs::remove_dir_all(stage.at("sys/class")).unwrap();
-    symlink(format!("{host}/sys/class"), stage.at("sys/class")).unwrap();
-    stage.expect(3, "refused", &[], &["sysfs"]);
-    fs::remove_file(stage.at("sys/class")).unwrap();
+    let host = fixture.host.root().to_str().unwrap().to_owned();
+    fs::remove_dir_all(fixture.at("sys/class")).unwrap();
+    symlink(format!("{host}/sys/class"), fixture.at("sys/class")).unwrap();
+    fixture.expect(3, "refused", &[], &["sysfs"]);
+    fs::remove_file(fixture.at("sys/class")).unwrap();
     symlink(
         format!("../../../../../../../../..{host}/sys/class"),
-        stage.at("sys/class"),
+        fixture.at("sys/class"),
     )
     .unwrap();
-    stage.expect(3, "refused", &[], &["sysfs"]);
+    fixture.expect(3, "refused", &[], &["sysfs"]);
 }
 
 #[test]
 fn hostile_content_is_survived() {
-    let Some(stage) = Stage::new() else { return };
+    let Some(fixture) = ContainerFixture::new() else { return };
     let endless = vec![b'x'; 5 << 20];
-    stage.put("environ", &endless);
-    stage.put("mountinfo", &endless);
-    stage.put("limits", [0xff; 64]);
-    stage.put("cgroup", "3:devices:/../../../etc\n");
+    fixture.put("environ", &endless);
+    fixture.put("mountinfo", &endless);
+    fixture.put("limits", [0xff; 64]);
+    fixture.put("cgroup", "3:devices:/../../../etc\n");
     // A pipe that nobody writes, a device, a loop.
-    let libraries = stage.at("usr/lib64");
+    let libraries = fixture.at("usr/lib64");
     for name in ["libfabric.so.1", "libcxi.so.1"] {
         fs::remove_file(libraries.join(name)).unwrap();
     }
     nix::unistd::mkfifo(&libraries.join("libfabric.so.1"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     symlink("libcxi.so.1", libraries.join("libcxi.so.1")).unwrap();
-    let report = stage.report();
+    let report = fixture.report();
     assert_eq!(report.code, 3, "{report:?}");
     for text in ["", "Name:\t\u{1b}[31m", "Uid:\t-1\n"] {
-        stage.put("status", text);
-        let said = stage.explain(&[PID]);
-        assert_eq!(said.code, 1, "{said:?}");
-        assert!(!said.stderr.contains('\u{1b}'), "{said:?}");
+        fixture.put("status", text);
+        let output = fixture.explain(&[PID]);
+        assert_eq!(output.code, 1, "{output:?}");
+        assert!(!output.stderr.contains('\u{1b}'), "{output:?}");
     }
 }
 
 #[test]
 fn a_process_that_is_not_there_is_an_error_that_says_what_to_give() {
-    let Some(stage) = Stage::new() else { return };
-    let said = stage.explain(&["99"]);
-    assert_eq!(said.code, 1, "{said:?}");
+    let Some(fixture) = ContainerFixture::new() else { return };
+    let output = fixture.explain(&["99"]);
+    assert_eq!(output.code, 1, "{output:?}");
     assert!(
-        said.stderr.contains("there is no process 99") && said.stderr.contains("podman inspect"),
-        "{said:?}"
+        output.stderr.contains("there is no process 99") && output.stderr.contains("podman inspect"),
+        "{output:?}"
     );
-    stage.put("status", "Name:\tmpi\nState:\tZ (zombie)\n");
-    let said = stage.explain(&[PID]);
-    assert_eq!(said.code, 1, "{said:?}");
-    assert!(said.stderr.contains("process 4711 has ended"), "{said:?}");
+    fixture.put("status", "Name:\tmpi\nState:\tZ (zombie)\n");
+    let output = fixture.explain(&[PID]);
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(output.stderr.contains("process 4711 has ended"), "{output:?}");
     for args in [&["0x1"][..], &["-1"], &[PID, "cxi0"]] {
-        assert_eq!(stage.explain(args).code, 2, "{args:?}");
+        assert_eq!(fixture.explain(args).code, 2, "{args:?}");
     }
 }

@@ -9,7 +9,7 @@ use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::process::Command;
 
-use common::daemon::{Daemon, Host, PATIENCE, RESOURCE, assert_no_violations, until, wait_for};
+use common::daemon::{Daemon, DaemonFixture, PATIENCE, RESOURCE, assert_no_violations, until, wait_for};
 use common::skip::{Need, skip};
 use common::{mounts, network};
 use cxi_sim::kubelet::Kubelet;
@@ -19,8 +19,8 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 const A: &str = "0000:21:00.0";
 const B: &str = "0000:61:00.0";
 
-fn two_nics() -> Host {
-    Host::new(&[NicSpec::new(Kind::Cassini1), NicSpec::new(Kind::Cassini1)])
+fn two_nics() -> DaemonFixture {
+    DaemonFixture::new(&[NicSpec::new(Kind::Cassini1), NicSpec::new(Kind::Cassini1)])
 }
 
 /// Whether every list that kubelet has got called this NIC healthy.
@@ -66,8 +66,8 @@ async fn without_inotify_the_slow_poll_finds_what_changes() {
     daemon.wait_until_settled();
     fs::remove_file(host.spec_file()).unwrap();
     host.wait_for_spec(|spec| spec.contains(B));
-    for said in ["no changes of files (inotify): ", "cannot watch"] {
-        assert_eq!(daemon.log().matches(said).count(), 1, "{said}: {}", daemon.log());
+    for output in ["no changes of files (inotify): ", "cannot watch"] {
+        assert_eq!(daemon.log().matches(output).count(), 1, "{output}: {}", daemon.log());
     }
 
     let raise = [

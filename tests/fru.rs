@@ -5,7 +5,7 @@ mod common;
 
 use std::sync::mpsc::{Receiver, channel};
 
-use common::daemon::{A, Host, PATIENCE, wait_for};
+use common::daemon::{A, DaemonFixture, PATIENCE, wait_for};
 use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::nics::scan::Scanner;
 use cxi_device_plugin::model::libs::library_mode::LibraryMode;
@@ -69,7 +69,7 @@ fn texts_that_the_card_lacks_are_empty_and_those_that_cannot_be_read_are_unknown
 
 #[tokio::test]
 async fn the_daemon_says_them_once() {
-    let host = Host::new(&[NicSpec::new(Kind::Cassini1)]);
+    let host = DaemonFixture::new(&[NicSpec::new(Kind::Cassini1)]);
     let (daemon, mut kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
     daemon.wait_for_log("serial number ");

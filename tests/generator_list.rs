@@ -6,8 +6,8 @@ mod common;
 use std::fs;
 use std::path::PathBuf;
 
-use common::stage::{FIRST, SECOND, Stage, THIRD, assert_has, nic};
-use common::{Generator, Said, listing};
+use common::generator_fixture::{FIRST, GeneratorFixture, SECOND, THIRD, assert_has, nic};
+use common::{Generator, Output, listing};
 use container_device_interface::cache::Cache;
 use container_device_interface::spec_dirs::with_spec_dirs;
 use cxi_sim::node::Variant;
@@ -15,12 +15,12 @@ use serde_json::Value;
 
 /// A static and a dynamic CDI directory beside an emulated node.
 struct Directories {
-    stage: Stage,
+    fixture: GeneratorFixture,
 }
 
 impl Directories {
-    fn new(stage: Stage) -> Self {
-        let directories = Self { stage };
+    fn new(fixture: GeneratorFixture) -> Self {
+        let directories = Self { fixture };
         for name in ["etc", "run"] {
             fs::create_dir(directories.path(name)).unwrap();
         }
@@ -28,21 +28,21 @@ impl Directories {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.stage.folder.path().join(name)
+        self.fixture.folder.path().join(name)
     }
 
     fn generate<const N: usize>(&self, directory: &str, args: [&str; N]) {
-        let said = self.stage.generator().args(args).write_to(&self.path(directory));
-        assert_eq!(said.code, 0, "{said:?}");
+        let output = self.fixture.generator().args(args).write_to(&self.path(directory));
+        assert_eq!(output.code, 0, "{output:?}");
     }
 
     fn put(&self, file: &str, text: &str) {
         fs::write(self.path(file), text).unwrap();
     }
 
-    fn list<const N: usize>(&self, args: [&str; N]) -> Said {
+    fn list<const N: usize>(&self, args: [&str; N]) -> Output {
         let mut generator = Generator::new();
-        generator.arg("list").arg("--root").arg(self.stage.node.root());
+        generator.arg("list").arg("--root").arg(self.fixture.node.root());
         for name in ["etc", "run"] {
             generator.arg("--cdi-dir").arg(self.path(name));
         }
@@ -50,9 +50,9 @@ impl Directories {
     }
 
     fn json(&self) -> Value {
-        let said = self.list(["--output", "json"]);
-        assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{said:?}");
-        serde_json::from_str(&said.stdout).unwrap()
+        let output = self.list(["--output", "json"]);
+        assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{output:?}");
+        serde_json::from_str(&output.stdout).unwrap()
     }
 
     /// Each name with the directory of its file, its state and the reason for it.
@@ -60,7 +60,7 @@ impl Directories {
         let listed = self.json();
         let devices = listed["devices"].as_array().unwrap().iter();
         let text = |device: &Value, key: &str| device[key].as_str().unwrap_or_default().to_owned();
-        let folder = self.stage.folder.path().display().to_string() + "/";
+        let folder = self.fixture.folder.path().display().to_string() + "/";
         devices
             .map(|device| {
                 let name = text(device, "name");
@@ -110,12 +110,12 @@ fn foreign(kind: &str, names: &[&str]) -> String {
 
 #[test]
 fn a_table_shows_each_name_with_its_nodes_and_marks_those_that_move() {
-    let directories = Directories::new(Stage::new(&[nic(FIRST), nic(SECOND)]));
+    let directories = Directories::new(GeneratorFixture::new(&[nic(FIRST), nic(SECOND)]));
     directories.generate("etc", []);
-    let said = directories.list([]);
-    assert_eq!((said.code, said.stderr.as_str()), (0, ""));
+    let output = directories.list([]);
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
     let file = directories.path("etc/hpe.com-cxi.yaml").display().to_string();
-    let words: Vec<Vec<&str>> = said
+    let words: Vec<Vec<&str>> = output
         .stdout
         .lines()
         .take(8)
@@ -126,19 +126,22 @@ fn a_table_shows_each_name_with_its_nodes_and_marks_those_that_move() {
     assert_eq!(words[2], ["hpe.com/cxi=cxi0", "/dev/cxi0", &file, "yes", "ok"]);
     assert_eq!(words[6], ["hpe.com/cxi=1", "/dev/cxi1", &file, "yes", "ok"]);
     assert_eq!(words[7], ["hpe.com/cxi=all", "/dev/cxi0", "/dev/cxi1", &file, "ok"]);
-    assert_has(&said.stdout, "\nmoves: ");
+    assert_has(&output.stdout, "\nmoves: ");
 
     // The columns stand below each other.
-    let column = said.stdout.find("FILE").unwrap();
-    for line in said.stdout.lines().skip(1).take(7) {
-        assert_eq!(line.find(&file), Some(column), "{}", said.stdout);
+    let column = output.stdout.find("FILE").unwrap();
+    for line in output.stdout.lines().skip(1).take(7) {
+        assert_eq!(line.find(&file), Some(column), "{}", output.stdout);
     }
-    assert!(!said.stdout.contains('\u{1b}'), "colours without a terminal: {said:?}");
+    assert!(
+        !output.stdout.contains('\u{1b}'),
+        "colours without a terminal: {output:?}"
+    );
 }
 
 #[test]
 fn programs_get_the_same_as_json() {
-    let directories = Directories::new(Stage::one());
+    let directories = Directories::new(GeneratorFixture::one());
     directories.generate("etc", ["--names", "pci,cxi", "--no-all"]);
     directories.put("run/bad.json", "{}");
     let file = directories.path("etc/hpe.com-cxi.yaml");
@@ -159,7 +162,7 @@ fn programs_get_the_same_as_json() {
 
 #[test]
 fn a_dynamic_name_shadows_the_static_one_of_the_same_name_only() {
-    let directories = Directories::new(Stage::one());
+    let directories = Directories::new(GeneratorFixture::one());
     directories.generate("etc", []);
     directories.generate("run", ["--names", "pci", "--no-all"]);
     directories.assert_state(FIRST, "etc", "shadowed", "by run/hpe.com-cxi.yaml");
@@ -169,7 +172,7 @@ fn a_dynamic_name_shadows_the_static_one_of_the_same_name_only() {
 
 #[test]
 fn two_files_of_one_directory_take_a_name_from_all() {
-    let directories = Directories::new(Stage::one());
+    let directories = Directories::new(GeneratorFixture::one());
     directories.generate("etc", []);
     directories.put("etc/copy.json", &foreign("hpe.com/cxi", &["cxi0", "extra"]));
     directories.generate("run", []);
@@ -189,7 +192,7 @@ fn two_files_of_one_directory_take_a_name_from_all() {
 
 #[test]
 fn another_reader_resolves_what_the_list_says_it_does() {
-    let directories = Directories::new(Stage::new(&[nic(FIRST), nic(SECOND)]));
+    let directories = Directories::new(GeneratorFixture::new(&[nic(FIRST), nic(SECOND)]));
     directories.generate("etc", []);
     directories.generate("run", ["--names", "pci"]);
     directories.put("run/foreign.yaml", &foreign("hpe.com/cxi", &["mine"]));
@@ -208,9 +211,9 @@ fn another_reader_resolves_what_the_list_says_it_does() {
 
 #[test]
 fn a_name_that_only_a_stale_static_file_has_is_marked() {
-    let directories = Directories::new(Stage::new(&[nic(FIRST), nic(SECOND)]));
+    let directories = Directories::new(GeneratorFixture::new(&[nic(FIRST), nic(SECOND)]));
     directories.generate("etc", []);
-    directories.stage.node.remove(SECOND).unwrap();
+    directories.fixture.node.remove(SECOND).unwrap();
     directories.assert_state(SECOND, "etc", "stale", "/dev/cxi1 is gone");
     directories.generate("run", []);
     directories.assert_state(
@@ -231,7 +234,7 @@ fn a_name_that_only_a_stale_static_file_has_is_marked() {
 
 #[test]
 fn an_address_that_leads_to_another_nics_node_is_stale() {
-    let directories = Directories::new(Stage::new(&[nic(FIRST), nic(SECOND)]));
+    let directories = Directories::new(GeneratorFixture::new(&[nic(FIRST), nic(SECOND)]));
     directories.generate("etc", []);
     let spec = directories.path("etc/hpe.com-cxi.yaml");
     let text = fs::read_to_string(&spec).unwrap();
@@ -243,7 +246,7 @@ fn an_address_that_leads_to_another_nics_node_is_stale() {
 
 #[test]
 fn files_that_no_reader_takes_are_listed_with_the_reason() {
-    let directories = Directories::new(Stage::one());
+    let directories = Directories::new(GeneratorFixture::one());
     directories.put("etc/a.yaml", &foreign("hpe.com/cxi", &[]));
     directories.put("etc/b.json", "\u{1b}[31m: {");
     fs::write(directories.path("etc/c.yaml"), [0xff, 0xfe]).unwrap();
@@ -286,50 +289,62 @@ fn files_that_no_reader_takes_are_listed_with_the_reason() {
 
 #[test]
 fn a_file_cannot_steer_the_terminal() {
-    let directories = Directories::new(Stage::one());
+    let directories = Directories::new(GeneratorFixture::one());
     directories.put("etc/\u{1b}[31m.yaml", "no spec");
-    let said = directories.list([]);
-    assert!(!said.stdout.contains('\u{1b}'), "{said:?}");
-    assert_has(&said.stdout, "\\u{1b}[31m.yaml");
+    let output = directories.list([]);
+    assert!(!output.stdout.contains('\u{1b}'), "{output:?}");
+    assert_has(&output.stdout, "\\u{1b}[31m.yaml");
 }
 
 #[test]
 fn directories_that_are_not_there_offer_nothing() {
-    let stage = Stage::one();
-    let said = stage.generator_of("list").arg("--cdi-dir").arg(stage.cdi()).output();
-    assert_eq!((said.code, said.stderr.as_str()), (0, ""));
+    let fixture = GeneratorFixture::one();
+    let output = fixture
+        .generator_of("list")
+        .arg("--cdi-dir")
+        .arg(fixture.cdi())
+        .output();
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
     assert_eq!(
-        said.stdout,
-        format!("no hpe.com/cxi device in {}\n", stage.cdi().display())
+        output.stdout,
+        format!("no hpe.com/cxi device in {}\n", fixture.cdi().display())
     );
 }
 
 #[test]
 fn a_directory_that_cannot_be_listed_is_an_error_that_names_it() {
-    let stage = Stage::one();
-    fs::write(stage.cdi(), "").unwrap();
-    let said = stage.generator_of("list").arg("--cdi-dir").arg(stage.cdi()).output();
-    assert_eq!((said.code, said.stdout.as_str()), (1, ""));
+    let fixture = GeneratorFixture::one();
+    fs::write(fixture.cdi(), "").unwrap();
+    let output = fixture
+        .generator_of("list")
+        .arg("--cdi-dir")
+        .arg(fixture.cdi())
+        .output();
+    assert_eq!((output.code, output.stdout.as_str()), (1, ""));
     assert_has(
-        &said.stderr,
-        &format!("cannot list the CDI directory {}\n  because: ", stage.cdi().display()),
+        &output.stderr,
+        &format!("cannot list the CDI directory {}\n  because: ", fixture.cdi().display()),
     );
 }
 
 #[test]
 fn a_node_that_cannot_be_scanned_still_has_files_to_list() {
-    let stage = Stage::one().with_files(&[("foreign.yaml", &foreign("hpe.com/cxi", &["cxi0"]))]);
-    fs::remove_dir_all(stage.host("sys/bus/pci/devices")).unwrap();
-    fs::write(stage.host("sys/bus/pci/devices"), "").unwrap();
-    let said = stage.generator_of("list").arg("--cdi-dir").arg(stage.cdi()).output();
-    assert_eq!(said.code, 0, "{said:?}");
-    assert_has(&said.stderr, "warning: cannot look for NICs");
-    assert_has(&said.stdout, "hpe.com/cxi=cxi0");
+    let fixture = GeneratorFixture::one().with_files(&[("foreign.yaml", &foreign("hpe.com/cxi", &["cxi0"]))]);
+    fs::remove_dir_all(fixture.host("sys/bus/pci/devices")).unwrap();
+    fs::write(fixture.host("sys/bus/pci/devices"), "").unwrap();
+    let output = fixture
+        .generator_of("list")
+        .arg("--cdi-dir")
+        .arg(fixture.cdi())
+        .output();
+    assert_eq!(output.code, 0, "{output:?}");
+    assert_has(&output.stderr, "warning: cannot look for NICs");
+    assert_has(&output.stdout, "hpe.com/cxi=cxi0");
 }
 
 #[test]
 fn listing_changes_nothing() {
-    let directories = Directories::new(Stage::new(&[nic(FIRST).variant(Variant::V5)]));
+    let directories = Directories::new(GeneratorFixture::new(&[nic(FIRST).variant(Variant::V5)]));
     directories.put("etc/foreign.yaml", &foreign("hpe.com/cxi", &["cxi0"]));
     let before = listing(&directories.path("etc"));
     directories.json();

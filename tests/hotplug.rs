@@ -7,7 +7,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use common::daemon::{Daemon, Host, PATIENCE, RESOURCE, assert_no_violations, wait_for};
+use common::daemon::{Daemon, DaemonFixture, PATIENCE, RESOURCE, assert_no_violations, wait_for};
 use common::{Generator, network, say};
 use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::nics::scan::Scanner;
@@ -25,28 +25,28 @@ const D: &str = "0000:e1:00.0";
 const EVENTS_ONLY: [&str; 2] = ["--pulse", "0"];
 
 /// A node whose changes the kernel tells of, with a daemon and a kubelet that know it.
-struct Rig {
-    host: Host,
+struct HotplugFixture {
+    host: DaemonFixture,
     node: Node,
     daemon: Daemon,
     kubelet: Kubelet,
 }
 
-impl Rig {
+impl HotplugFixture {
     async fn new(nics: &[NicSpec]) -> Self {
-        let host = Host::new(nics);
+        let host = DaemonFixture::new(nics);
         let node = host.node.clone().with_uevents().unwrap();
         let (daemon, kubelet) = (host.start(&EVENTS_ONLY), host.kubelet());
-        let rig = Self {
+        let fixture = Self {
             host,
             node,
             daemon,
             kubelet,
         };
         let has_a_list = |kubelet: &Kubelet| kubelet.transcript().iter().any(|line| line.text.contains("\"list\""));
-        assert!(rig.kubelet.wait_until(PATIENCE, has_a_list).await);
-        rig.quiet().await;
-        rig
+        assert!(fixture.kubelet.wait_until(PATIENCE, has_a_list).await);
+        fixture.quiet().await;
+        fixture
     }
 
     /// The list that follows from the node as it is now.
@@ -102,13 +102,13 @@ async fn nics_come_and_go() {
     if !network::is_own("nics_come_and_go") {
         return;
     }
-    let rig = Rig::new(&nics(1)).await;
-    rig.node.add(&NicSpec::new(Kind::Cassini2)).unwrap();
-    wait_for(&rig.kubelet, &[(A, true), (B, true)]).await;
-    rig.node.remove(A).unwrap();
-    wait_for(&rig.kubelet, &[(B, true)]).await;
-    rig.quiet().await;
-    assert_no_violations(&rig.kubelet);
+    let fixture = HotplugFixture::new(&nics(1)).await;
+    fixture.node.add(&NicSpec::new(Kind::Cassini2)).unwrap();
+    wait_for(&fixture.kubelet, &[(A, true), (B, true)]).await;
+    fixture.node.remove(A).unwrap();
+    wait_for(&fixture.kubelet, &[(B, true)]).await;
+    fixture.quiet().await;
+    assert_no_violations(&fixture.kubelet);
 }
 
 /// Its node has gone before, so nothing but a uevent tells.
@@ -117,14 +117,14 @@ async fn a_nic_without_driver_that_goes_is_gone() {
     if !network::is_own("a_nic_without_driver_that_goes_is_gone") {
         return;
     }
-    let rig = Rig::new(&nics(2)).await;
-    rig.node.unbind(A).unwrap();
-    rig.quiet().await;
-    rig.daemon.wait_until_settled();
-    rig.node.remove(A).unwrap();
-    wait_for(&rig.kubelet, &[(B, true)]).await;
+    let fixture = HotplugFixture::new(&nics(2)).await;
+    fixture.node.unbind(A).unwrap();
+    fixture.quiet().await;
+    fixture.daemon.wait_until_settled();
+    fixture.node.remove(A).unwrap();
+    wait_for(&fixture.kubelet, &[(B, true)]).await;
     let event = "trigger: uevent remove /devices/pci0000:20/0000:20:01.1/0000:21:00.0\n";
-    assert!(rig.daemon.log().contains(event), "{}", rig.daemon.log());
+    assert!(fixture.daemon.log().contains(event), "{}", fixture.daemon.log());
 }
 
 #[tokio::test]
@@ -132,22 +132,22 @@ async fn a_rebind_changes_the_node_but_not_the_id_and_the_file_knows_first() {
     if !network::is_own("a_rebind_changes_the_node_but_not_the_id_and_the_file_knows_first") {
         return;
     }
-    let rig = Rig::new(&nics(2)).await;
+    let fixture = HotplugFixture::new(&nics(2)).await;
     for _ in 0..20 {
-        rig.node.unbind(A).unwrap();
-        wait_for(&rig.kubelet, &[(A, false), (B, true)]).await;
-        let number = rig.node.bind(A).unwrap();
-        wait_for(&rig.kubelet, &[(A, true), (B, true)]).await;
-        let spec = rig.host.spec();
+        fixture.node.unbind(A).unwrap();
+        wait_for(&fixture.kubelet, &[(A, false), (B, true)]).await;
+        let number = fixture.node.bind(A).unwrap();
+        wait_for(&fixture.kubelet, &[(A, true), (B, true)]).await;
+        let spec = fixture.host.spec();
         assert!(
             spec.contains(&format!("path: /dev/cxi{number}\n")),
             "cxi{number}: {spec}"
         );
     }
-    for list in rig.lists() {
+    for list in fixture.lists() {
         assert!(list.contains_key(A) && list.get(B) == Some(&true), "{list:?}");
     }
-    assert_no_violations(&rig.kubelet);
+    assert_no_violations(&fixture.kubelet);
 }
 
 #[tokio::test]
@@ -155,32 +155,32 @@ async fn the_driver_may_come_later_and_come_anew() {
     if !network::is_own("the_driver_may_come_later_and_come_anew") {
         return;
     }
-    let host = Host::new(&nics(2));
+    let host = DaemonFixture::new(&nics(2));
     let node = host.node.clone().with_uevents().unwrap();
     node.unload_driver().unwrap();
     let (daemon, kubelet) = (host.start(&EVENTS_ONLY), host.kubelet());
     wait_for(&kubelet, &[(A, false), (B, false)]).await;
     assert!(!host.spec_file().exists());
-    let rig = Rig {
+    let fixture = HotplugFixture {
         host,
         node,
         daemon,
         kubelet,
     };
     for _ in 0..3 {
-        rig.node.load_driver().unwrap();
-        wait_for(&rig.kubelet, &[(A, true), (B, true)]).await;
-        rig.quiet().await;
-        rig.node.unload_driver().unwrap();
-        wait_for(&rig.kubelet, &[(A, false), (B, false)]).await;
-        rig.quiet().await;
+        fixture.node.load_driver().unwrap();
+        wait_for(&fixture.kubelet, &[(A, true), (B, true)]).await;
+        fixture.quiet().await;
+        fixture.node.unload_driver().unwrap();
+        wait_for(&fixture.kubelet, &[(A, false), (B, false)]).await;
+        fixture.quiet().await;
     }
     for action in ["add", "remove"] {
         let event = format!("trigger: uevent {action} /module/cxi_ss1\n");
-        assert!(rig.daemon.log().contains(&event), "{}", rig.daemon.log());
+        assert!(fixture.daemon.log().contains(&event), "{}", fixture.daemon.log());
     }
-    assert_eq!(rig.kubelet.registrations(RESOURCE), 1);
-    assert_no_violations(&rig.kubelet);
+    assert_eq!(fixture.kubelet.registrations(RESOURCE), 1);
+    assert_no_violations(&fixture.kubelet);
 }
 
 #[tokio::test]
@@ -188,19 +188,24 @@ async fn four_nics_at_once_are_one_file_and_one_list() {
     if !network::is_own("four_nics_at_once_are_one_file_and_one_list") {
         return;
     }
-    let rig = Rig::new(&[]).await;
-    let (looks, lists) = (rig.looks(), rig.lists().len());
-    rig.daemon.pause();
+    let fixture = HotplugFixture::new(&[]).await;
+    let (looks, lists) = (fixture.looks(), fixture.lists().len());
+    fixture.daemon.pause();
     for spec in nics(4) {
-        rig.node.add(&spec).unwrap();
+        fixture.node.add(&spec).unwrap();
     }
-    rig.daemon.wake();
-    wait_for(&rig.kubelet, &[(A, true), (B, true), (C, true), (D, true)]).await;
-    rig.quiet().await;
-    assert_eq!(rig.lists().len(), lists + 1, "{:?}", rig.lists());
-    assert_eq!(rig.daemon.log().matches("wrote ").count(), 1, "{}", rig.daemon.log());
+    fixture.daemon.wake();
+    wait_for(&fixture.kubelet, &[(A, true), (B, true), (C, true), (D, true)]).await;
+    fixture.quiet().await;
+    assert_eq!(fixture.lists().len(), lists + 1, "{:?}", fixture.lists());
+    assert_eq!(
+        fixture.daemon.log().matches("wrote ").count(),
+        1,
+        "{}",
+        fixture.daemon.log()
+    );
     // One at once, one for the rest, and one for the file that was written.
-    assert!(rig.looks() <= looks + 3, "{}", rig.daemon.log());
+    assert!(fixture.looks() <= looks + 3, "{}", fixture.daemon.log());
 }
 
 #[tokio::test]
@@ -208,14 +213,19 @@ async fn a_forged_uevent_does_nothing() {
     if !network::is_own("a_forged_uevent_does_nothing") {
         return;
     }
-    let rig = Rig::new(&nics(1)).await;
-    let (looks, lists) = (rig.looks(), rig.lists().len());
-    rig.node.set(A, "properties/pct_eq", b"0\n").unwrap();
-    rig.node.forge_uevent("add", "cxi_user").unwrap();
-    rig.daemon.wait_for_log("ignored a netlink message");
-    assert_eq!((rig.looks(), rig.lists().len()), (looks, lists), "{}", rig.daemon.log());
-    rig.node.add(&NicSpec::new(Kind::Cassini1)).unwrap();
-    wait_for(&rig.kubelet, &[(A, false), (B, true)]).await;
+    let fixture = HotplugFixture::new(&nics(1)).await;
+    let (looks, lists) = (fixture.looks(), fixture.lists().len());
+    fixture.node.set(A, "properties/pct_eq", b"0\n").unwrap();
+    fixture.node.forge_uevent("add", "cxi_user").unwrap();
+    fixture.daemon.wait_for_log("ignored a netlink message");
+    assert_eq!(
+        (fixture.looks(), fixture.lists().len()),
+        (looks, lists),
+        "{}",
+        fixture.daemon.log()
+    );
+    fixture.node.add(&NicSpec::new(Kind::Cassini1)).unwrap();
+    wait_for(&fixture.kubelet, &[(A, false), (B, true)]).await;
 }
 
 #[tokio::test]
@@ -223,17 +233,18 @@ async fn lost_events_are_said_and_made_up_for() {
     if !network::is_own("lost_events_are_said_and_made_up_for") {
         return;
     }
-    let rig = Rig::new(&nics(2)).await;
-    rig.node.unbind(A).unwrap();
-    rig.quiet().await;
-    rig.daemon.pause();
-    rig.node.burst_of_foreign_uevents(20_000).unwrap();
-    rig.node.remove(A).unwrap();
-    rig.daemon.wake();
-    wait_for(&rig.kubelet, &[(B, true)]).await;
-    rig.daemon.wait_for_log("kernel uevents overflowed: some are lost");
+    let fixture = HotplugFixture::new(&nics(2)).await;
+    fixture.node.unbind(A).unwrap();
+    fixture.quiet().await;
+    fixture.daemon.pause();
+    fixture.node.burst_of_foreign_uevents(20_000).unwrap();
+    fixture.node.remove(A).unwrap();
+    fixture.daemon.wake();
+    wait_for(&fixture.kubelet, &[(B, true)]).await;
+    fixture.daemon.wait_for_log("kernel uevents overflowed: some are lost");
     assert!(
-        !rig.daemon
+        !fixture
+            .daemon
             .log()
             .contains("trigger: uevent remove /devices/pci0000:20/0000:20:01.1/0000:21:00.0\n")
     );
@@ -246,14 +257,14 @@ async fn link_messages_of_our_interfaces_count_and_those_of_others_do_not() {
     }
     // The one interface of the new namespace is taken for the NIC's.
     let ours = NicSpec::new(Kind::Cassini1).netdev("lo");
-    let (ours, other) = (Rig::new(&[ours]).await, Rig::new(&nics(1)).await);
+    let (ours, other) = (HotplugFixture::new(&[ours]).await, HotplugFixture::new(&nics(1)).await);
     assert_eq!(ours.daemon.warnings(), [""; 0]);
     other
         .daemon
         .wait_for_log("in a private network namespace: hsn0 is not in it");
     for up in [true, false] {
-        for rig in [&ours, &other] {
-            rig.node.link(A, !up).unwrap();
+        for fixture in [&ours, &other] {
+            fixture.node.link(A, !up).unwrap();
         }
         set_loopback(up);
         wait_for(&ours.kubelet, &[(A, !up)]).await;
@@ -291,21 +302,21 @@ async fn after_10000_random_steps_list_and_file_are_those_of_a_fresh_scan() {
     let seed = std::env::var("CXI_RANDOM_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
     say(&format!("CXI_RANDOM_SEED={seed}"));
     let mut random = fastrand::Rng::with_seed(seed);
-    let rig = Rig::new(&nics(2)).await;
+    let fixture = HotplugFixture::new(&nics(2)).await;
     let began = Instant::now();
-    let (looks, lists) = (rig.looks(), rig.lists().len());
+    let (looks, lists) = (fixture.looks(), fixture.lists().len());
     let (mut steps, mut operations) = (0, 0);
     while steps < 10_000 {
-        steps += random_operation(&rig.node, &mut random);
+        steps += random_operation(&fixture.node, &mut random);
         operations += 1;
         // Now and then the daemon catches up; else it always meets a node in flight.
         if random.u8(..) == 0 {
-            rig.quiet().await;
+            fixture.quiet().await;
         }
     }
-    rig.quiet().await;
-    let (looks, lists) = (rig.looks() - looks, rig.lists().len() - lists);
-    let log = rig.daemon.log();
+    fixture.quiet().await;
+    let (looks, lists) = (fixture.looks() - looks, fixture.lists().len() - lists);
+    let log = fixture.daemon.log();
     let writes = log.matches("wrote ").count() + log.matches("removed ").count();
     let time = began.elapsed();
     say(&format!(
@@ -319,7 +330,7 @@ async fn after_10000_random_steps_list_and_file_are_those_of_a_fresh_scan() {
         "{writes} writes and {lists} lists of {looks} looks"
     );
     assert!(!log.contains("restored") && !log.contains("ERROR"), "{log}");
-    let transcript = rig.kubelet.transcript();
+    let transcript = fixture.kubelet.transcript();
     let lists: Vec<_> = transcript
         .iter()
         .filter(|line| line.text.contains("\"list\""))
@@ -327,7 +338,7 @@ async fn after_10000_random_steps_list_and_file_are_those_of_a_fresh_scan() {
     for pair in lists.windows(2) {
         assert_ne!(pair[0].text, pair[1].text, "no list without news");
     }
-    assert_no_violations(&rig.kubelet);
+    assert_no_violations(&fixture.kubelet);
 }
 
 /// One operation; returns how many parts of a NIC came or went.

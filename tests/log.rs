@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use common::daemon::{A, Host, nics};
+use common::daemon::{A, DaemonFixture, nics};
 
 fn text(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -73,14 +73,14 @@ fn documentation_and_catalogue_have_exactly_these_ids() {
 
 #[test]
 fn on_stderr_a_line_has_no_ids_and_says_nothing_twice() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     host.node.link(A, false).unwrap();
     let daemon = host.start(&[]);
     daemon.wait_for_log("unhealthy");
     let log = daemon.log();
     let line = log.lines().find(|line| line.contains("unhealthy")).unwrap();
-    let (_, said) = line.split_once("WARN ").unwrap();
-    assert!(said.starts_with("cxi0: unhealthy: link: "), "{said}");
-    assert!(said.ends_with(&format!(" = 0) pci={A}")), "{said}");
+    let (_, output) = line.split_once("WARN ").unwrap();
+    assert!(output.starts_with("cxi0: unhealthy: link: "), "{output}");
+    assert!(output.ends_with(&format!(" = 0) pci={A}")), "{output}");
     assert!(ids().iter().all(|(_, id)| !log.contains(id)), "{log}");
 }

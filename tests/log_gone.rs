@@ -5,14 +5,14 @@ mod common;
 
 use std::process::Stdio;
 
-use common::daemon::{A, Host, assert_no_violations, wait_for};
+use common::daemon::{A, DaemonFixture, assert_no_violations, wait_for};
 use cxi_sim::node::{Kind, NicSpec};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 #[tokio::test]
 async fn the_daemon_goes_on_without_its_log() {
-    let host = Host::new(&[NicSpec::new(Kind::Cassini1)]);
+    let host = DaemonFixture::new(&[NicSpec::new(Kind::Cassini1)]);
     let mut child = host.command().stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stderr.take());
     let pid = Pid::from_raw(child.id().try_into().unwrap());

@@ -248,8 +248,8 @@ fn offered(words: &[&str]) -> Vec<String> {
         output.status.success() && output.stderr.is_empty(),
         "{words:?} {last}: {output:?}"
     );
-    let said = String::from_utf8(output.stdout).unwrap();
-    said.split_whitespace().map(str::to_owned).collect()
+    let output = String::from_utf8(output.stdout).unwrap();
+    output.split_whitespace().map(str::to_owned).collect()
 }
 
 #[test]

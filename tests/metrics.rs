@@ -11,15 +11,15 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use common::daemon::{A, B, C, Daemon, Host, PATIENCE, RESOURCE, assert_no_violations, nics, until, wait_for};
+use common::daemon::{A, B, C, Daemon, DaemonFixture, PATIENCE, RESOURCE, assert_no_violations, nics, until, wait_for};
 
 /// In which news fold into one write of the textfile.
 const SETTLE: Duration = Duration::from_secs(1);
 
 /// Where the tests have things shown.
-struct Shown<'a>(&'a Host);
+struct MetricsFixture<'a>(&'a DaemonFixture);
 
-impl Shown<'_> {
+impl MetricsFixture<'_> {
     fn textfile(&self) -> PathBuf {
         self.0.path("textfile/cxi.prom")
     }
@@ -126,7 +126,7 @@ fn allocations(result: &str) -> String {
 
 #[tokio::test]
 async fn off_is_off() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     let (daemon, kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
     let names = |folder: &str| -> BTreeSet<String> {
@@ -144,9 +144,9 @@ async fn off_is_off() {
 
 #[tokio::test]
 async fn metrics_follow_the_node_and_kubelet() {
-    let host = Host::new(&nics(3));
+    let host = DaemonFixture::new(&nics(3));
     host.node.link(B, false).unwrap();
-    let shown = Shown(&host);
+    let shown = MetricsFixture(&host);
     let (daemon, mut kubelet) = (shown.start(), host.kubelet());
     wait_for(&kubelet, &[(A, true), (B, false), (C, true)]).await;
     shown.wait_for(REGISTERED, "1");
@@ -193,8 +193,8 @@ async fn metrics_follow_the_node_and_kubelet() {
 
 #[tokio::test]
 async fn the_textfile_says_what_the_socket_says_and_goes_with_the_daemon() {
-    let host = Host::new(&nics(2));
-    let shown = Shown(&host);
+    let host = DaemonFixture::new(&nics(2));
+    let shown = MetricsFixture(&host);
     let (daemon, kubelet) = (shown.start(), host.kubelet());
     wait_for(&kubelet, &[(A, true), (B, true)]).await;
     shown.wait_for(REGISTERED, "1");
@@ -218,8 +218,8 @@ async fn the_textfile_says_what_the_socket_says_and_goes_with_the_daemon() {
 /// A look in which nothing has changed is seen on the socket, where it costs nothing, and writes nothing.
 #[tokio::test]
 async fn where_nothing_happens_nothing_is_written() {
-    let host = Host::new(&nics(2));
-    let shown = Shown(&host);
+    let host = DaemonFixture::new(&nics(2));
+    let shown = MetricsFixture(&host);
     let daemon = shown.start();
     shown.wait_for_socket();
     daemon.wait_until_settled();
@@ -250,8 +250,8 @@ async fn where_nothing_happens_nothing_is_written() {
 
 #[test]
 fn the_socket_is_for_root_and_group_and_never_takes_the_place_of_another() {
-    let host = Host::new(&nics(1));
-    let shown = Shown(&host);
+    let host = DaemonFixture::new(&nics(1));
+    let shown = MetricsFixture(&host);
     fs::create_dir_all(host.path("run")).unwrap();
     // What a killed predecessor has left.
     drop(UnixListener::bind(shown.socket()).unwrap());
@@ -287,8 +287,8 @@ fn the_socket_is_for_root_and_group_and_never_takes_the_place_of_another() {
 
 #[tokio::test]
 async fn hostile_callers_get_no_further_than_an_error() {
-    let host = Host::new(&nics(1));
-    let shown = Shown(&host);
+    let host = DaemonFixture::new(&nics(1));
+    let shown = MetricsFixture(&host);
     let (_daemon, kubelet) = (shown.start(), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
     shown.wait_for(REGISTERED, "1");
@@ -312,13 +312,16 @@ async fn hostile_callers_get_no_further_than_an_error() {
         ("\0\u{1}\u{2}garbage\r\n\r\n".to_owned(), "400"),
     ] {
         let head: String = request.chars().take(40).collect();
-        let said = ask(&shown.socket(), &request);
-        assert!(said.starts_with(&format!("HTTP/1.1 {answer}")), "{head:?}: {said:?}");
+        let output = ask(&shown.socket(), &request);
+        assert!(
+            output.starts_with(&format!("HTTP/1.1 {answer}")),
+            "{head:?}: {output:?}"
+        );
     }
-    let said = ask(&shown.socket(), "HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    let output = ask(&shown.socket(), "HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
     assert!(
-        said.starts_with("HTTP/1.1 200") && said.ends_with("\r\n\r\n"),
-        "{said:?}"
+        output.starts_with("HTTP/1.1 200") && output.ends_with("\r\n\r\n"),
+        "{output:?}"
     );
 
     // Callers who say nothing hold all places: kubelet is served all the same, and a scraper once their time is over.
@@ -330,8 +333,8 @@ async fn hostile_callers_get_no_further_than_an_error() {
 
 #[tokio::test]
 async fn a_place_that_cannot_be_written_is_one_warning() {
-    let host = Host::new(&nics(1));
-    let shown = Shown(&host);
+    let host = DaemonFixture::new(&nics(1));
+    let shown = MetricsFixture(&host);
     fs::write(host.path("file"), "in the way").unwrap();
     let below = |name: &str| host.path("file").join(name);
     let daemon = shown.start_with(&[
@@ -373,16 +376,16 @@ async fn a_place_that_cannot_be_written_is_one_warning() {
 
 #[test]
 fn a_textfile_that_nobody_would_read_is_refused() {
-    let host = Host::new(&nics(1));
-    let mut daemon = Shown(&host).start_with(&[("textfile", host.path("cxi.txt"))]);
+    let host = DaemonFixture::new(&nics(1));
+    let mut daemon = MetricsFixture(&host).start_with(&[("textfile", host.path("cxi.txt"))]);
     assert_eq!(daemon.wait().code(), Some(78));
     assert!(daemon.log().contains("names end in .prom"), "{}", daemon.log());
 }
 
 #[test]
 fn labels_and_device_info_say_what_the_node_has() {
-    let host = Host::new(&nics(2));
-    let shown = Shown(&host);
+    let host = DaemonFixture::new(&nics(2));
+    let shown = MetricsFixture(&host);
     fs::create_dir(host.path("devinfo")).unwrap();
     // Of a NIC that is not there: one that we have left, one that somebody else has written, and a name of no NIC.
     let ours = format!("{{\"type\":\"pci\",\"version\":\"1.1.0\",\"pci\":{{\"pci-address\":\"{C}\"}}}}\n");
@@ -427,8 +430,8 @@ fn labels_and_device_info_say_what_the_node_has() {
 
 #[test]
 fn without_nics_there_is_no_label() {
-    let host = Host::new(&nics(1));
-    let shown = Shown(&host);
+    let host = DaemonFixture::new(&nics(1));
+    let shown = MetricsFixture(&host);
     let daemon = shown.start();
     until(|| shown.labels().exists(), || daemon.log());
     host.node.remove(A).unwrap();
@@ -438,8 +441,8 @@ fn without_nics_there_is_no_label() {
 
 #[test]
 fn names_that_only_a_static_file_keeps_alive_are_counted() {
-    let host = Host::new(&nics(1));
-    let shown = Shown(&host);
+    let host = DaemonFixture::new(&nics(1));
+    let shown = MetricsFixture(&host);
     let statics = host.node.root().join("etc/cdi");
     fs::create_dir_all(&statics).unwrap();
     let spec = "cdiVersion: 0.5.0\nkind: hpe.com/cxi\ndevices:\n\
@@ -468,8 +471,8 @@ fn names_in(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn what_is_documented_is_shown_and_what_is_shown_is_documented() {
-    let host = Host::new(&nics(1));
-    let shown = Shown(&host);
+    let host = DaemonFixture::new(&nics(1));
+    let shown = MetricsFixture(&host);
     let _daemon = shown.start();
     shown.wait_for(&nics_in("healthy"), "1");
     let answer = ask(&shown.socket(), "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");

@@ -8,9 +8,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use common::daemon::{A, B, Host, RESOURCE, nics, wait_for};
-use common::stage::{FIRST, SECOND, Stage, assert_has, device, names, nic, targets, yaml};
-use common::{Generator, Said};
+use common::daemon::{A, B, DaemonFixture, RESOURCE, nics, wait_for};
+use common::generator_fixture::{FIRST, GeneratorFixture, SECOND, assert_has, device, names, nic, targets, yaml};
+use common::{Generator, Output};
 use cxi_device_plugin::model::cdi::model::{CDI_VERSION, Mount, Spec};
 use cxi_sim::node::Variant;
 
@@ -19,8 +19,8 @@ const CLASS: &str = "/sys/class/net";
 const FIRST_DIRECTORY: &str = "/sys/devices/pci0000:20/0000:20:01.1/0000:21:00.0";
 const SECOND_DIRECTORY: &str = "/sys/devices/pci0000:60/0000:60:01.1/0000:61:00.0";
 
-fn two() -> Stage {
-    Stage::new(&[nic(FIRST), nic(SECOND)])
+fn two() -> GeneratorFixture {
+    GeneratorFixture::new(&[nic(FIRST), nic(SECOND)])
 }
 
 /// Where a device's own mounts land.
@@ -44,10 +44,10 @@ fn class_mounts(spec: &Spec) -> Vec<&Mount> {
 
 #[test]
 fn without_the_flag_nothing_of_sysfs_is_mounted() {
-    let stage = two();
-    let text = stage.say([]).stdout;
+    let fixture = two();
+    let text = fixture.say([]).stdout;
     assert!(!text.contains("/sys"), "{text}");
-    assert_eq!(stage.say(["--netdev-view=off"]).stdout, text);
+    assert_eq!(fixture.say(["--netdev-view=off"]).stdout, text);
 }
 
 #[test]
@@ -67,8 +67,8 @@ fn each_device_shows_its_own_function_and_the_class_is_mounted_once_for_all() {
 
 #[test]
 fn everything_else_in_the_spec_stays_as_it_is() {
-    let stage = two();
-    let (without, mut with) = (stage.spec([]), stage.spec([VIEW]));
+    let fixture = two();
+    let (without, mut with) = (fixture.spec([]), fixture.spec([VIEW]));
     with.container_edits
         .mounts
         .retain(|mount| !mount.container_path.starts_with("/sys"));
@@ -87,22 +87,22 @@ fn only_the_nics_of_the_spec_are_shown() {
 
 #[test]
 fn swapped_numbers_do_not_matter_since_functions_are_shown() {
-    let stage = Stage::new(&Variant::V3.nics());
-    let spec = stage.spec([VIEW]);
+    let fixture = GeneratorFixture::new(&Variant::V3.nics());
+    let spec = fixture.spec([VIEW]);
     for (pci, cxi, netdev, directory) in [
         (FIRST, "cxi1", "hsn0", FIRST_DIRECTORY),
         (SECOND, "cxi0", "hsn1", SECOND_DIRECTORY),
     ] {
         assert_eq!(seen(&spec, cxi), [directory]);
         assert_eq!(seen(&spec, pci), [directory]);
-        assert!(stage.sysfs(pci).join("net").join(netdev).is_dir());
+        assert!(fixture.sysfs(pci).join("net").join(netdev).is_dir());
     }
 }
 
 #[test]
 fn a_virtual_function_is_shown_without_its_physical_one() {
-    let stage = Stage::new(&Variant::V12.nics());
-    let spec = stage.spec([VIEW, "--functions=vf"]);
+    let fixture = GeneratorFixture::new(&Variant::V12.nics());
+    let spec = fixture.spec([VIEW, "--functions=vf"]);
     let [vf, ..] = names(&spec)[..] else {
         panic!("no VF in {spec:?}")
     };
@@ -113,7 +113,10 @@ fn a_virtual_function_is_shown_without_its_physical_one() {
 /// It may come, go and be moved about: the spec says the same, and a container sees what there is.
 #[test]
 fn the_netdev_is_of_no_matter() {
-    let (with, without) = (Stage::one(), Stage::new(&[nic(FIRST).variant(Variant::V10)]));
+    let (with, without) = (
+        GeneratorFixture::one(),
+        GeneratorFixture::new(&[nic(FIRST).variant(Variant::V10)]),
+    );
     assert!(!without.sysfs(FIRST).join("net").exists());
     assert_eq!(without.say([VIEW]).stdout, with.say([VIEW]).stdout);
     fs::remove_dir_all(with.sysfs(FIRST).join("net/hsn0")).unwrap();
@@ -122,8 +125,8 @@ fn the_netdev_is_of_no_matter() {
 
 #[test]
 fn host_paths_are_those_of_the_host_and_container_paths_those_of_any_container() {
-    let stage = Stage::one();
-    let top = stage.node.root();
+    let fixture = GeneratorFixture::one();
+    let top = fixture.node.root();
     let places = |generator: &mut Generator| {
         let spec = yaml(&generator.arg(VIEW).dry_run());
         let of_nic = device(&spec, FIRST).container_edits.mounts.clone();
@@ -149,10 +152,10 @@ fn lead(top: &Path, way: &str) {
     symlink(top.join(FIRST_DIRECTORY.trim_start_matches('/')), there).unwrap();
 }
 
-fn lost(way: &str) -> Stage {
-    let stage = two();
-    lead(stage.node.root(), way);
-    stage
+fn lost(way: &str) -> GeneratorFixture {
+    let fixture = two();
+    lead(fixture.node.root(), way);
+    fixture
 }
 
 const ASTRAY: [&str; 3] = [
@@ -164,8 +167,8 @@ const ASTRAY: [&str; 3] = [
 #[test]
 fn a_nic_whose_place_is_unknown_gets_no_view_and_a_warning_and_its_neighbour_has_its_own() {
     for way in ASTRAY {
-        let stage = lost(way);
-        let Said { stdout, stderr, .. } = stage.say([VIEW]);
+        let fixture = lost(way);
+        let Output { stdout, stderr, .. } = fixture.say([VIEW]);
         let spec = yaml(&stdout);
         assert_eq!(seen(&spec, FIRST), [""; 0], "{way}: {stderr}");
         assert_eq!(seen(&spec, SECOND), [SECOND_DIRECTORY], "{way}");
@@ -174,32 +177,32 @@ fn a_nic_whose_place_is_unknown_gets_no_view_and_a_warning_and_its_neighbour_has
         let warning = warning.unwrap_or_else(|| panic!("{way}: no warning in {stderr}"));
         assert_has(warning, "/sys/bus/pci/devices/0000:21:00.0: ");
         assert_has(warning, "containers get no netdev view of this NIC");
-        assert_eq!(stage.say([]).stderr, "", "{way}: without the view nothing is missing");
+        assert_eq!(fixture.say([]).stderr, "", "{way}: without the view nothing is missing");
     }
 }
 
 #[test]
 fn where_no_nic_can_be_shown_the_class_is_left_alone() {
-    let stage = lost(ASTRAY[0]);
-    stage.node.remove(SECOND).unwrap();
-    let spec = stage.spec([VIEW]);
+    let fixture = lost(ASTRAY[0]);
+    fixture.node.remove(SECOND).unwrap();
+    let spec = fixture.spec([VIEW]);
     assert_eq!(names(&spec), [FIRST, "cxi0", "0", "all"]);
     assert!(!targets(&spec).contains(&CLASS), "{spec:?}");
 }
 
 #[test]
 fn verify_and_list_know_a_spec_with_the_view() {
-    let stage = two();
-    assert_eq!(stage.write([VIEW]).code, 0);
-    let verify = |view: &str| stage.generator_of("verify").arg(view).write_to(&stage.cdi());
+    let fixture = two();
+    assert_eq!(fixture.write([VIEW]).code, 0);
+    let verify = |view: &str| fixture.generator_of("verify").arg(view).write_to(&fixture.cdi());
     assert_eq!(verify(VIEW).code, 0);
     let without = verify("--netdev-view=off");
     assert_eq!(without.code, 3);
     assert_has(&without.stdout, "-  - hostPath: /sys/class/net\n");
-    let listed = stage
+    let listed = fixture
         .generator_of("list")
         .args(["--output", "json"])
-        .write_to(&stage.cdi());
+        .write_to(&fixture.cdi());
     let listed: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
     let devices = listed["devices"].as_array().unwrap();
     assert_eq!(devices.len(), 7);
@@ -208,13 +211,17 @@ fn verify_and_list_know_a_spec_with_the_view() {
 
 #[test]
 fn a_wrong_value_is_wrong_usage() {
-    let said = Stage::one().generator().arg("--netdev-view=all").arg("-n").output();
-    assert_eq!(said.code, 2);
-    assert_has(&said.stderr, "[possible values: off, sysfs]");
+    let output = GeneratorFixture::one()
+        .generator()
+        .arg("--netdev-view=all")
+        .arg("-n")
+        .output();
+    assert_eq!(output.code, 2);
+    assert_has(&output.stderr, "[possible values: off, sysfs]");
 }
 
 /// What kubelet is told to mount of sysfs for these NICs, each as path in the container and on the host.
-async fn allocated(host: &Host, ids: &[&str]) -> Vec<(String, String)> {
+async fn allocated(host: &DaemonFixture, ids: &[&str]) -> Vec<(String, String)> {
     let kubelet = host.kubelet();
     wait_for(&kubelet, &[(A, true), (B, true)]).await;
     let asked = ids.iter().map(|&id| id.to_owned()).collect();
@@ -233,7 +240,7 @@ fn same(paths: &[&str]) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn direct_answers_carry_the_mounts_of_the_nics_asked_for() {
-    let host = Host::new(&nics(2));
+    let host = DaemonFixture::new(&nics(2));
     let _daemon = host.start(&[VIEW]);
     assert_eq!(allocated(&host, &[B]).await, same(&[CLASS, SECOND_DIRECTORY]));
     let both = same(&[CLASS, FIRST_DIRECTORY, SECOND_DIRECTORY]);
@@ -242,14 +249,14 @@ async fn direct_answers_carry_the_mounts_of_the_nics_asked_for() {
 
 #[tokio::test]
 async fn without_the_flag_direct_answers_mount_nothing_of_sysfs() {
-    let host = Host::new(&nics(2));
+    let host = DaemonFixture::new(&nics(2));
     let _daemon = host.start(&[]);
     assert_eq!(allocated(&host, &[A, B]).await, []);
 }
 
 #[tokio::test]
 async fn with_cdi_names_the_spec_carries_the_mounts_and_the_daemon_trusts_it() {
-    let host = Host::new(&nics(2));
+    let host = DaemonFixture::new(&nics(2));
     let _daemon = host.start(&[VIEW, "--enable-cdi"]);
     assert_eq!(allocated(&host, &[A, B]).await, []);
     let spec = yaml(&host.spec());
@@ -259,7 +266,7 @@ async fn with_cdi_names_the_spec_carries_the_mounts_and_the_daemon_trusts_it() {
 
 #[tokio::test]
 async fn the_daemon_warns_once_of_a_nic_that_it_cannot_show() {
-    let host = Host::new(&nics(2));
+    let host = DaemonFixture::new(&nics(2));
     lead(host.node.root(), ASTRAY[0]);
     let daemon = host.start(&[VIEW]);
     assert_eq!(allocated(&host, &[A]).await, same(&[CLASS]));

@@ -6,7 +6,7 @@ mod common;
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 
-use common::daemon::{A, B, Daemon, Host, PATIENCE, nics, until, wait_for};
+use common::daemon::{A, B, Daemon, DaemonFixture, PATIENCE, nics, until, wait_for};
 use cxi_sim::node::Node;
 
 /// systemd's ear.
@@ -17,7 +17,7 @@ struct Systemd {
 
 impl Systemd {
     /// Listens to what this command is going to run.
-    fn of(host: &Host, command: &mut Command) -> Self {
+    fn of(host: &DaemonFixture, command: &mut Command) -> Self {
         let path = host.path("notify");
         let _ = std::fs::remove_file(&path);
         let socket = UnixDatagram::bind(&path).unwrap();
@@ -49,11 +49,11 @@ impl Systemd {
     }
 }
 
-fn start(host: &Host) -> (Daemon, Systemd) {
+fn start(host: &DaemonFixture) -> (Daemon, Systemd) {
     start_with(host, &[])
 }
 
-fn start_with(host: &Host, variables: &[(&str, &str)]) -> (Daemon, Systemd) {
+fn start_with(host: &DaemonFixture, variables: &[(&str, &str)]) -> (Daemon, Systemd) {
     let mut command = host.command();
     let systemd = Systemd::of(host, &mut command);
     (host.spawn(command_with(command, variables)), systemd)
@@ -70,7 +70,7 @@ fn break_link(node: &Node) {
 
 #[test]
 fn with_every_nic_healthy_it_is_ready_after_one_look() {
-    let host = Host::new(&nics(2));
+    let host = DaemonFixture::new(&nics(2));
     let (_daemon, mut systemd) = start(&host);
     let first = systemd.hears("READY=1");
     assert_eq!(first, "READY=1\nSTATUS=2 NICs, 2 healthy, kubelet not registered\n");
@@ -79,14 +79,14 @@ fn with_every_nic_healthy_it_is_ready_after_one_look() {
 
 #[test]
 fn without_any_nic_it_is_ready_as_well() {
-    let host = Host::new(&[]);
+    let host = DaemonFixture::new(&[]);
     let (_daemon, mut systemd) = start(&host);
     systemd.hears("READY=1");
 }
 
 #[test]
 fn a_nic_that_is_not_healthy_yet_is_waited_for() {
-    let host = Host::new(&nics(2));
+    let host = DaemonFixture::new(&nics(2));
     break_link(&host.node);
     let (daemon, mut systemd) = start(&host);
     systemd.hears("STATUS=2 NICs, 1 healthy, kubelet not registered");
@@ -99,7 +99,7 @@ fn a_nic_that_is_not_healthy_yet_is_waited_for() {
 
 #[test]
 fn a_restart_waits_for_nobody() {
-    let host = Host::new(&nics(2));
+    let host = DaemonFixture::new(&nics(2));
     let (daemon, mut systemd) = start(&host);
     systemd.hears("READY=1");
     daemon.kill();
@@ -111,7 +111,7 @@ fn a_restart_waits_for_nobody() {
 
 #[tokio::test]
 async fn the_status_tells_of_kubelet_and_of_each_change() {
-    let host = Host::new(&nics(2));
+    let host = DaemonFixture::new(&nics(2));
     let (daemon, mut systemd) = start(&host);
     systemd.hears("READY=1");
     let kubelet = host.kubelet();
@@ -126,7 +126,7 @@ async fn the_status_tells_of_kubelet_and_of_each_change() {
 
 #[test]
 fn a_reload_begins_and_ends() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     let (daemon, mut systemd) = start(&host);
     systemd.hears("READY=1");
     daemon.hang_up();
@@ -140,7 +140,7 @@ fn a_reload_begins_and_ends() {
 
 #[test]
 fn the_end_is_announced() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     let (daemon, mut systemd) = start(&host);
     systemd.hears("READY=1");
     assert_eq!(daemon.terminate().code(), Some(0));
@@ -149,7 +149,7 @@ fn the_end_is_announced() {
 
 #[test]
 fn the_watchdog_is_fed_while_the_loop_goes_round_and_not_else() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     let (daemon, mut systemd) = start_with(&host, &[("WATCHDOG_USEC", "100000")]);
     systemd.hears("READY=1");
     for _ in 0..3 {
@@ -165,7 +165,7 @@ fn the_watchdog_is_fed_while_the_loop_goes_round_and_not_else() {
 
 #[test]
 fn without_a_watchdog_nothing_is_said_periodically() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     let (daemon, mut systemd) = start(&host);
     systemd.hears("READY=1");
     daemon.hang_up();
@@ -177,7 +177,7 @@ fn without_a_watchdog_nothing_is_said_periodically() {
 
 #[test]
 fn a_socket_that_nobody_reads_is_no_harm() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     let mut command = host.command();
     command.env("NOTIFY_SOCKET", host.path("nobody"));
     let daemon = host.spawn(command);

@@ -9,9 +9,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 
+use common::generator_fixture::{FIRST, GeneratorFixture, PROGRAM};
 use common::mounts::{self, Memory};
-use common::stage::{FIRST, PROGRAM, Stage};
-use common::{Said, listing, say};
+use common::{Output, listing, say};
 use cxi_sim::node::{Kind, NicSpec};
 use nix::unistd::{SysconfVar, Uid, User, sysconf};
 
@@ -43,71 +43,74 @@ impl Task {
     }
 
     /// What cannot be done in a directory where nothing may be made or removed.
-    fn refused(self, stage: &Stage) -> String {
+    fn refused(self, fixture: &GeneratorFixture) -> String {
         match self {
-            Self::Replace | Self::ChangeFormat => format!("cannot create a file in {}", stage.cdi().display()),
-            Self::Remove => format!("cannot remove {}", stage.file("yaml").display()),
+            Self::Replace | Self::ChangeFormat => format!("cannot create a file in {}", fixture.cdi().display()),
+            Self::Remove => format!("cannot remove {}", fixture.file("yaml").display()),
         }
     }
 
     /// Writes the spec of the node as it was, beside those of others, and makes the task.
-    fn prepare(self, stage: &Stage) {
-        fs::create_dir_all(stage.cdi()).unwrap();
+    fn prepare(self, fixture: &GeneratorFixture) {
+        fs::create_dir_all(fixture.cdi()).unwrap();
         for (name, text) in NEIGHBOURS {
-            fs::write(stage.cdi().join(name), text).unwrap();
+            fs::write(fixture.cdi().join(name), text).unwrap();
         }
-        assert_eq!(stage.write([]).code, 0);
+        assert_eq!(fixture.write([]).code, 0);
         match self {
-            Self::Replace | Self::ChangeFormat => drop(stage.node.rebind(FIRST).unwrap()),
-            Self::Remove => stage.node.remove(FIRST).unwrap(),
+            Self::Replace | Self::ChangeFormat => drop(fixture.node.rebind(FIRST).unwrap()),
+            Self::Remove => fixture.node.remove(FIRST).unwrap(),
         }
     }
 }
 
-fn assert_refused(said: &Said, file: &Path, what: &str, reason: &str) {
+fn assert_refused(output: &Output, file: &Path, what: &str, reason: &str) {
     let message = format!(
         "cxi-cdi-generator: {} stays as it was\n  because: {what}\n  because: {reason}",
         file.display()
     );
-    assert_eq!((said.code, said.stdout.as_str()), (1, ""), "{said:?}");
-    assert!(said.stderr.starts_with(&message), "wanted: {message}\ngot: {said:?}");
-    assert_eq!(said.stderr.lines().count(), 3, "{said:?}");
+    assert_eq!((output.code, output.stdout.as_str()), (1, ""), "{output:?}");
+    assert!(
+        output.stderr.starts_with(&message),
+        "wanted: {message}\ngot: {output:?}"
+    );
+    assert_eq!(output.stderr.lines().count(), 3, "{output:?}");
 }
 
 /// Runs the generator where it may make and remove nothing.
-fn assert_nothing_done(task: Task, stage: &Stage, reason: &str, run: impl FnOnce() -> Said) {
-    let before = listing(&stage.cdi());
-    let said = run();
-    assert_refused(&said, &stage.file(task.format()), &task.refused(stage), reason);
-    assert_eq!(listing(&stage.cdi()), before, "{task:?}");
+fn assert_nothing_done(task: Task, fixture: &GeneratorFixture, reason: &str, run: impl FnOnce() -> Output) {
+    let before = listing(&fixture.cdi());
+    let output = run();
+    assert_refused(&output, &fixture.file(task.format()), &task.refused(fixture), reason);
+    assert_eq!(listing(&fixture.cdi()), before, "{task:?}");
 }
 
 /// Root may write everywhere, so as root the generator runs as nobody.
-fn as_nobody(stage: &Stage, format: &str) -> Said {
-    let program = stage.folder.path().join("generator");
+fn as_nobody(fixture: &GeneratorFixture, format: &str) -> Output {
+    let program = fixture.folder.path().join("generator");
     fs::copy(PROGRAM, &program).unwrap();
     let mut command = std::process::Command::new(program);
-    command.arg("--root").arg(stage.node.root());
-    command.arg("--cdi-dir").arg(stage.cdi()).args(["--format", format]);
+    command.arg("--root").arg(fixture.node.root());
+    command.arg("--cdi-dir").arg(fixture.cdi()).args(["--format", format]);
     if Uid::effective().is_root() {
         let nobody = User::from_name("nobody").unwrap().unwrap();
-        fs::set_permissions(stage.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(fixture.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         command.uid(nobody.uid.as_raw()).gid(nobody.gid.as_raw());
     } else {
-        fs::set_permissions(stage.cdi(), fs::Permissions::from_mode(0o555)).unwrap();
+        fs::set_permissions(fixture.cdi(), fs::Permissions::from_mode(0o555)).unwrap();
     }
-    let said = command.output().unwrap().into();
-    fs::set_permissions(stage.cdi(), fs::Permissions::from_mode(0o755)).unwrap();
-    said
+    let output = command.output().unwrap().into();
+    fs::set_permissions(fixture.cdi(), fs::Permissions::from_mode(0o755)).unwrap();
+    output
 }
 
 #[test]
 fn without_the_right_to_write() {
     for task in Task::ALL {
-        let stage = Stage::one();
-        task.prepare(&stage);
-        assert_nothing_done(task, &stage, "Permission denied (os error 13)", || {
-            as_nobody(&stage, task.format())
+        let fixture = GeneratorFixture::one();
+        task.prepare(&fixture);
+        assert_nothing_done(task, &fixture, "Permission denied (os error 13)", || {
+            as_nobody(&fixture, task.format())
         });
     }
 }
@@ -118,12 +121,12 @@ fn on_a_read_only_file_system() {
         return;
     }
     for task in Task::ALL {
-        let stage = Stage::one();
-        let memory = Memory::at(&stage.cdi(), "mode=0755");
-        task.prepare(&stage);
+        let fixture = GeneratorFixture::one();
+        let memory = Memory::at(&fixture.cdi(), "mode=0755");
+        task.prepare(&fixture);
         memory.make_read_only();
-        assert_nothing_done(task, &stage, "Read-only file system (os error 30)", || {
-            stage.write(["--format", task.format()])
+        assert_nothing_done(task, &fixture, "Read-only file system (os error 30)", || {
+            fixture.write(["--format", task.format()])
         });
     }
 }
@@ -133,15 +136,15 @@ fn below_a_read_only_directory() {
     if !mounts::are_own("below_a_read_only_directory") {
         return;
     }
-    let stage = Stage::one();
-    let parent = stage.folder.path().join("etc");
+    let fixture = GeneratorFixture::one();
+    let parent = fixture.folder.path().join("etc");
     let memory = Memory::at(&parent, "mode=0755");
     memory.make_read_only();
     let cdi = parent.join("cdi");
-    let said = stage.generator().write_to(&cdi);
+    let output = fixture.generator().write_to(&cdi);
     let what = format!("cannot create {}", cdi.display());
     assert_refused(
-        &said,
+        &output,
         &cdi.join("hpe.com-cxi.yaml"),
         &what,
         "Read-only file system (os error 30)",
@@ -160,20 +163,20 @@ fn on_a_file_system_that_is_full() {
     for task in [Task::Replace, Task::ChangeFormat] {
         let mut refused = 0;
         loop {
-            let stage = Stage::one();
+            let fixture = GeneratorFixture::one();
             // The neighbours and the old spec take a page each; of 0 pages tmpfs makes no limit.
-            let _memory = Memory::at(&stage.cdi(), &format!("mode=0755,size={}", (3 + refused) * page));
-            task.prepare(&stage);
-            (0..40).for_each(|_| drop(stage.node.add(&NicSpec::new(Kind::Cassini1)).unwrap()));
-            let before = listing(&stage.cdi());
-            let said = stage.write(["--format", task.format()]);
-            if said.code == 0 {
+            let _memory = Memory::at(&fixture.cdi(), &format!("mode=0755,size={}", (3 + refused) * page));
+            task.prepare(&fixture);
+            (0..40).for_each(|_| drop(fixture.node.add(&NicSpec::new(Kind::Cassini1)).unwrap()));
+            let before = listing(&fixture.cdi());
+            let output = fixture.write(["--format", task.format()]);
+            if output.code == 0 {
                 break;
             }
-            let file = stage.file(task.format());
+            let file = fixture.file(task.format());
             let what = format!("cannot write {}", file.display());
-            assert_refused(&said, &file, &what, "No space left on device (os error 28)");
-            assert_eq!(listing(&stage.cdi()), before, "{task:?}, {refused} pages free");
+            assert_refused(&output, &file, &what, "No space left on device (os error 28)");
+            assert_eq!(listing(&fixture.cdi()), before, "{task:?}, {refused} pages free");
             refused += 1;
         }
         assert!(refused > 0, "{task:?}: the disk was never full");
@@ -190,12 +193,12 @@ fn on_a_file_system_without_inodes() {
         return;
     }
     for task in [Task::Replace, Task::ChangeFormat] {
-        let stage = Stage::one();
+        let fixture = GeneratorFixture::one();
         // The directory itself, the neighbours, and the spec under its temporary name.
-        let _memory = Memory::at(&stage.cdi(), "mode=0755,nr_inodes=4");
-        task.prepare(&stage);
-        assert_nothing_done(task, &stage, "No space left on device (os error 28)", || {
-            stage.write(["--format", task.format()])
+        let _memory = Memory::at(&fixture.cdi(), "mode=0755,nr_inodes=4");
+        task.prepare(&fixture);
+        assert_nothing_done(task, &fixture, "No space left on device (os error 28)", || {
+            fixture.write(["--format", task.format()])
         });
     }
 }
@@ -207,11 +210,11 @@ fn a_full_disk_does_not_keep_a_stale_spec() {
         return;
     }
     let page = sysconf(SysconfVar::PAGE_SIZE).unwrap().unwrap();
-    let stage = Stage::one();
-    let _memory = Memory::at(&stage.cdi(), &format!("mode=0755,size={},nr_inodes=4", 3 * page));
-    Task::Remove.prepare(&stage);
-    let said = stage.write([]);
-    let removed = format!("no usable CXI NIC: removed {}\n", stage.file("yaml").display());
-    assert_eq!((said.code, said.stdout, said.stderr), (0, removed, String::new()));
-    assert_eq!(listing(&stage.cdi()).len(), NEIGHBOURS.len());
+    let fixture = GeneratorFixture::one();
+    let _memory = Memory::at(&fixture.cdi(), &format!("mode=0755,size={},nr_inodes=4", 3 * page));
+    Task::Remove.prepare(&fixture);
+    let output = fixture.write([]);
+    let removed = format!("no usable CXI NIC: removed {}\n", fixture.file("yaml").display());
+    assert_eq!((output.code, output.stdout, output.stderr), (0, removed, String::new()));
+    assert_eq!(listing(&fixture.cdi()).len(), NEIGHBOURS.len());
 }

@@ -8,21 +8,21 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use common::cc;
-use common::daemon::{A, B, Daemon, Host, PATIENCE, RESOURCE, assert_no_violations, nics, wait_for};
+use common::daemon::{A, B, Daemon, DaemonFixture, PATIENCE, RESOURCE, assert_no_violations, nics, wait_for};
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::kubelet::pb::ContainerAllocateResponse;
 use cxi_sim::node::{Kind, NicSpec};
 
 /// Writes a drop-in, which goes over the file.
-fn configure(host: &Host, text: &str) {
+fn configure(host: &DaemonFixture, text: &str) {
     let folder = host.path("config.d");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("50-test.toml"), text).unwrap();
 }
 
 /// With this drop-in from the beginning, and with a kubelet that has these NICs as healthy.
-async fn started(text: &str, ids: &[(&str, bool)]) -> (Host, Daemon, Kubelet) {
-    let host = Host::new(&nics(2));
+async fn started(text: &str, ids: &[(&str, bool)]) -> (DaemonFixture, Daemon, Kubelet) {
+    let host = DaemonFixture::new(&nics(2));
     configure(&host, text);
     let (daemon, kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, ids).await;
@@ -134,7 +134,7 @@ async fn what_a_condition_does_changes_with_the_file() {
 
 #[tokio::test]
 async fn the_log_level_of_the_file_changes_while_the_daemon_runs() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     configure(&host, "[log]\nlevel = \"info\"\n");
     let (daemon, kubelet) = (host.start_without_level(), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
@@ -169,7 +169,7 @@ async fn what_takes_a_restart_is_named_each_time_and_changes_nothing_until_then(
 
 #[tokio::test]
 async fn kubelet_is_not_served_where_it_is_switched_off_and_missed_where_it_is_expected() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     configure(&host, "[kubelet]\nenabled = false\n");
     let (daemon, kubelet) = (host.start(&[]), host.kubelet());
     host.wait_for_spec(|spec| spec.contains(A));
@@ -180,7 +180,7 @@ async fn kubelet_is_not_served_where_it_is_switched_off_and_missed_where_it_is_e
     assert!(daemon.terminate().success());
     drop(kubelet);
 
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     configure(&host, "[kubelet]\nenabled = true\n");
     let daemon = host.start(&[]);
     daemon.wait_for_log("waiting for kubelet.sock");
@@ -196,7 +196,7 @@ async fn kubelet_is_not_served_where_it_is_switched_off_and_missed_where_it_is_e
 async fn devices_and_libraries_of_the_file_are_in_the_answer_and_missing_ones_are_said() {
     let text = "[container]\ndevices = [\"/dev/infiniband/uverbs0\", \"/dev/absent\", \"/dev/nowhere?\"]\n\
                 [libraries]\nmode = \"none\"\nextra = [\"/opt/site/libsite.so.1\", \"/opt/site/libgone.so\"]\n";
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     fs::create_dir_all(host.node.root().join("dev/infiniband")).unwrap();
     symlink("/dev/full", host.node.root().join("dev/infiniband/uverbs0")).unwrap();
     let library = cc::Library {
@@ -235,7 +235,7 @@ async fn virtual_functions_are_offered_where_the_resource_selects_them() {
         ("all", &[(A, true), (vf, true)]),
     ] {
         let pf = NicSpec::new(Kind::Cassini1);
-        let host = Host::new(&[pf.pci(A), NicSpec::new(Kind::Cassini1Vf).pci(vf)]);
+        let host = DaemonFixture::new(&[pf.pci(A), NicSpec::new(Kind::Cassini1Vf).pci(vf)]);
         configure(
             &host,
             &format!("[[resource]]\nselect = {{ function = \"{function}\" }}\n"),

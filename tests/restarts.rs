@@ -7,7 +7,7 @@ mod common;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use common::daemon::{A, B, Daemon, Host, PATIENCE, RESOURCE, assert_no_violations, until, wait_for};
+use common::daemon::{A, B, Daemon, DaemonFixture, PATIENCE, RESOURCE, assert_no_violations, until, wait_for};
 use cxi_device_plugin::kubelet::registration::register;
 use cxi_device_plugin::kubelet::socket;
 use cxi_sim::kubelet::Kubelet;
@@ -22,7 +22,7 @@ async fn moment(rng: &mut Rng) {
     tokio::time::sleep(Duration::from_micros(rng.u64(0..20_000))).await;
 }
 
-fn restart_daemon(host: &Host, daemon: &mut Option<Daemon>, gracefully: bool) {
+fn restart_daemon(host: &DaemonFixture, daemon: &mut Option<Daemon>, gracefully: bool) {
     if let Some(daemon) = daemon.take() {
         if gracefully {
             assert_eq!(daemon.terminate().code(), Some(0));
@@ -33,7 +33,7 @@ fn restart_daemon(host: &Host, daemon: &mut Option<Daemon>, gracefully: bool) {
     *daemon = Some(host.start(&[]));
 }
 
-async fn disturb(host: &Host, daemon: &mut Option<Daemon>, kubelet: &mut Kubelet, rng: &mut Rng) {
+async fn disturb(host: &DaemonFixture, daemon: &mut Option<Daemon>, kubelet: &mut Kubelet, rng: &mut Rng) {
     match rng.u8(0..7) {
         0 => kubelet.restart().unwrap(),
         1 => {
@@ -77,7 +77,7 @@ async fn after_each_of_100_restarts_it_is_registered_once_and_nothing_stale_is_l
     let seed = std::env::var("CXI_RANDOM_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
     common::say(&format!("seed {seed} (CXI_RANDOM_SEED={seed} repeats this run)"));
     let mut rng = Rng::with_seed(seed);
-    let host = Host::new(&[NicSpec::new(Kind::Cassini1), NicSpec::new(Kind::Cassini2)]);
+    let host = DaemonFixture::new(&[NicSpec::new(Kind::Cassini1), NicSpec::new(Kind::Cassini2)]);
     let (mut daemon, mut kubelet) = (Some(host.start(&[])), host.kubelet());
     wait_for(&kubelet, &[(A, true), (B, true)]).await;
     for round in 0..ROUNDS {

@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 use std::os::unix::net::UnixListener;
 
-use common::daemon::{A, Daemon, Host, PATIENCE, RESOURCE, nics, wait_for};
+use common::daemon::{A, Daemon, DaemonFixture, PATIENCE, RESOURCE, nics, wait_for};
 use cxi_sim::kubelet::Kubelet;
 
 const SAID: &str = "another plugin serves beta.hpe.com/cxi, too";
@@ -26,7 +26,7 @@ async fn displace(kubelet: &Kubelet) {
 
 #[tokio::test]
 async fn the_socket_of_the_go_plugin_is_named_once() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     let (daemon, kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
     drop(UnixListener::bind(host.kubelet_dir().join("amd.com_gpu")).unwrap());
@@ -39,7 +39,7 @@ async fn the_socket_of_the_go_plugin_is_named_once() {
 
 #[tokio::test]
 async fn a_socket_that_nobody_serves_any_more_is_no_rival() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     let (daemon, kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
     let left = host.kubelet_dir().join("beta.hpe.com_cxi");
@@ -51,7 +51,7 @@ async fn a_socket_that_nobody_serves_any_more_is_no_rival() {
 
 #[tokio::test]
 async fn streams_that_end_again_and_again_are_said_once_and_a_restart_is_none() {
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     let (daemon, mut kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
     for _ in 0..5 {

@@ -9,22 +9,22 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use common::cc::{Library, PLAIN};
-use common::stage::{Stage, assert_has};
-use common::{Generator, Said};
+use common::generator_fixture::{GeneratorFixture, assert_has};
+use common::{Generator, Output};
 use serde_json::Value;
 
 const GLIBC: [&str; 3] = ["GLIBC_2.4", "GLIBC_2.30", "GLIBC_2.34"];
 
 /// A host whose libfabric asks for GLIBC_2.30, and an image of the RPM family with glibc up to 2.34.
-struct Pair(Stage);
+struct ImageFixture(GeneratorFixture);
 
-impl Pair {
+impl ImageFixture {
     fn new() -> Self {
-        let pair = Self(Stage::one());
+        let fixture = Self(GeneratorFixture::one());
         for library in ["opt/cray/lib64", "usr/lib64"] {
-            fs::remove_dir_all(pair.0.host(library)).unwrap();
+            fs::remove_dir_all(fixture.0.host(library)).unwrap();
         }
-        let libc = libc(&pair.0.folder.path().join("sdk"), &GLIBC);
+        let libc = libc(&fixture.0.folder.path().join("sdk"), &GLIBC);
         let plain = Library {
             needs: &[&libc],
             ..PLAIN
@@ -33,11 +33,11 @@ impl Pair {
             soname: "libcxi.so.1",
             ..plain
         }
-        .make(&pair.0.host("usr/lib64"));
-        pair.fabric(&[&libc, &cxi], &["glibc_2_30"]);
-        pair.loader(b"\0/lib64/\0/usr/lib64/\0");
-        libc_of_image(&pair, &GLIBC);
-        pair
+        .make(&fixture.0.host("usr/lib64"));
+        fixture.fabric(&[&libc, &cxi], &["glibc_2_30"]);
+        fixture.loader(b"\0/lib64/\0/usr/lib64/\0");
+        libc_of_image(&fixture, &GLIBC);
+        fixture
     }
 
     fn fabric(&self, needs: &[&Path], calls: &[&str]) {
@@ -64,7 +64,7 @@ impl Pair {
         fs::write(loader, built_in).unwrap();
     }
 
-    fn verify(&self, args: &[&str]) -> Said {
+    fn verify(&self, args: &[&str]) -> Output {
         let mut generator = Generator::new();
         generator.arg("verify").arg("--root").arg(self.0.node.root());
         generator.arg("--rootfs").arg(self.image(""));
@@ -76,11 +76,11 @@ impl Pair {
 
     /// Whether and whose libfabric loads, and the kinds of findings, after a check that exit code and findings agree.
     fn foretold(&self, args: &[&str]) -> (String, Vec<String>) {
-        let said = self.verify(&[args, &["--output", "json"]].concat());
-        let foretold: Value = serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("{said:?}"));
+        let output = self.verify(&[args, &["--output", "json"]].concat());
+        let foretold: Value = serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
         let findings = foretold["findings"].as_array().unwrap();
-        assert_eq!(said.code, if findings.is_empty() { 0 } else { 3 }, "{said:?}");
-        assert_eq!(self.verify(args).code, said.code);
+        assert_eq!(output.code, if findings.is_empty() { 0 } else { 3 }, "{output:?}");
+        assert_eq!(self.verify(args).code, output.code);
         let libfabric = &foretold["libfabric"];
         let from = libfabric["from"].as_str().unwrap_or("nobody");
         let outcome = if libfabric["loads"].as_bool().unwrap() {
@@ -104,8 +104,8 @@ fn libc(directory: &Path, versions: &[&str]) -> PathBuf {
     library.make(directory)
 }
 
-fn libc_of_image(pair: &Pair, versions: &[&str]) {
-    libc(&pair.image("usr/lib64"), versions);
+fn libc_of_image(fixture: &ImageFixture, versions: &[&str]) {
+    libc(&fixture.image("usr/lib64"), versions);
 }
 
 fn own_fabric(directory: &Path, versions: &[&str]) {
@@ -126,66 +126,66 @@ fn told(outcome: &str, kinds: &[&str]) -> (String, Vec<String>) {
 
 #[test]
 fn an_image_that_fits_has_no_findings_in_either_of_the_public_ways() {
-    let pair = Pair::new();
+    let fixture = ImageFixture::new();
     for way in ["loader-paths", "env"] {
-        assert_eq!(pair.foretold(&["--expose", way]), told("loads host", &[]), "{way}");
+        assert_eq!(fixture.foretold(&["--expose", way]), told("loads host", &[]), "{way}");
     }
-    let said = pair.verify(&[]);
+    let output = fixture.verify(&[]);
     assert_has(
-        &said.stdout,
+        &output.stdout,
         "glibc with symbols up to GLIBC_2.34; the host's libraries need GLIBC_2.30",
     );
-    assert_has(&said.stdout, "libfabric.so.1 of the host loads in this image");
+    assert_has(&output.stdout, "libfabric.so.1 of the host loads in this image");
 }
 
 #[test]
 fn glibc_is_too_old_by_one_version() {
-    let pair = Pair::new();
-    libc_of_image(&pair, &GLIBC[..1]);
-    assert_eq!(pair.foretold(&[]), told("fails host", &["glibc-too-old"]));
-    let said = pair.verify(&[]);
+    let fixture = ImageFixture::new();
+    libc_of_image(&fixture, &GLIBC[..1]);
+    assert_eq!(fixture.foretold(&[]), told("fails host", &["glibc-too-old"]));
+    let output = fixture.verify(&[]);
     assert_has(
-        &said.stdout,
+        &output.stdout,
         "libfabric.so.1 of the host needs GLIBC_2.30, and the image's glibc ends at GLIBC_2.4",
     );
-    libc_of_image(&pair, &GLIBC[..2]);
-    assert_eq!(pair.foretold(&[]), told("loads host", &[]));
+    libc_of_image(&fixture, &GLIBC[..2]);
+    assert_eq!(fixture.foretold(&[]), told("loads host", &[]));
 }
 
 #[test]
 fn a_private_directory_is_found_only_where_the_image_says_so() {
-    let pair = Pair::new();
+    let fixture = ImageFixture::new();
     let private = ["--expose", "private"];
     assert_eq!(
-        pair.foretold(&private),
+        fixture.foretold(&private),
         told("fails nobody", &["not-found", "not-found"])
     );
     let path = ["--image-library-path", "/opt/site:/opt/cxi/lib64"];
-    assert_eq!(pair.foretold(&[private, path].concat()), told("loads host", &[]));
+    assert_eq!(fixture.foretold(&[private, path].concat()), told("loads host", &[]));
 }
 
 #[test]
 fn a_loader_that_looks_nowhere_that_we_mount_finds_nothing() {
-    let pair = Pair::new();
-    pair.loader(b"\0/lib/\0/usr/lib/\0");
-    libc(&pair.image("usr/lib"), &GLIBC);
-    assert_eq!(pair.foretold(&[]), told("fails nobody", &["not-found", "not-found"]));
-    assert_eq!(pair.foretold(&["--expose", "env"]), told("loads host", &[]));
+    let fixture = ImageFixture::new();
+    fixture.loader(b"\0/lib/\0/usr/lib/\0");
+    libc(&fixture.image("usr/lib"), &GLIBC);
+    assert_eq!(fixture.foretold(&[]), told("fails nobody", &["not-found", "not-found"]));
+    assert_eq!(fixture.foretold(&["--expose", "env"]), told("loads host", &[]));
 }
 
 #[test]
 fn the_image_s_own_libfabric_is_first_by_its_library_path_but_env_replaces_that() {
-    let pair = Pair::new();
-    own_fabric(&pair.image("opt/own"), &[]);
+    let fixture = ImageFixture::new();
+    own_fabric(&fixture.image("opt/own"), &[]);
     let path = ["--image-library-path", "/opt/own"];
-    assert_eq!(pair.foretold(&path), told("loads image", &["image-first"]));
+    assert_eq!(fixture.foretold(&path), told("loads image", &["image-first"]));
     assert_eq!(
-        pair.foretold(&[&path[..], &["--expose", "env"]].concat()),
+        fixture.foretold(&[&path[..], &["--expose", "env"]].concat()),
         told("loads host", &[])
     );
     let none = [&path[..], &["--libraries", "none"]].concat();
     assert_eq!(
-        pair.foretold(&none),
+        fixture.foretold(&none),
         told("loads image", &[]),
         "nothing of ours to be in the way"
     );
@@ -193,30 +193,30 @@ fn the_image_s_own_libfabric_is_first_by_its_library_path_but_env_replaces_that(
 
 #[test]
 fn a_variable_of_the_site_wins_over_ours_and_the_image_s() {
-    let pair = Pair::new();
-    own_fabric(&pair.image("opt/own"), &[]);
-    let file = pair.0.folder.path().join("env.yaml");
+    let fixture = ImageFixture::new();
+    own_fabric(&fixture.image("opt/own"), &[]);
+    let file = fixture.0.folder.path().join("env.yaml");
     fs::write(&file, "env:\n  - LD_LIBRARY_PATH=/opt/own\n").unwrap();
     let site = ["--expose", "env", "--env-vars", file.to_str().unwrap()];
-    assert_eq!(pair.foretold(&site).0, "loads image");
+    assert_eq!(fixture.foretold(&site).0, "loads image");
 }
 
 #[test]
 fn the_image_s_own_in_its_place_is_covered_and_what_ours_lacks_is_said() {
-    let pair = Pair::new();
-    let directory = pair.image("usr/lib64");
+    let fixture = ImageFixture::new();
+    let directory = fixture.image("usr/lib64");
     own_fabric(&directory, &["FABRIC_1.0"]);
     // As packages have it; runtimes mount at the end of the link.
     fs::rename(directory.join("libfabric.so.1"), directory.join("libfabric.so.1.17.0")).unwrap();
     symlink("libfabric.so.1.17.0", directory.join("libfabric.so.1")).unwrap();
-    assert_eq!(pair.foretold(&[]), told("loads host", &["replaced"]));
-    let said = pair.verify(&[]);
-    assert_has(&said.stdout, "lacks FABRIC_1.0");
+    assert_eq!(fixture.foretold(&[]), told("loads host", &["replaced"]));
+    let output = fixture.verify(&[]);
+    assert_has(&output.stdout, "lacks FABRIC_1.0");
 }
 
 #[test]
 fn what_neither_side_has_is_lacking_and_another_version_of_it_is_no_help() {
-    let pair = Pair::new();
+    let fixture = ImageFixture::new();
     let dep = |directory: &Path, versions: &[&str]| {
         let library = Library {
             soname: "libdep.so.1",
@@ -225,54 +225,58 @@ fn what_neither_side_has_is_lacking_and_another_version_of_it_is_no_help() {
         };
         library.make(directory)
     };
-    let sdk = dep(&pair.0.folder.path().join("sdk"), &["DEP_1", "DEP_2"]);
-    pair.fabric(&[&sdk], &["dep_2"]);
-    assert_eq!(pair.foretold(&[]), told("fails host", &["lacks"]));
-    dep(&pair.image("usr/lib64"), &["DEP_1"]);
-    assert_eq!(pair.foretold(&[]), told("fails host", &["version"]));
-    dep(&pair.image("usr/lib64"), &["DEP_1", "DEP_2"]);
-    assert_eq!(pair.foretold(&[]), told("loads host", &[]));
+    let sdk = dep(&fixture.0.folder.path().join("sdk"), &["DEP_1", "DEP_2"]);
+    fixture.fabric(&[&sdk], &["dep_2"]);
+    assert_eq!(fixture.foretold(&[]), told("fails host", &["lacks"]));
+    dep(&fixture.image("usr/lib64"), &["DEP_1"]);
+    assert_eq!(fixture.foretold(&[]), told("fails host", &["version"]));
+    dep(&fixture.image("usr/lib64"), &["DEP_1", "DEP_2"]);
+    assert_eq!(fixture.foretold(&[]), told("loads host", &[]));
 }
 
 #[test]
 fn musl_and_images_without_a_loader_get_nothing() {
-    let pair = Pair::new();
-    fs::remove_dir_all(pair.image("")).unwrap();
-    fs::create_dir_all(pair.image("lib")).unwrap();
-    assert_eq!(pair.foretold(&[]).1[0], "no-libc");
-    assert!(pair.foretold(&[]).0.starts_with("fails"));
-    fs::write(pair.image(&format!("lib/ld-musl-{}.so.1", std::env::consts::ARCH)), "").unwrap();
+    let fixture = ImageFixture::new();
+    fs::remove_dir_all(fixture.image("")).unwrap();
+    fs::create_dir_all(fixture.image("lib")).unwrap();
+    assert_eq!(fixture.foretold(&[]).1[0], "no-libc");
+    assert!(fixture.foretold(&[]).0.starts_with("fails"));
+    fs::write(
+        fixture.image(&format!("lib/ld-musl-{}.so.1", std::env::consts::ARCH)),
+        "",
+    )
+    .unwrap();
     assert_eq!(
-        pair.foretold(&[]),
+        fixture.foretold(&[]),
         told("fails nobody", &["musl", "not-found", "not-found"])
     );
-    assert_eq!(pair.foretold(&["--expose", "env"]), told("fails host", &["musl"]));
-    own_fabric(&pair.image("usr/lib"), &[]);
-    assert_eq!(pair.foretold(&["--libraries", "none"]), told("loads image", &[]));
+    assert_eq!(fixture.foretold(&["--expose", "env"]), told("fails host", &["musl"]));
+    own_fabric(&fixture.image("usr/lib"), &[]);
+    assert_eq!(fixture.foretold(&["--libraries", "none"]), told("loads image", &[]));
 }
 
 #[test]
 fn links_of_the_image_stay_in_the_image() {
-    let pair = Pair::new();
-    fs::rename(pair.image("usr/lib64"), pair.image("usr/real")).unwrap();
-    symlink("/usr/real", pair.image("usr/lib64")).unwrap();
-    assert_eq!(pair.foretold(&[]), told("loads host", &[]));
-    fs::remove_file(pair.image("usr/lib64")).unwrap();
-    symlink("/usr/lib64", pair.image("usr/lib64")).unwrap();
-    assert_eq!(pair.foretold(&[]).0.split(' ').next(), Some("fails"), "a circle");
+    let fixture = ImageFixture::new();
+    fs::rename(fixture.image("usr/lib64"), fixture.image("usr/real")).unwrap();
+    symlink("/usr/real", fixture.image("usr/lib64")).unwrap();
+    assert_eq!(fixture.foretold(&[]), told("loads host", &[]));
+    fs::remove_file(fixture.image("usr/lib64")).unwrap();
+    symlink("/usr/lib64", fixture.image("usr/lib64")).unwrap();
+    assert_eq!(fixture.foretold(&[]).0.split(' ').next(), Some("fails"), "a circle");
 }
 
 #[test]
 fn wrong_usage_says_what_to_do() {
-    let pair = Pair::new();
+    let fixture = ImageFixture::new();
     let mut generator = Generator::new();
-    let said = generator.args(["verify", "--rootfs", "/no/such/image"]).output();
-    assert_eq!(said.code, 1, "{said:?}");
+    let output = generator.args(["verify", "--rootfs", "/no/such/image"]).output();
+    assert_eq!(output.code, 1, "{output:?}");
     assert_has(
-        &said.stderr,
+        &output.stderr,
         "--rootfs /no/such/image is not a directory: give the root of an unpacked image",
     );
-    assert_eq!(pair.verify(&["--cdi-dir", "/etc/cdi"]).code, 2);
-    let said = Generator::new().args(["verify", "--image-library-path", "/x"]).output();
-    assert_eq!(said.code, 2, "{said:?}");
+    assert_eq!(fixture.verify(&["--cdi-dir", "/etc/cdi"]).code, 2);
+    let output = Generator::new().args(["verify", "--image-library-path", "/x"]).output();
+    assert_eq!(output.code, 2, "{output:?}");
 }

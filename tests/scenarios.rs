@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cxi_sim::kubelet::Scenario;
-use cxi_sim::scenario::{Stage, Trigger};
+use cxi_sim::scenario::{ScenarioSetup, Trigger};
 
 #[tokio::test]
 async fn each_scenario_holds_for_the_daemon_and_gives_the_same_transcript_twice() {
@@ -26,12 +26,12 @@ async fn each_scenario_holds_for_the_daemon_and_gives_the_same_transcript_twice(
 /// What kubelet saw in one run, which must hold.
 async fn run(file: &Path, scenario: &Scenario) -> Vec<String> {
     let (folder, mut node) = common::node(&[]);
-    let stage = Stage {
+    let fixture = ScenarioSetup {
         program: PathBuf::from(env!("CARGO_BIN_EXE_cxi-device-plugin")),
         folder: folder.path().to_owned(),
         trigger: Trigger::HangUp,
     };
-    let outcome = stage.run(scenario, &mut node).await;
+    let outcome = fixture.run(scenario, &mut node).await;
     assert!(
         outcome.failures.is_empty(),
         "{}: {:?}\n{}",

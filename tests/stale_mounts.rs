@@ -6,12 +6,12 @@ mod common;
 
 use std::fs;
 
-use common::daemon::{A, Daemon, Host, nics, until, wait_for};
+use common::daemon::{A, Daemon, DaemonFixture, nics, until, wait_for};
 use common::network;
 
 /// Takes root, or that of a user namespace. Everything below the host's folder is read-only for the daemon but its run directory
 /// and, where they are now, these.
-fn start_in_sandbox(host: &Host, writable: &[&str]) -> Daemon {
+fn start_in_sandbox(host: &DaemonFixture, writable: &[&str]) -> Daemon {
     fs::create_dir_all(host.path("run")).unwrap();
     let mut script = format!("set -e; d={}; mount --bind $d $d; ", host.path("").display());
     for folder in ["run"].iter().chain(writable) {
@@ -36,7 +36,7 @@ async fn a_kubelet_directory_that_is_made_later_ends_with_75() {
     if !network::is_own("a_kubelet_directory_that_is_made_later_ends_with_75") {
         return;
     }
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     fs::create_dir_all(host.path("cdi")).unwrap();
     let mut daemon = start_in_sandbox(&host, &["cdi"]);
     daemon.wait_for_log("waiting for kubelet.sock");
@@ -54,7 +54,7 @@ async fn a_kubelet_directory_that_is_there_at_the_next_start_is_used() {
     if !network::is_own("a_kubelet_directory_that_is_there_at_the_next_start_is_used") {
         return;
     }
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     fs::create_dir_all(host.path("cdi")).unwrap();
     let kubelet = host.kubelet();
     let _daemon = start_in_sandbox(&host, &["cdi", "kubelet"]);
@@ -66,7 +66,7 @@ async fn one_that_is_read_only_from_the_start_is_said_and_nothing_ends() {
     if !network::is_own("one_that_is_read_only_from_the_start_is_said_and_nothing_ends") {
         return;
     }
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     fs::create_dir_all(host.path("cdi")).unwrap();
     let _kubelet = host.kubelet();
     let mut daemon = start_in_sandbox(&host, &["cdi"]);
@@ -86,7 +86,7 @@ fn a_cdi_directory_that_is_replaced_ends_with_75() {
     if !network::is_own("a_cdi_directory_that_is_replaced_ends_with_75") {
         return;
     }
-    let host = Host::new(&nics(1));
+    let host = DaemonFixture::new(&nics(1));
     fs::create_dir_all(host.path("cdi")).unwrap();
     let mut daemon = start_in_sandbox(&host, &["cdi"]);
     until(|| host.spec().contains(A), || host.spec());

@@ -7,18 +7,18 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use common::Said;
-use common::daemon::{A, B, Host, RESOURCE, nics, until, wait_for};
+use common::Output;
+use common::daemon::{A, B, DaemonFixture, RESOURCE, nics, until, wait_for};
 use common::listing;
 use cxi_sim::node::{Kind, NicSpec};
 use serde_json::Value;
 
-fn host() -> Host {
-    Host::new(&[NicSpec::new(Kind::Cassini1), NicSpec::new(Kind::Cassini2)])
+fn host() -> DaemonFixture {
+    DaemonFixture::new(&[NicSpec::new(Kind::Cassini1), NicSpec::new(Kind::Cassini2)])
 }
 
 /// A command of an admin beside the daemon.
-fn command(host: &Host, args: &[&str]) -> Said {
+fn command(host: &DaemonFixture, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cxi-device-plugin"));
     for variable in ["SYSFS_ROOT", "DEVFS_ROOT", "OFI_ROOT", "CXI_ROOT"] {
         command.env_remove(variable);
@@ -30,17 +30,17 @@ fn command(host: &Host, args: &[&str]) -> Said {
     command.output().unwrap().into()
 }
 
-fn json(host: &Host, args: &[&str]) -> Value {
-    let said = command(host, &[args, &["--output", "json"]].concat());
-    serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("{said:?}"))
+fn json(host: &DaemonFixture, args: &[&str]) -> Value {
+    let output = command(host, &[args, &["--output", "json"]].concat());
+    serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
 }
 
-fn record(host: &Host) -> Option<Value> {
+fn record(host: &DaemonFixture) -> Option<Value> {
     serde_json::from_str(&fs::read_to_string(host.path("run/status.json")).ok()?).ok()
 }
 
 /// Waits for the record to be so.
-fn wait_for_record(host: &Host, wanted: impl Fn(&Value) -> bool) -> Value {
+fn wait_for_record(host: &DaemonFixture, wanted: impl Fn(&Value) -> bool) -> Value {
     until(
         || record(host).is_some_and(|record| wanted(&record)),
         || format!("{:?}", record(host)),
@@ -206,9 +206,9 @@ fn a_daemon_that_is_not_there_is_told_from_one_that_is() {
         ("garbage", "not a record of ours"),
     ] {
         fs::write(host.path("run/status.json"), text).unwrap();
-        let said = command(&host, &["status"]);
-        assert_eq!(said.code, 1, "{said:?}");
-        assert!(said.stderr.contains(expected), "{said:?}");
+        let output = command(&host, &["status"]);
+        assert_eq!(output.code, 1, "{output:?}");
+        assert!(output.stderr.contains(expected), "{output:?}");
     }
 }
 
@@ -263,12 +263,15 @@ async fn a_cordoned_nic_gets_no_new_pod_until_it_is_uncordoned() {
 fn what_cannot_be_cordoned_is_an_error_that_names_the_nics() {
     let host = host();
     for args in [["cordon", "cxi9"], ["uncordon", "0000:99:00.0"], ["explain", "eth0"]] {
-        let said = command(&host, &args);
-        assert_eq!(said.code, 1, "{said:?}");
-        assert!(said.stderr.contains(A) && said.stderr.contains("hsn1"), "{said:?}");
+        let output = command(&host, &args);
+        assert_eq!(output.code, 1, "{output:?}");
+        assert!(
+            output.stderr.contains(A) && output.stderr.contains("hsn1"),
+            "{output:?}"
+        );
     }
-    let said = command(&host, &["cordon", "cxi0", "--reason", "two\nlines"]);
-    assert_eq!(said.code, 1, "{said:?}");
+    let output = command(&host, &["cordon", "cxi0", "--reason", "two\nlines"]);
+    assert_eq!(output.code, 1, "{output:?}");
     assert!(!host.path("run/cordoned").exists());
     // One that is gone can be uncordoned by its address.
     assert_eq!(command(&host, &["cordon", "cxi0"]).code, 0);
@@ -279,13 +282,13 @@ fn what_cannot_be_cordoned_is_an_error_that_names_the_nics() {
 
 #[test]
 fn devices_needs_no_daemon() {
-    let host = Host::new(&nics(1));
-    let said = command(&host, &["devices"]);
-    assert_eq!(said.code, 0, "{said:?}");
+    let host = DaemonFixture::new(&nics(1));
+    let output = command(&host, &["devices"]);
+    assert_eq!(output.code, 0, "{output:?}");
     for part in [A, "cxi0", "hsn0", "Cassini 1 PF", "200 Gb/s", "0x12", "healthy"] {
-        assert!(said.stdout.contains(part), "no {part} in {said:?}");
+        assert!(output.stdout.contains(part), "no {part} in {output:?}");
     }
     assert_eq!(json(&host, &["devices"])["nics"][0]["speed_mbps"], 200_000);
-    let empty = Host::new(&[]);
+    let empty = DaemonFixture::new(&[]);
     assert!(command(&empty, &["devices"]).stdout.contains("no CXI NIC"));
 }

@@ -6,12 +6,12 @@ mod common;
 use std::fs;
 
 use common::Generator;
-use common::daemon::{A, B, Host, PATIENCE, RESOURCE, assert_no_violations, wait_for};
+use common::daemon::{A, B, DaemonFixture, PATIENCE, RESOURCE, assert_no_violations, wait_for};
 use cxi_sim::node::{Kind, NicSpec};
 
 #[tokio::test]
 async fn the_daemon_keeps_what_it_knew_and_recovers() {
-    let host = Host::new(&[NicSpec::new(Kind::Cassini1)]);
+    let host = DaemonFixture::new(&[NicSpec::new(Kind::Cassini1)]);
     let (mut daemon, kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
     let (functions, aside) = (host.node.root().join("sys/bus/pci/devices"), host.path("aside"));
@@ -33,7 +33,7 @@ async fn the_daemon_keeps_what_it_knew_and_recovers() {
 
 #[tokio::test]
 async fn the_daemon_starts_without_touching_what_is_there() {
-    let host = Host::new(&[NicSpec::new(Kind::Cassini1)]);
+    let host = DaemonFixture::new(&[NicSpec::new(Kind::Cassini1)]);
     let written = Generator::below(host.node.root()).write_to(&host.path("cdi"));
     assert_eq!(written.code, 0, "{written:?}");
     let before = host.spec();
@@ -51,17 +51,18 @@ async fn the_daemon_starts_without_touching_what_is_there() {
 
 #[test]
 fn the_generator_says_so_and_keeps_the_spec() {
-    let host = Host::new(&[NicSpec::new(Kind::Cassini1)]);
+    let host = DaemonFixture::new(&[NicSpec::new(Kind::Cassini1)]);
     let generate = || Generator::below(host.node.root()).write_to(&host.path("cdi"));
     assert_eq!(generate().code, 0);
     let before = common::listing(&host.path("cdi"));
     fs::remove_dir_all(host.node.root().join("sys")).unwrap();
-    let said = generate();
-    assert_eq!(said.code, 1, "{said:?}");
+    let output = generate();
+    assert_eq!(output.code, 1, "{output:?}");
     assert!(
-        said.stderr
+        output
+            .stderr
             .contains("cannot look for NICs, so all stays as it was: /sys/bus/pci/devices"),
-        "{said:?}"
+        "{output:?}"
     );
     assert_eq!(common::listing(&host.path("cdi")), before);
 }

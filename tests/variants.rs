@@ -9,7 +9,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use common::apart;
-use common::daemon::{Host, PATIENCE, RESOURCE, assert_no_violations};
+use common::daemon::{DaemonFixture, PATIENCE, RESOURCE, assert_no_violations};
 use cxi_device_plugin::model::cdi::model::{ContainerEdits, Spec};
 use cxi_sim::kubelet::Device;
 use cxi_sim::node::{NicSpec, Variant};
@@ -21,7 +21,7 @@ struct Shown {
 }
 
 async fn show(nics: &[NicSpec]) -> Shown {
-    let host = Host::new(nics);
+    let host = DaemonFixture::new(nics);
     let (mut daemon, kubelet) = (host.start(&[]), host.kubelet());
     let listed = || {
         kubelet

@@ -71,11 +71,11 @@ impl Library<'_> {
             cc.arg(format!("-Wl,--version-script={}", script.display()));
         }
         cc.args(self.flags).args(self.needs);
-        let said = cc.output().unwrap();
+        let output = cc.output().unwrap();
         assert!(
-            said.status.success(),
+            output.status.success(),
             "{cc:?}: {}",
-            String::from_utf8_lossy(&said.stderr)
+            String::from_utf8_lossy(&output.stderr)
         );
         file
     }
@@ -83,8 +83,8 @@ impl Library<'_> {
 
 /// What `ldd` says of a library: each name with its file, or none where it was not found; without the loader and the vDSO.
 pub fn ldd(file: &Path) -> Vec<(String, Option<PathBuf>)> {
-    let said = Command::new("ldd").arg(file).env("LC_ALL", "C").output().unwrap();
-    let text = String::from_utf8(said.stdout).unwrap();
+    let output = Command::new("ldd").arg(file).env("LC_ALL", "C").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
     let lines = text.lines().filter_map(|line| line.trim().split_once(" => "));
     let found = |path: &str| (path != "not found").then(|| path.split_whitespace().next().unwrap().into());
     lines.map(|(name, path)| (name.to_owned(), found(path))).collect()

@@ -22,7 +22,7 @@ pub const D: &str = "0000:e1:00.0";
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Folders of one host: the emulated node and what the daemon and kubelet write.
-pub struct Host {
+pub struct DaemonFixture {
     folder: TempDir,
     pub node: Node,
 }
@@ -38,7 +38,7 @@ pub fn nics(count: usize) -> Vec<NicSpec> {
     vec![NicSpec::new(Kind::Cassini1); count]
 }
 
-impl Host {
+impl DaemonFixture {
     pub fn new(nics: &[NicSpec]) -> Self {
         let (folder, node) = super::node(nics);
         let host = Self { folder, node };

@@ -4,17 +4,17 @@
 pub mod cc;
 pub mod changes;
 pub mod daemon;
+pub mod doctor_fixture;
+pub mod generator_fixture;
 pub mod mounts;
 pub mod network;
 pub mod skip;
-pub mod stage;
 pub mod tracer;
-pub mod ward;
 
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{self, Command};
 use std::time::Duration;
 
 use cxi_device_plugin::model::alloc::snapshot::Snapshot;
@@ -77,14 +77,14 @@ pub fn say(text: &str) {
 
 /// What a program said.
 #[derive(Debug)]
-pub struct Said {
+pub struct Output {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
 }
 
-impl From<Output> for Said {
-    fn from(output: Output) -> Self {
+impl From<process::Output> for Output {
+    fn from(output: process::Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Self {
             code: output.status.code().unwrap(),
@@ -141,19 +141,19 @@ impl Generator {
         self
     }
 
-    pub fn output(&mut self) -> Said {
+    pub fn output(&mut self) -> Output {
         self.0.output().unwrap().into()
     }
 
     /// The spec as printed by `--dry-run`.
     pub fn dry_run(&mut self) -> String {
-        let said = self.arg("--dry-run").output();
-        assert_eq!(said.code, 0, "{said:?}");
-        said.stdout
+        let output = self.arg("--dry-run").output();
+        assert_eq!(output.code, 0, "{output:?}");
+        output.stdout
     }
 
     /// Writes the spec into `directory`.
-    pub fn write_to(&mut self, directory: &Path) -> Said {
+    pub fn write_to(&mut self, directory: &Path) -> Output {
         self.arg("--cdi-dir").arg(directory).output()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use super::common::Said;
+use super::common::Output;
 use super::program::{Entry, Program};
 
 fn shipped(path: &str) -> String {
@@ -54,9 +54,9 @@ fn what_config_prints_as_toml_is_a_file_that_says_the_same() {
     command
         .args(["--output", "toml", "--config"])
         .arg(program.path("config.toml"));
-    let said: Said = command.output().unwrap().into();
-    assert_eq!(said.code, 0, "{said:?}");
-    let again = Program::new(&said.stdout).config(|_| ());
+    let output: Output = command.output().unwrap().into();
+    assert_eq!(output.code, 0, "{output:?}");
+    let again = Program::new(&output.stdout).config(|_| ());
     assert_eq!(values(&again), values(&program.config(|_| ())));
     assert!(
         again.iter().all(|entry| entry.origin.starts_with("config.toml:")),

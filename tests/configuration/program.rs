@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::common::{Said, scratch};
+use super::common::{Output, scratch};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -47,13 +47,13 @@ impl Program {
             .args(["--output", "json", "--config"])
             .arg(self.path("config.toml"));
         also(&mut command);
-        let said: Said = command.output().unwrap().into();
-        assert_eq!(said.code, 0, "{said:?}");
-        let listed: Value = serde_json::from_str(&said.stdout).unwrap();
+        let output: Output = command.output().unwrap().into();
+        assert_eq!(output.code, 0, "{output:?}");
+        let listed: Value = serde_json::from_str(&output.stdout).unwrap();
         listed.as_array().unwrap().iter().map(entry).collect()
     }
 
-    pub fn check(&self) -> Said {
+    pub fn check(&self) -> Output {
         let mut command = self.command("check-config");
         command.arg(self.path("config.toml"));
         command.output().unwrap().into()

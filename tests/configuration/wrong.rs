@@ -1,7 +1,7 @@
 //! Wrong files: each is refused with exit code 78, by the daemon as by `check-config`, and each problem is named with its
 //! line.
 
-use super::common::Said;
+use super::common::Output;
 use super::program::Program;
 
 /// A text, and what must be said of it: lines with the words that follow `config.toml:LINE:COLUMN: `.
@@ -204,9 +204,9 @@ const ROWS: &[Row] = &[
 ];
 
 /// The problems that are named, without the name of the file.
-fn problems(said: &Said, program: &Program) -> Vec<String> {
+fn problems(output: &Output, program: &Program) -> Vec<String> {
     let file = format!("{}:", program.path("config.toml").display());
-    let lines = said.stderr.lines().filter_map(|line| line.split_once(file.as_str()));
+    let lines = output.stderr.lines().filter_map(|line| line.split_once(file.as_str()));
     lines.map(|(_, problem)| problem.to_owned()).collect()
 }
 
@@ -225,7 +225,7 @@ fn each_wrong_file_is_refused_with_its_line_by_the_daemon_and_by_the_check_alike
         let mut daemon = program.command("run");
         daemon.arg("--config").arg(program.path("config.toml"));
         daemon.arg("--run-dir").arg(program.path("run"));
-        let refused: Said = daemon.output().unwrap().into();
+        let refused: Output = daemon.output().unwrap().into();
         assert_eq!(refused.code, 78, "{text}\n{refused:?}");
         assert_eq!(problems(&refused, &program), named, "{text}");
         assert!(!program.path("run").exists(), "{text}: it has begun to run");
@@ -236,26 +236,29 @@ fn each_wrong_file_is_refused_with_its_line_by_the_daemon_and_by_the_check_alike
 fn a_file_that_was_asked_for_must_be_there_and_be_a_text() {
     let program = Program::new("");
     program.write("config.toml", [0xff, 0xfe]);
-    let said = program.check();
+    let output = program.check();
     assert!(
-        said.code == 78 && said.stderr.contains("config.toml: cannot be read: not a text in UTF-8"),
-        "{said:?}"
+        output.code == 78
+            && output
+                .stderr
+                .contains("config.toml: cannot be read: not a text in UTF-8"),
+        "{output:?}"
     );
     program.write("config.toml", "#".repeat((1 << 20) + 1));
-    let said = program.check();
+    let output = program.check();
     assert!(
-        said.code == 78 && said.stderr.contains("longer than 1048576 bytes"),
-        "{said:?}"
+        output.code == 78 && output.stderr.contains("longer than 1048576 bytes"),
+        "{output:?}"
     );
     for missing in ["absent.toml", "config.toml/x"] {
         let mut command = program.command("config");
-        let said: Said = command
+        let output: Output = command
             .arg("--config")
             .arg(program.path(missing))
             .output()
             .unwrap()
             .into();
-        assert!(said.code == 78 && said.stderr.contains(missing), "{said:?}");
+        assert!(output.code == 78 && output.stderr.contains(missing), "{output:?}");
     }
 }
 
@@ -268,21 +271,24 @@ fn a_wrong_value_is_named_even_where_another_file_wins_and_in_drop_ins() {
     );
     program.write("config.d/20-old.toml.rpmsave", "nonsense");
     program.write("config.d/.hidden.toml", "nonsense");
-    let said = program.check();
-    assert_eq!(said.code, 78);
-    assert!(said.stderr.contains("config.toml:2:7: cdi.dir: 5"), "{said:?}");
-    assert!(said.stderr.contains("10-site.toml:4:9: log.level: 'loud'"), "{said:?}");
-    assert_eq!(said.stderr.lines().count(), 3, "{said:?}");
+    let output = program.check();
+    assert_eq!(output.code, 78);
+    assert!(output.stderr.contains("config.toml:2:7: cdi.dir: 5"), "{output:?}");
+    assert!(
+        output.stderr.contains("10-site.toml:4:9: log.level: 'loud'"),
+        "{output:?}"
+    );
+    assert_eq!(output.stderr.lines().count(), 3, "{output:?}");
 }
 
 #[test]
 fn flags_that_do_not_go_together_are_wrong_usage() {
     let program = Program::new("");
     let mut command = program.command("config");
-    let said: Said = command.arg("--closure-all").output().unwrap().into();
+    let output: Output = command.arg("--closure-all").output().unwrap().into();
     assert!(
-        said.code == 2 && said.stderr.contains("--closure-all: libraries.closure_all"),
-        "{said:?}"
+        output.code == 2 && output.stderr.contains("--closure-all: libraries.closure_all"),
+        "{output:?}"
     );
 }
 
@@ -300,13 +306,16 @@ fn what_is_allowed_but_odd_is_a_warning_with_its_line() {
             ":2:19: container.env.LD_LIBRARY_PATH: it replaces",
         ),
     ] {
-        let said = Program::new(text).check();
-        assert_eq!((said.code, said.stdout.as_str()), (0, "ok\n"), "{said:?}");
+        let output = Program::new(text).check();
+        assert_eq!((output.code, output.stdout.as_str()), (0, "ok\n"), "{output:?}");
         assert!(
-            said.stderr.starts_with("warning: ") && said.stderr.contains(expected),
-            "{said:?}"
+            output.stderr.starts_with("warning: ") && output.stderr.contains(expected),
+            "{output:?}"
         );
     }
-    let said = Program::new("").check();
-    assert_eq!((said.code, said.stdout.as_str(), said.stderr.as_str()), (0, "ok\n", ""));
+    let output = Program::new("").check();
+    assert_eq!(
+        (output.code, output.stdout.as_str(), output.stderr.as_str()),
+        (0, "ok\n", "")
+    );
 }

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use cxi_sim::kubelet::Scenario;
 use cxi_sim::node::{Backend, Guest, Node, scratch_dir};
-use cxi_sim::scenario::{Outcome, Stage, Trigger};
+use cxi_sim::scenario::{Outcome, ScenarioSetup, Trigger};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -86,7 +86,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
 /// Runs one scenario and says how it came out.
 async fn one(args: &Args, name: &str, scenario: &Scenario) -> Result<bool, Box<dyn Error>> {
     let folder = scratch_dir()?;
-    let stage = Stage {
+    let stage = ScenarioSetup {
         program: args.plugin.clone(),
         folder: folder.path().to_owned(),
         trigger: match args.trigger {

@@ -1,8 +1,8 @@
 //! A node of four NICs, the real device plugin and an emulated kubelet: what each of them sees, step by step. Each step is
 //! checked, so that the demonstration fails where the plugin does.
 
+mod output;
 pub(crate) mod plugin;
-mod stage;
 
 use std::error::Error;
 use std::io::Write;
@@ -10,8 +10,8 @@ use std::path::Path;
 
 use crate::kubelet::{Device, Kubelet};
 use crate::node::{Kind, NicSpec, Node};
+use output::{DemoOutput, check};
 use plugin::Plugin;
-use stage::{Stage, check};
 
 const RESOURCE: &str = "beta.hpe.com/cxi";
 /// The NIC that is unplugged and plugged in again.
@@ -27,7 +27,7 @@ type Done<T = ()> = Result<T, Box<dyn Error>>;
 /// What differed from what should be, or could not be done, with the plugin's log.
 pub async fn run(plugin: &Path, out: &mut dyn Write) -> Done {
     let folder = crate::node::scratch_dir()?;
-    let mut stage = Stage::new(out);
+    let mut stage = DemoOutput::new(out);
     let log = folder.path().join("daemon.log");
     let shown = show(plugin, folder.path(), &mut stage).await;
     shown.map_err(|error| {
@@ -39,7 +39,7 @@ pub async fn run(plugin: &Path, out: &mut dyn Write) -> Done {
     })
 }
 
-async fn show(program: &Path, folder: &Path, stage: &mut Stage<'_>) -> Done {
+async fn show(program: &Path, folder: &Path, stage: &mut DemoOutput<'_>) -> Done {
     stage.heading("An emulated node: four NICs on two NUMA nodes, one link down")?;
     let specs = [Kind::Cassini1, Kind::Cassini1, Kind::Cassini2, Kind::Cassini2].map(NicSpec::new);
     let node = Node::create(folder.join("node"), &specs)?;
@@ -94,6 +94,6 @@ async fn wait(kubelet: &Kubelet, expected: &[(&str, bool)]) -> Done<Vec<Device>>
         let seen = devices.iter().map(|device| (device.id.clone(), device.is_healthy()));
         seen.eq(expected.iter().cloned())
     };
-    let waited = kubelet.wait_for(RESOURCE, stage::PATIENCE, as_expected).await;
+    let waited = kubelet.wait_for(RESOURCE, output::PATIENCE, as_expected).await;
     waited.map_err(|error| format!("kubelet should see {expected:?}: {error}").into())
 }

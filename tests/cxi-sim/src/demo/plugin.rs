@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
 use super::Done;
-use super::stage::PATIENCE;
+use super::output::PATIENCE;
 
 /// News of a NIC's health does not wait: the stages are about what is published, not about when.
 const NO_HOLD: &str = "[health]\nhold_down = \"0s\"\nhold_up = \"0s\"\n";

@@ -10,7 +10,7 @@ use super::pci::PciAddress;
 use super::skeleton;
 use super::spec::NicSpec;
 use super::state::{NicState, State};
-use super::steps::{BIND, Stage, Step, UNBIND};
+use super::steps::{BIND, NicBuilder, Step, UNBIND};
 use super::tree::{Tree, remove_file};
 use super::uevents::Uevents;
 use super::variant::Variant;
@@ -211,7 +211,7 @@ impl Operation<'_> {
     }
 
     fn make(&mut self, nic: &NicState, steps: &[Step]) -> Result<()> {
-        let stage = Stage {
+        let stage = NicBuilder {
             tree: self.tree,
             nic,
             device_nodes: self.state.device_nodes,
@@ -227,7 +227,7 @@ impl Operation<'_> {
     }
 
     fn unmake(&mut self, nic: &NicState, steps: &[Step]) -> Result<()> {
-        let stage = Stage {
+        let stage = NicBuilder {
             tree: self.tree,
             nic,
             device_nodes: self.state.device_nodes,

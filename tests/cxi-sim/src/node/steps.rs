@@ -54,13 +54,13 @@ pub(super) const UNBIND: [Step; 6] = [
 const VANISHING: [&str; 3] = ["link", "pct_eq", "driver_rev"];
 
 /// One NIC of a tree, while steps are done to it.
-pub(super) struct Stage<'a> {
+pub(super) struct NicBuilder<'a> {
     pub tree: &'a Tree,
     pub nic: &'a NicState,
     pub device_nodes: DeviceNodes,
 }
 
-impl Stage<'_> {
+impl NicBuilder<'_> {
     /// Makes one part of the NIC. A NIC without numbers gets none of the driver's parts.
     pub fn make(&self, step: Step) -> Result<()> {
         match (step, self.nic.bound) {

@@ -29,7 +29,7 @@ pub enum Trigger {
 
 /// What a scenario is run with.
 #[derive(Debug, Clone)]
-pub struct Stage {
+pub struct ScenarioSetup {
     /// The daemon's program.
     pub program: PathBuf,
     /// A folder for what daemon and kubelet write: `kubelet/`, `cdi/`, `run/` and `daemon.log`.
@@ -52,7 +52,7 @@ pub struct Outcome {
 
 /// One run.
 struct Run<'a> {
-    stage: &'a Stage,
+    stage: &'a ScenarioSetup,
     backend: &'a mut dyn Backend,
     names: Names,
     plugin: Option<Plugin>,
@@ -63,7 +63,7 @@ struct Run<'a> {
 
 type Done = Result<(), Mismatch>;
 
-impl Stage {
+impl ScenarioSetup {
     /// Does the steps of a scenario on a node without NICs, up to the first that does not hold. The daemon is killed at
     /// the end if it still runs.
     pub async fn run(&self, scenario: &Scenario, backend: &mut dyn Backend) -> Outcome {
@@ -147,7 +147,7 @@ impl Run<'_> {
     }
 
     fn start(&mut self) -> Done {
-        let Stage { program, folder, .. } = self.stage;
+        let ScenarioSetup { program, folder, .. } = self.stage;
         let flags: &[&str] = match self.stage.trigger {
             Trigger::HangUp => &[],
             Trigger::Events => &["--pulse", "0"],

@@ -11,7 +11,7 @@ use crate::kubelet::{Device, pb};
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where the demonstration is told.
-pub struct Stage<'a> {
+pub struct DemoOutput<'a> {
     out: &'a mut dyn Write,
     step: usize,
     bold: bool,
@@ -26,7 +26,7 @@ pub fn check<E: Debug, S: Debug + PartialEq<E>>(what: &str, expected: E, seen: S
     }
 }
 
-impl<'a> Stage<'a> {
+impl<'a> DemoOutput<'a> {
     /// A stage on `out`.
     pub fn new(out: &'a mut dyn Write) -> Self {
         Self {

@@ -11,8 +11,8 @@ use cxi_sim::node::{Kind, NicSpec, Variant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::daemon::{Daemon, Host, PATIENCE, RESOURCE, until};
-use super::{Generator, Said, scratch};
+use super::daemon::{Daemon, DaemonFixture, PATIENCE, RESOURCE, until};
+use super::{Generator, Output, scratch};
 
 /// What systemd and the kernel say of a process without a limit, and of one with the usual small one.
 pub const UNLIMITED: &str = "Max locked memory         unlimited            unlimited            bytes     \n";
@@ -34,14 +34,14 @@ pub fn findings_of(variant: Variant) -> BTreeSet<String> {
 }
 
 /// An emulated node whose root holds all that a node has, and nothing that is wrong, yet.
-pub struct Ward {
-    pub host: Host,
+pub struct DoctorFixture {
+    pub host: DaemonFixture,
 }
 
-impl Ward {
+impl DoctorFixture {
     /// Where podman is used: NICs, and a static spec of theirs.
     pub fn new(nics: &[NicSpec]) -> Self {
-        let host = Host::new(nics);
+        let host = DaemonFixture::new(nics);
         // What the daemon and kubelet write is below the host's root.
         for (name, place) in [
             ("kubelet", "var/lib/kubelet/device-plugins"),
@@ -56,14 +56,14 @@ impl Ward {
             }
             symlink(place, host.path(name)).unwrap();
         }
-        let ward = Self { host };
-        ward.write("sys/module/cxi_ss1/parameters/disable_default_svc", "N\n");
-        ward
+        let fixture = Self { host };
+        fixture.write("sys/module/cxi_ss1/parameters/disable_default_svc", "N\n");
+        fixture
     }
 
     pub fn with_static_spec(self) -> Self {
-        let said = Generator::below(self.root()).write_to(&self.path("etc/cdi"));
-        assert_eq!(said.code, 0, "{said:?}");
+        let output = Generator::below(self.root()).write_to(&self.path("etc/cdi"));
+        assert_eq!(output.code, 0, "{output:?}");
         self
     }
 
@@ -78,16 +78,16 @@ impl Ward {
 
     /// The node of a cluster: unit, kubelet's process, and a runtime that is its process and its configuration.
     pub fn of_cluster(nics: &[NicSpec], process: &str, configuration: &[(&str, &str)]) -> Self {
-        let ward = Self::new(nics);
-        fs::create_dir_all(ward.path("var/run/cdi")).unwrap();
-        fs::create_dir_all(ward.path("var/lib/kubelet/device-plugins")).unwrap();
-        ward.unit();
-        ward.process(901, "kubelet", UNLIMITED);
-        ward.process(902, process, UNLIMITED);
+        let fixture = Self::new(nics);
+        fs::create_dir_all(fixture.path("var/run/cdi")).unwrap();
+        fs::create_dir_all(fixture.path("var/lib/kubelet/device-plugins")).unwrap();
+        fixture.unit();
+        fixture.process(901, "kubelet", UNLIMITED);
+        fixture.process(902, process, UNLIMITED);
         for (path, text) in configuration {
-            ward.write(path, text);
+            fixture.write(path, text);
         }
-        ward
+        fixture
     }
 
     pub fn root(&self) -> &Path {
@@ -160,7 +160,7 @@ impl Ward {
         (daemon, kubelet)
     }
 
-    pub fn doctor(&self, flags: &[&str]) -> Said {
+    pub fn doctor(&self, flags: &[&str]) -> Output {
         doctor(self.root(), flags)
     }
 
@@ -184,8 +184,8 @@ impl Ward {
     pub fn copy(&self) -> TempDir {
         let folder = scratch();
         let bundle = folder.path().join("bundle.tar");
-        let said = self.doctor(&["--bundle", bundle.to_str().unwrap()]);
-        assert!([0, 3].contains(&said.code), "{said:?}");
+        let output = self.doctor(&["--bundle", bundle.to_str().unwrap()]);
+        assert!([0, 3].contains(&output.code), "{output:?}");
         cxi_sim::node::capture(&bundle, &folder.path().join("copy")).unwrap();
         folder
     }
@@ -201,7 +201,7 @@ fn without_reason(finding: &Value) -> Value {
 }
 
 /// The doctor on a host's tree.
-pub fn doctor(root: &Path, flags: &[&str]) -> Said {
+pub fn doctor(root: &Path, flags: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cxi-device-plugin"));
     for variable in ["SYSFS_ROOT", "DEVFS_ROOT", "OFI_ROOT", "CXI_ROOT", "RUNTIME_DIRECTORY"] {
         command.env_remove(variable);
@@ -218,12 +218,12 @@ pub struct Report {
 
 impl Report {
     pub fn of(root: &Path) -> Self {
-        let said = doctor(root, &["--output", "json"]);
-        assert!([0, 3].contains(&said.code), "{said:?}");
-        assert_eq!(said.stderr, "");
+        let output = doctor(root, &["--output", "json"]);
+        assert!([0, 3].contains(&output.code), "{output:?}");
+        assert_eq!(output.stderr, "");
         Self {
-            code: said.code,
-            value: serde_json::from_str(&said.stdout).unwrap(),
+            code: output.code,
+            value: serde_json::from_str(&output.stdout).unwrap(),
         }
     }
 

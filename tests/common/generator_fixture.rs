@@ -1,4 +1,4 @@
-//! A stage for `cxi-cdi-generator`: an emulated node with a CDI directory beside it, and what its specs say.
+//! A place to run `cxi-cdi-generator`: an emulated node with a CDI directory beside it, and what its specs say.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use cxi_device_plugin::model::cdi::model::{CdiDevice, Spec};
 use cxi_sim::node::{Kind, NicSpec, Node};
 use tempfile::TempDir;
 
-use super::{Generator, Said, scratch};
+use super::{Generator, Output, scratch};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_cxi-cdi-generator");
 pub const FIRST: &str = "0000:21:00.0";
@@ -20,12 +20,12 @@ pub const SECOND: &str = "0000:61:00.0";
 pub const THIRD: &str = "0000:a1:00.0";
 
 /// An emulated node, and a CDI directory that is not there yet.
-pub struct Stage {
+pub struct GeneratorFixture {
     pub folder: TempDir,
     pub node: Node,
 }
 
-impl Stage {
+impl GeneratorFixture {
     pub fn new(nics: &[NicSpec]) -> Self {
         let folder = scratch();
         let node = Node::create(folder.path().join("node"), nics).unwrap();
@@ -73,15 +73,15 @@ impl Stage {
     }
 
     /// Writes the spec with these further arguments.
-    pub fn write<const N: usize>(&self, args: [&str; N]) -> Said {
+    pub fn write<const N: usize>(&self, args: [&str; N]) -> Output {
         self.generator().args(args).write_to(&self.cdi())
     }
 
     /// Prints the spec with these further arguments.
-    pub fn say<const N: usize>(&self, args: [&str; N]) -> Said {
-        let said = self.generator().args(args).arg("--dry-run").output();
-        assert_eq!(said.code, 0, "{said:?}");
-        said
+    pub fn say<const N: usize>(&self, args: [&str; N]) -> Output {
+        let output = self.generator().args(args).arg("--dry-run").output();
+        assert_eq!(output.code, 0, "{output:?}");
+        output
     }
 
     /// The spec with these further arguments.
@@ -98,7 +98,7 @@ impl Stage {
     }
 
     /// The program behind commands of the shell.
-    pub fn after_shell(&self, before: &str) -> Said {
+    pub fn after_shell(&self, before: &str) -> Output {
         let mut command = Command::new("sh");
         command.args(["-c", &format!("{before}; exec \"$@\""), "sh", PROGRAM]);
         command.arg("--root").arg(self.node.root());
@@ -107,7 +107,7 @@ impl Stage {
     }
 
     /// The program's output, or a failed test instead of a test that never ends.
-    pub fn without_hanging(&self) -> Said {
+    pub fn without_hanging(&self) -> Output {
         let child = self
             .command()
             .stdout(Stdio::piped())
