@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use super::change_log::ChangeLog;
 use super::health_monitor::HealthMonitor;
-use crate::host::cdi_dir::cdi_directory::CdiDirectory;
+use crate::host::cdi_dir::directory::CdiDirectory;
 use crate::host::files::atomic_file::WriteOutcome;
 use crate::host::nics::scan_options::ScanOptions;
 use crate::host::nics::scan_runner::{Preparation, ScanRunner};

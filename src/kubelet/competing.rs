@@ -24,15 +24,15 @@ pub struct CompetingPlugins {
 impl CompetingPlugins {
     /// The names of other plugins' living sockets that have not been returned before.
     pub fn sockets(&mut self, kubelet_dir: &Path, resource: &ResourceName) -> Vec<String> {
-        let rivals: Vec<_> = (fs::read_dir(kubelet_dir).into_iter().flatten().flatten())
+        let competing: Vec<_> = (fs::read_dir(kubelet_dir).into_iter().flatten().flatten())
             .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_socket()))
             .filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())))
-            .filter(|(name, _)| is_of(name, resource) && !self.said.contains(name))
+            .filter(|(name, _)| is_socket_for(name, resource) && !self.said.contains(name))
             .filter(|(_, path)| UnixStream::connect(path).is_ok())
             .map(|(name, _)| name)
             .collect();
-        self.said.extend(rivals.iter().cloned());
-        rivals
+        self.said.extend(competing.iter().cloned());
+        competing
     }
 
     /// Kubelet, living on, has ended our stream at this time. Returns true once, when that happens again and again.
@@ -45,7 +45,7 @@ impl CompetingPlugins {
 
 /// kubevirt's device-plugin-manager, which the Go plugin is built with, names its sockets `<domain>_<name>`; our own of
 /// another process begin as ours do.
-fn is_of(socket: &str, resource: &ResourceName) -> bool {
+fn is_socket_for(socket: &str, resource: &ResourceName) -> bool {
     let of_the_go_plugin = resource.to_string().replace('/', "_");
     let ours = format!("cxi-{}-", resource.short_hash());
     let ours_now = format!("{ours}{}-", std::process::id());
@@ -60,8 +60,8 @@ mod tests {
     fn sockets_are_told_apart_by_their_names() {
         let resource: ResourceName = "beta.hpe.com/cxi".parse().unwrap();
         let hash = resource.short_hash();
-        assert!(is_of("beta.hpe.com_cxi", &resource));
-        assert!(is_of(&format!("cxi-{hash}-0-1.sock"), &resource));
+        assert!(is_socket_for("beta.hpe.com_cxi", &resource));
+        assert!(is_socket_for(&format!("cxi-{hash}-0-1.sock"), &resource));
         for other in [
             &format!("cxi-{hash}-{}-1.sock", std::process::id()),
             "cxi-00000000-1-1.sock",
@@ -69,16 +69,16 @@ mod tests {
             "amd.com_gpu",
             "kubelet.sock",
         ] {
-            assert!(!is_of(other, &resource), "{other}");
+            assert!(!is_socket_for(other, &resource), "{other}");
         }
     }
 
     #[test]
     fn only_many_times_in_a_short_while_are_said_and_only_once() {
-        let at = |rivals: &mut CompetingPlugins, seconds: &[u64]| {
+        let at = |competing: &mut CompetingPlugins, seconds: &[u64]| {
             let said = seconds
                 .iter()
-                .map(|second| rivals.displaced(Duration::from_secs(*second)));
+                .map(|second| competing.displaced(Duration::from_secs(*second)));
             said.collect::<Vec<_>>()
         };
         assert_eq!(at(&mut CompetingPlugins::default(), &[0, 30, 60, 90, 120]), [false; 5]);

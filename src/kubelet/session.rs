@@ -57,9 +57,9 @@ pub struct Session {
 }
 
 /// What a session watches.
-struct Surroundings {
+struct Watched {
     kubelet_dir: DirectoryWatch,
-    rivals: CompetingPlugins,
+    competing: CompetingPlugins,
 }
 
 /// Why a registration is over.
@@ -98,9 +98,9 @@ impl Session {
     /// # Errors
     /// No socket can be bound before another start.
     pub async fn run(self, mut stopping: watch::Receiver<bool>) -> Result<(), StaleSandbox> {
-        let mut around = Surroundings {
+        let mut watched = Watched {
             kubelet_dir: DirectoryWatch::new(self.kubelet_dir.clone(), self.tick.clone()),
-            rivals: CompetingPlugins::default(),
+            competing: CompetingPlugins::default(),
         };
         let mut backoff = Backoff::default();
         let mut last_reason = String::new();
@@ -108,10 +108,10 @@ impl Session {
         let began = Instant::now();
         for count in 1.. {
             let epoch = tokio::select! {
-                epoch = self.kubelet_is_there(&mut around.kubelet_dir) => epoch,
+                epoch = self.kubelet_is_there(&mut watched.kubelet_dir) => epoch,
                 _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
             };
-            let Some((ended, was_live)) = self.live(epoch, count, &mut around, &mut stopping).await else {
+            let Some((ended, was_live)) = self.live(epoch, count, &mut watched, &mut stopping).await else {
                 return Ok(());
             };
             self.meter.ended(was_live);
@@ -119,7 +119,7 @@ impl Session {
                 self.mount.check()?;
             }
             // One and the same kubelet, having ended our stream, had taken our registration again.
-            if was_live && lost == Some(epoch) && around.rivals.displaced(began.elapsed()) {
+            if was_live && lost == Some(epoch) && watched.competing.displaced(began.elapsed()) {
                 self.tell_of_rival("kubelet ends our stream again and again");
             }
             lost = matches!(ended, SessionEnd::StreamClosed).then_some(epoch);
@@ -130,7 +130,7 @@ impl Session {
             self.tell_of_end(&ended, &mut last_reason);
             let wait = backoff.next(fastrand::f64());
             tokio::select! {
-                _ = timeout(wait, self.kubelet_is_new(epoch, &mut around.kubelet_dir)) => {}
+                _ = timeout(wait, self.kubelet_is_new(epoch, &mut watched.kubelet_dir)) => {}
                 _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
             }
             if Epoch::current(&self.kubelet_dir) != Some(epoch) {
@@ -153,7 +153,7 @@ impl Session {
     }
 
     fn tell_of_rival(&self, reason: &str) {
-        let (message_id, resource) = (message_id::RIVAL, &self.resource);
+        let (message_id, resource) = (message_id::COMPETING_PLUGIN, &self.resource);
         tracing::error!(
             message_id,
             %resource,
@@ -202,7 +202,7 @@ impl Session {
         &self,
         epoch: Epoch,
         count: u64,
-        around: &mut Surroundings,
+        watched: &mut Watched,
         stopping: &mut watch::Receiver<bool>,
     ) -> Option<(SessionEnd, bool)> {
         let server = match RunningServer::start(self, count) {
@@ -211,7 +211,7 @@ impl Session {
         };
         let mut was_live = false;
         let ended = tokio::select! {
-            ended = self.stay_registered(epoch, &server.socket, around, &mut was_live) => Some(ended),
+            ended = self.stay_registered(epoch, &server.socket, watched, &mut was_live) => Some(ended),
             () = server.failed() => Some(SessionEnd::ServerFailed),
             _ = stopping.wait_for(|stopping| *stopping) => None,
         };
@@ -223,7 +223,7 @@ impl Session {
         &self,
         epoch: Epoch,
         socket: &OwnSocket,
-        around: &mut Surroundings,
+        watched: &mut Watched,
         was_live: &mut bool,
     ) -> SessionEnd {
         if let Err(reason) = register(&self.kubelet_dir, socket, &self.resource).await {
@@ -253,12 +253,12 @@ impl Session {
             if !socket.is_in_place() {
                 return SessionEnd::SocketGone;
             }
-            for name in around.rivals.sockets(&self.kubelet_dir, &self.resource) {
+            for name in watched.competing.sockets(&self.kubelet_dir, &self.resource) {
                 self.tell_of_rival(&format!("its socket is {name}"));
             }
             tokio::select! {
                 _ = streams.wait_for(|streams| streams.open == 0) => return SessionEnd::StreamClosed,
-                () = around.kubelet_dir.changed() => {}
+                () = watched.kubelet_dir.changed() => {}
             }
         }
     }

@@ -44,7 +44,7 @@ pub const REGISTERED: &str = "c2b94c36da2148898d3a8f31b4a7ff29";
 /// Kubelet does not, or no longer, take our list.
 pub const NOT_REGISTERED: &str = "2353e581f33e4edd93b0b26a16fba4db";
 /// Another plugin serves our resource.
-pub const RIVAL: &str = "bae745b1d80c41aab5ed24628b072a28";
+pub const COMPETING_PLUGIN: &str = "bae745b1d80c41aab5ed24628b072a28";
 /// Kubelet got devices for a container.
 pub const ALLOCATED: &str = "c3ff08056d444d4bb2a4821579009561";
 /// A container's request was refused.

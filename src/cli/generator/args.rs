@@ -7,7 +7,7 @@ use clap::{ArgAction, Parser, Subcommand};
 use super::help;
 use crate::cli::host_args::HostArgs;
 use crate::cli::terminal::output::Audience;
-use crate::host::cdi_dir::cdi_directory::CdiDirectory;
+use crate::host::cdi_dir::directory::CdiDirectory;
 use crate::host::files::roots::RootArgs;
 use crate::model::cdi::format::SpecFormat;
 use crate::model::cdi::naming::{NameKind, Naming};

@@ -9,7 +9,7 @@ use super::args::{GenerateArgs, Target};
 use super::build_spec;
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output;
-use crate::host::cdi_dir::cdi_directory::CdiDirectory;
+use crate::host::cdi_dir::directory::CdiDirectory;
 use crate::host::files::atomic_file::{self, WriteOutcome};
 use crate::host::files::lock;
 use crate::model::cdi::format::{self, SpecFormat};

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::args::RemoveArgs;
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output::{self, Audience};
-use crate::host::cdi_dir::cdi_directory::CdiDirectory;
+use crate::host::cdi_dir::directory::CdiDirectory;
 use crate::model::cdi::format::SpecFormat;
 
 #[derive(Serialize)]

@@ -19,7 +19,7 @@ use crate::model::nic::inventory::Inventory;
 
 /// For programs.
 #[derive(Serialize)]
-struct Foretold {
+struct ImageReport {
     rootfs: PathBuf,
     libc: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,20 +67,20 @@ pub fn run(args: &VerifyArgs, rootfs: &Path) -> anyhow::Result<Ended> {
     }
     let edits = render::common_edits(&inventory, &args.spec.host.policy()?);
     let facts = loader_view::image_facts(&host, &image, &inventory.libraries, &edits, &args.image_library_path);
-    let foretold = foretold(rootfs, &facts);
-    let ended = if foretold.findings.is_empty() && foretold.libfabric.loads {
+    let report = image_report(rootfs, &facts);
+    let ended = if report.findings.is_empty() && report.libfabric.loads {
         Ended::Done
     } else {
         Ended::Findings
     };
     match args.output {
-        Audience::Json => output::json(&foretold)?,
-        Audience::Table => output::styled(&described(&foretold)).context("the forecast is not complete")?,
+        Audience::Json => output::json(&report)?,
+        Audience::Table => output::styled(&described(&report)).context("the forecast is not complete")?,
     }
     Ok(ended)
 }
 
-fn foretold(rootfs: &Path, facts: &ImageFacts) -> Foretold {
+fn image_report(rootfs: &Path, facts: &ImageFacts) -> ImageReport {
     let (libc, glibc) = match &facts.libc {
         Libc::Glibc(version) => ("glibc", version.as_ref().map(ToString::to_string)),
         Libc::Musl => ("musl", None),
@@ -96,7 +96,7 @@ fn foretold(rootfs: &Path, facts: &ImageFacts) -> Foretold {
         path: library.found.as_ref().map(|found| found.path.clone()),
         own: library.own.clone(),
     });
-    Foretold {
+    ImageReport {
         rootfs: rootfs.to_owned(),
         libc,
         glibc,
@@ -107,32 +107,32 @@ fn foretold(rootfs: &Path, facts: &ImageFacts) -> Foretold {
     }
 }
 
-fn described(foretold: &Foretold) -> String {
-    let rootfs = visible(&foretold.rootfs.display().to_string());
-    let version = foretold
+fn described(report: &ImageReport) -> String {
+    let rootfs = visible(&report.rootfs.display().to_string());
+    let version = report
         .glibc
         .iter()
         .map(|version| format!(" with symbols up to GLIBC_{version}"));
     let mut text = format!(
         "{}: {}{}",
         paint(HEADING, &rootfs),
-        foretold.libc,
+        report.libc,
         version.collect::<String>()
     );
     text.extend(
-        foretold
+        report
             .glibc_needed
             .iter()
             .map(|needed| format!("; the host's libraries need GLIBC_{needed}")),
     );
     text += "\n";
-    if !foretold.libraries.is_empty() {
-        let rows = foretold.libraries.iter().map(row).collect();
+    if !report.libraries.is_empty() {
+        let rows = report.libraries.iter().map(row).collect();
         text += &table(["LIBRARY", "FROM", "FOUND AT", "THE IMAGE'S OWN"], rows);
     }
-    let findings = foretold.findings.iter();
+    let findings = report.findings.iter();
     text.extend(findings.map(|finding| format!("{}: {}\n", paint(BAD, finding.kind), visible(&finding.text))));
-    let LoadResult { loads, from, .. } = &foretold.libfabric;
+    let LoadResult { loads, from, .. } = &report.libfabric;
     text + &match (loads, from) {
         (true, Some(from)) => format!("{LIBFABRIC} of the {from} loads in this image\n"),
         _ => format!("{LIBFABRIC} does not load in this image\n"),

@@ -9,7 +9,7 @@ use super::generate::warn_of_daemon;
 use super::{build_spec, rootfs};
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, paint, visible};
-use crate::host::cdi_dir::cdi_directory::{CdiDirectory, PublishError};
+use crate::host::cdi_dir::directory::{CdiDirectory, PublishError};
 use crate::host::files::read;
 use crate::model::cdi::drift::{self, SpecDifference};
 use crate::model::cdi::format;

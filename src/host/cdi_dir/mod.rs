@@ -1,4 +1,4 @@
 //! CDI directories: our own spec file, and the specs of others beside it.
 
-pub mod cdi_directory;
+pub mod directory;
 pub mod spec_files;

@@ -66,7 +66,7 @@ pub struct Roots {
     /// Directory of libcxi on the host, where the site set one.
     pub cxi: Option<PathBuf>,
     fd_exhausted: Arc<AtomicBool>,
-    /// The prefix is somebody else's tree, see [`foreign`].
+    /// The prefix is somebody else's tree, see [`untrusted`].
     is_foreign: bool,
 }
 

@@ -15,17 +15,17 @@ const UNWATCHED_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct DirectoryWatch {
     directory: PathBuf,
-    beat: watch::Receiver<()>,
+    tick: watch::Receiver<()>,
     events: Option<EventStream<[u8; 4096]>>,
     told: bool,
 }
 
 impl DirectoryWatch {
-    /// Begins to watch. Events get lost (queue overflow, a watch armed late), so every change of `beat` counts as one.
-    pub fn new(directory: PathBuf, beat: watch::Receiver<()>) -> Self {
+    /// Begins to watch. Events get lost (queue overflow, a watch armed late), so every change of `tick` counts as one.
+    pub fn new(directory: PathBuf, tick: watch::Receiver<()>) -> Self {
         let mut watch = Self {
             directory,
-            beat,
+            tick,
             events: None,
             told: false,
         };
@@ -43,7 +43,7 @@ impl DirectoryWatch {
         };
         let event = tokio::select! {
             event = events.next() => event,
-            Ok(()) = self.beat.changed() => return,
+            Ok(()) = self.tick.changed() => return,
         };
         match event {
             // The watch of a removed directory ends with IGNORED; an overflow or error is a reason to look, too.

@@ -1,4 +1,5 @@
-//! What libfabric and libcxi need, as the host's loader finds it. The rules are in [`crate::model::libs::loader`]; here are the files.
+//! What libfabric and libcxi need, as the host's loader finds it. The rules are in [`loader`](crate::model::libs::loader);
+//! here are the files.
 
 use std::path::{Path, PathBuf};
 
@@ -47,7 +48,7 @@ pub fn look(roots: &Roots, file: &Path) -> Candidate {
     };
     match elf::object(opened) {
         Ok(object) => Candidate::Library(object),
-        Err(ElfError::OtherClass | ElfError::OtherMachine(_)) => Candidate::Foreign,
+        Err(ElfError::OtherClass | ElfError::OtherMachine(_)) => Candidate::WrongMachine,
         Err(error) => Candidate::Broken(error.to_string()),
     }
 }

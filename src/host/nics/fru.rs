@@ -60,7 +60,7 @@ impl FruTexts {
         }
     }
 
-    /// Forgets lives that have ended.
+    /// Forgets driver instances that are gone.
     pub fn keep_only(&self, living: &BTreeMap<PciAddress, CxiName>) {
         self.lock()
             .retain(|(address, name), _| living.get(address) == Some(name));

@@ -93,7 +93,7 @@ impl Scanner {
         self.scan_along(&ScanProgress::default())
     }
 
-    /// The same along a course that says where the scan is and which NICs it passes over.
+    /// The same, with a progress that says where the scan is and which NICs it passes over.
     pub(super) fn scan_along(&self, progress: &ScanProgress) -> Reading<Inventory> {
         self.roots.take_fd_exhausted(); // what came before is of no matter
         let directory = self.roots.sysfs.join(PCI_FUNCTIONS);

@@ -174,12 +174,12 @@ fn names_cxi(list: &str) -> bool {
 
 /// What an image makes of the host's libraries, as for images that do not run yet.
 fn library_findings(facts: &image::ImageFacts) -> Vec<ContainerFinding> {
-    let forecast = image::load_result(facts);
+    let result = image::load_result(facts);
     // What does not keep libfabric from loading is worth a look only.
-    let verdict = if forecast.loads { Verdict::Warn } else { Verdict::Fail };
+    let verdict = if result.loads { Verdict::Warn } else { Verdict::Fail };
     let finding = |LibraryFinding { kind, text }: LibraryFinding| ContainerFinding::new(verdict, kind, text);
     let mut findings: Vec<ContainerFinding> = image::findings(facts).into_iter().map(finding).collect();
-    if findings.is_empty() && !forecast.loads {
+    if findings.is_empty() && !result.loads {
         findings.push(ContainerFinding::fail(
             "not-found",
             "libfabric.so.1 does not load in this container",

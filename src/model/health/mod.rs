@@ -1,9 +1,9 @@
-//! Would libfabric accept this NIC, and would the fabric route to it? Pure: the same readings, memory and times give the
-//! same verdicts.
+//! Would libfabric accept this NIC, and would the fabric route to it? Pure: the same readings, history and times give
+//! the same verdicts.
 //!
-//! [`assess`](fn@assess) makes [`Condition`]s of one NIC, [`policy`] says what a bad one means on this site, [`history`] keeps what one
-//! look cannot show, [`hold`] lets news wait, and [`engine`] puts the four together. A NIC is healthy when no condition
-//! fails; what is unknown never makes it unhealthy.
+//! [`assess`](fn@assess) makes [`Condition`]s of one NIC, [`policy`] says what a bad one means on this site, [`history`]
+//! keeps what one look cannot show, [`hold`] lets news wait, and [`engine`] puts the four together. A NIC is healthy when
+//! no condition fails; what is unknown never makes it unhealthy.
 
 mod check_result;
 mod checks;

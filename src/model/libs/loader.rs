@@ -43,7 +43,7 @@ pub enum Candidate {
     /// Nothing; the search goes on.
     Absent,
     /// A library for another machine; the search goes on.
-    Foreign,
+    WrongMachine,
     /// Something else, at which loaders give up.
     Broken(String),
     /// A library.
@@ -240,7 +240,7 @@ fn find(
     for path in candidates {
         match disk.look(&path) {
             Candidate::Absent => {}
-            Candidate::Foreign => foreign = foreign.or(Some(path)),
+            Candidate::WrongMachine => foreign = foreign.or(Some(path)),
             Candidate::Broken(reason) => return Err(format!("{}: {reason}", path.display())),
             Candidate::Library(object) => return Ok((path, object)),
         }
