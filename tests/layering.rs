@@ -314,11 +314,7 @@ fn rooms_do_without_what_is_not_for_them() {
     for (room, without) in WITHOUT {
         for (file, names) in files.iter().filter(|(file, _)| is_in(file, room)) {
             for word in *without {
-                let path: Vec<&str> = word.split("::").collect();
-                let by_path = names
-                    .paths
-                    .iter()
-                    .any(|used| used.iter().zip(&path).filter(|(a, b)| a == *b).count() == path.len());
+                let by_path = names.paths.iter().any(|path| begins_with(path, word));
                 if by_path || arrows[file].iter().any(|target| is_in(target, word)) {
                     problems.push(format!("src/{file} uses {word}, which is not for {room}"));
                 }
@@ -356,17 +352,17 @@ fn what_decides_is_pure() {
 /// Whether a path that is none of ours knows no outside.
 fn is_pure(names: &Names, path: &[String]) -> bool {
     let Some(first) = path.first() else { return true };
-    let begins_with =
-        |allowed: &&str| allowed.split("::").zip(path).filter(|(a, b)| a == b).count() == allowed.split("::").count();
+    let is_allowed = PURE_CRATES.iter().any(|allowed| begins_with(path, allowed));
     match path.get(1) {
-        Some(module) if first == "std" => {
-            PURE_STD.contains(&module.as_str()) || PURE_CRATES.iter().any(|allowed| begins_with(&allowed))
-        }
-        _ if PURE_CRATES.iter().any(|allowed| begins_with(&allowed)) => true,
-        // By a name that a `use` has brought in and that was looked at there, or by a type.
-        _ => {
-            let is_type = first.starts_with(|letter: char| letter.is_ascii_uppercase());
-            is_type || PRIMITIVES.contains(&first.as_str()) || (path.len() > 1 && names.known.contains(first))
-        }
+        _ if is_allowed => true,
+        Some(module) if first == "std" => PURE_STD.contains(&module.as_str()),
+        // By a type, or by a name that a `use` has brought in and that was looked at there.
+        Some(_) if names.known.contains(first) || PRIMITIVES.contains(&first.as_str()) => true,
+        _ => first.starts_with(|letter: char| letter.is_ascii_uppercase()),
     }
+}
+
+fn begins_with(path: &[String], beginning: &str) -> bool {
+    let beginning: Vec<&str> = beginning.split("::").collect();
+    path.len() >= beginning.len() && path.iter().zip(beginning).all(|(part, wanted)| part == wanted)
 }
