@@ -162,7 +162,7 @@ fn the_golden_table_of_prefix_and_roots() {
             row.library_roots
         );
         assert_eq!(
-            host.map(|path| roots.here(&path)),
+            host.map(|path| roots.local_path(&path)),
             row.read.map(golden),
             "prefix {} node {} library {}",
             row.prefix,

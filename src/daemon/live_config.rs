@@ -1,9 +1,9 @@
 //! The configuration of a running daemon: read anew at SIGHUP, and refused as a whole if it cannot be used.
 
-use super::log::LogLevel;
 use std::fmt;
 use std::sync::Arc;
 
+use super::log::LogLevel;
 use crate::model::config::{LoadedConfig, Settings};
 use crate::model::message_id;
 

@@ -39,7 +39,7 @@ pub struct MainLoop {
     coalescer: Coalescer,
     began: Instant,
     looked: Instant,
-    configuration: LiveConfig,
+    config: LiveConfig,
     hangup: Signal,
     news: Arc<Notify>,
     roots: Roots,
@@ -66,16 +66,16 @@ pub struct LoopInputs {
 
 impl MainLoop {
     /// Looks at nothing yet.
-    pub fn new(publisher: Publisher, roots: Roots, configuration: LiveConfig, inputs: LoopInputs) -> Self {
+    pub fn new(publisher: Publisher, roots: Roots, config: LiveConfig, inputs: LoopInputs) -> Self {
         let now = Instant::now();
-        let cdi_mount = WritableDir::new(&configuration.settings().cdi.dir);
+        let cdi_mount = WritableDir::new(&config.settings().cdi.dir);
         Self {
             publisher,
             events: Events::new(&roots),
             coalescer: Coalescer::new(SETTLE),
             began: now,
             looked: now,
-            configuration,
+            config,
             hangup: inputs.hangup,
             news: inputs.news,
             roots,
@@ -129,7 +129,7 @@ impl MainLoop {
             name: name.to_owned(),
             lost: lost.map(str::to_owned),
         });
-        let settings = self.configuration.settings();
+        let settings = self.config.settings();
         let node = NodeStatus {
             resources: vec![ResourceStatus::new(&settings.resource.name, settings.strategy)],
             sources: sources.into(),
@@ -153,7 +153,7 @@ impl MainLoop {
                 return stale;
             }
             let due = self.coalescer.due().map(|due| self.began + due);
-            let poll = self.configuration.settings().health.poll;
+            let poll = self.config.settings().health.poll;
             let pulse = poll.map(|poll| self.looked + poll);
             let retry = (!self.publisher.is_current()).then(|| self.looked + RETRY);
             let held = self.publisher.due();
@@ -183,8 +183,8 @@ impl MainLoop {
     }
 
     async fn reload(&mut self) {
-        if self.configuration.reload().await {
-            self.publisher.adopt(self.configuration.settings());
+        if self.config.reload().await {
+            self.publisher.adopt(self.config.settings());
         }
     }
 
@@ -201,13 +201,13 @@ impl MainLoop {
         let Some(watcher) = self.events.prepare() else {
             return Arc::new(|| {});
         };
-        let settings = self.configuration.settings();
+        let settings = self.config.settings();
         let (roots, cdi_dir) = (self.roots.clone(), settings.cdi.dir.clone());
         let cordons = cordons::directory(&settings.daemon.run_dir);
         Arc::new(move || {
             let libraries = libraries::places(&roots).into_iter();
             let mut places: Vec<_> = libraries.map(|place| (place, WatchedContent::Libraries)).collect();
-            places.push((roots.here(&roots.dev), WatchedContent::Nodes));
+            places.push((roots.local_path(&roots.dev), WatchedContent::Nodes));
             places.push((cdi_dir.clone(), WatchedContent::Specs));
             // So that it can be watched before an admin needs it.
             let _ = fs::create_dir(&cordons);

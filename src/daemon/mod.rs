@@ -69,23 +69,23 @@ pub fn run(config: ConfigReader, prefix: Option<PathBuf>) -> anyhow::Result<()> 
     ended
 }
 
-async fn serve(configuration: LiveConfig, roots: Roots) -> anyhow::Result<()> {
+async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
     let mut signals = Signals::new().context("cannot handle signals")?;
-    let settings = configuration.settings().clone();
+    let settings = config.settings().clone();
     let streams = Arc::new(watch::Sender::new(Streams::default()));
     let meter = meter(&settings);
     let exporter = Exporter::new(&settings, roots.clone(), meter.clone());
-    let mut main_loop = main_loop(configuration, roots, &streams, &meter)?;
+    let mut main_loop = main_loop(config, roots, &streams, &meter)?;
     tokio::select! {
         () = main_loop.look() => {}
         () = signals.terminated() => return Ok(()),
     }
     let (stop, stopping) = watch::channel(false);
-    let (kubelet, of_kubelet) = watch::channel(KubeletState::default());
+    let (kubelet, kubelet_states) = watch::channel(KubeletState::default());
     let status_file = StatusFile::new(
         settings.daemon.run_dir.clone(),
         main_loop.node(),
-        of_kubelet,
+        kubelet_states,
         main_loop.tick(),
     );
     let status_file = tokio::spawn(status_file.run());
@@ -115,14 +115,14 @@ async fn serve(configuration: LiveConfig, roots: Roots) -> anyhow::Result<()> {
 
 /// The loop, and what owns the state.
 fn main_loop(
-    configuration: LiveConfig,
+    config: LiveConfig,
     roots: Roots,
     streams: &Arc<watch::Sender<Streams>>,
     meter: &Meter,
 ) -> anyhow::Result<MainLoop> {
     let hangup = signal(SignalKind::hangup()).context("cannot handle signals")?;
     let news = Arc::new(Notify::new());
-    let settings = configuration.settings();
+    let settings = config.settings();
     let scan_runner = scan_runner(&roots, settings, &news);
     let publisher = Publisher::new(scan_runner, settings, Arc::clone(streams), meter.clone());
     let DaemonSettings { run_dir, start_grace } = &settings.daemon;
@@ -133,7 +133,7 @@ fn main_loop(
         notifier,
         meter: meter.clone(),
     };
-    Ok(MainLoop::new(publisher, roots, configuration, inputs))
+    Ok(MainLoop::new(publisher, roots, config, inputs))
 }
 
 fn session(

@@ -39,7 +39,7 @@ impl StaleNames {
     }
 
     fn count(&self) -> usize {
-        let directories = [self.roots.here(Path::new(STATIC)), self.cdi_dir.clone()];
+        let directories = [self.roots.local_path(Path::new(STATIC)), self.cdi_dir.clone()];
         let files = directories.map(|directory| spec_files::read_all(&directory).unwrap_or_default());
         let host = HostDevices {
             inventory: None,

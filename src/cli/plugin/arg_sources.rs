@@ -29,8 +29,8 @@ impl ArgSources {
 impl FromArgMatches for ArgSources {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
         let ids = matches.ids().map(clap::Id::as_str);
-        let given = ids.filter_map(|id| Some((id.to_owned(), matches.value_source(id)?)));
-        Ok(Self(given.collect()))
+        let sources = ids.filter_map(|id| Some((id.to_owned(), matches.value_source(id)?)));
+        Ok(Self(sources.collect()))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {

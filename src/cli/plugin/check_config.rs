@@ -7,12 +7,12 @@ use crate::cli::exit::{self, Ended};
 use crate::cli::terminal::output;
 use crate::host::files::config::{self, CONFIG_FILE};
 use crate::host::files::configured_roots::roots;
-use crate::model::config::Settings;
+use crate::model::config::LoadedConfig;
 
 /// Checks.
 pub fn run(args: &CheckConfigArgs) -> anyhow::Result<Ended> {
     let must_exist = args.file != Path::new(CONFIG_FILE);
-    let loaded = Settings::load(config::read(&args.file, must_exist))?;
+    let loaded = LoadedConfig::from_fragments(config::read(&args.file, must_exist))?;
     roots(&loaded, None)?;
     for warning in loaded.warnings() {
         exit::warn(&warning);

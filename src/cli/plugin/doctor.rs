@@ -11,7 +11,7 @@ use crate::host::files::config::{self, CONFIG_FILE};
 use crate::host::files::roots::{RootArgs, Roots};
 use crate::host::probe::{self, Site};
 use crate::model::config::settings::Settings;
-use crate::model::config::{ConfigError, Origin, Problem};
+use crate::model::config::{ConfigError, LoadedConfig, Origin, Problem};
 use crate::model::doctor;
 use crate::model::doctor::facts::NodeFacts;
 use crate::model::doctor::finding::{Evidence, Examination, Finding, Level, Unknown};
@@ -116,8 +116,8 @@ fn settings(args: &RootArgs) -> anyhow::Result<(Settings, Vec<Evidence>)> {
         ..RootArgs::default()
     })?;
     let file = Path::new(CONFIG_FILE);
-    let here = roots.here(&roots.resolve(file).unwrap_or_else(|_| file.to_owned()));
-    Ok(match Settings::load(config::read(&here, false)) {
+    let here = roots.local_path(&roots.resolve(file).unwrap_or_else(|_| file.to_owned()));
+    Ok(match LoadedConfig::from_fragments(config::read(&here, false)) {
         Ok(loaded) => (loaded.settings, Vec::new()),
         Err(ConfigError(problems)) => {
             let problems = problems

@@ -1,4 +1,4 @@
-//! The flags of the daemon.
+//! `run`: the daemon's flags, what they and the environment say of the configuration, and its start.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::model::alloc::strategy::Strategy;
 use crate::model::cdi::format::SpecFormat;
 use crate::model::config::fragment::Content;
 use crate::model::config::value::Value;
-use crate::model::config::{Fragment, LoadedConfig, Origin, Settings};
+use crate::model::config::{Fragment, LoadedConfig, Origin};
 
 /// Runs the daemon until a signal ends it.
 ///
@@ -31,7 +31,7 @@ pub fn run(args: RunArgs) -> anyhow::Result<Ended> {
 #[derive(Debug, Clone, clap::Args)]
 pub struct RunArgs {
     #[command(flatten)]
-    given: ArgSources,
+    arg_sources: ArgSources,
     /// Configuration, with drop-ins in config.d beside it [default: /etc/cxi-device-plugin/config.toml, if there is one]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -73,7 +73,7 @@ impl RunArgs {
             .into_iter()
             .chain(files)
             .chain([self.fragment()?]);
-        Ok(Settings::load(fragments.collect())?)
+        Ok(LoadedConfig::from_fragments(fragments.collect())?)
     }
 
     /// systemd's own idea of where a service keeps its state. What the files say goes over it, since it is there always. It
@@ -94,7 +94,7 @@ impl RunArgs {
     fn fragment(&self) -> Result<Fragment, EnvVarsError> {
         let mut fragment = Fragment::default();
         for (id, key, content) in self.flags() {
-            if let Some(origin) = self.given.origin(id, "") {
+            if let Some(origin) = self.arg_sources.origin(id, "") {
                 fragment.set(key, content, &origin);
             }
         }
@@ -107,17 +107,17 @@ impl RunArgs {
         ] {
             // Empty counts as not set.
             let is_set = root.as_ref().is_some_and(|root| !root.as_os_str().is_empty());
-            if let Some(origin) = self.given.origin(id, variable).filter(|_| is_set) {
+            if let Some(origin) = self.arg_sources.origin(id, variable).filter(|_| is_set) {
                 fragment.set(key, root.show(), &origin);
             }
         }
-        if let Some(origin) = self.given.origin("resource_name", "") {
+        if let Some(origin) = self.arg_sources.origin("resource_name", "") {
             let mut resource = Fragment::default();
             resource.set("name", self.resource_name.show(), &origin);
             let resources = Content::list(&origin, [Content::Table(resource.table)]);
             fragment.set("resource", resources, &origin);
         }
-        if let Some(origin) = self.given.origin("env_vars", "") {
+        if let Some(origin) = self.arg_sources.origin("env_vars", "") {
             for variable in self.host.environment()? {
                 let value = Content::Text(variable.value().to_owned());
                 fragment.set_variable(variable.key(), value, &origin);

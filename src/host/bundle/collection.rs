@@ -129,7 +129,7 @@ impl<'roots> Collection<'roots> {
             return;
         }
         let Some(real) = self.place(path) else { return };
-        if let Ok(metadata) = fs::symlink_metadata(self.roots.here(&real))
+        if let Ok(metadata) = fs::symlink_metadata(self.roots.local_path(&real))
             && metadata.is_dir()
         {
             let mode = metadata.permissions().mode() & 0o7777;

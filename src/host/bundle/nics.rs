@@ -148,7 +148,7 @@ fn collect_nic(collection: &mut Collection, nic: &Nic) {
 /// BAR0, by whose size libcxi tells PF and VF apart, and the part of configuration space with the ids.
 fn sizes(found: &mut Walk, real: &Path) {
     let bar = real.join("resource0");
-    if let Ok(metadata) = fs::symlink_metadata(found.roots.here(&bar)) {
+    if let Ok(metadata) = fs::symlink_metadata(found.roots.local_path(&bar)) {
         let (mode, bytes) = (metadata.permissions().mode() & 0o7777, metadata.len());
         found.entries.insert(bar, Entry::Size { mode, bytes });
     }
@@ -183,7 +183,7 @@ fn texts(collection: &mut Collection, directory: PathBuf) {
 }
 
 fn device_node(collection: &mut Collection, path: &Path) {
-    let Ok(metadata) = fs::metadata(collection.roots.here(path)) else {
+    let Ok(metadata) = fs::metadata(collection.roots.local_path(path)) else {
         return;
     };
     let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
@@ -216,7 +216,7 @@ impl<'roots> Walk<'roots> {
     }
 
     fn take(&mut self, path: &Path, depth: usize) {
-        let here = self.roots.here(path);
+        let here = self.roots.local_path(path);
         let Ok(metadata) = fs::symlink_metadata(&here) else {
             return;
         };

@@ -73,7 +73,7 @@ fn cdi(collection: &mut Collection, directory: &CdiDirectoryFacts) {
         let here = collection
             .roots
             .resolve(&file.path)
-            .map(|real| collection.roots.here(&real));
+            .map(|real| collection.roots.local_path(&real));
         let text = here.and_then(|here| read::text(&here).map_err(|reason| ReadError::new(&file.path, reason)));
         // What is no text is refused by readers, and so is what stands in for it.
         let text: Reading<Option<String>> = Ok(Some(text.unwrap_or_default()));

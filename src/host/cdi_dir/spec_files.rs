@@ -56,6 +56,6 @@ pub fn missing_nodes(directories: &[Vec<SpecFile>], roots: &Roots) -> BTreeSet<S
         .filter(|offered| offered.kind == KIND)
         .flat_map(|offered| offered.devices.iter().flat_map(|device| &device.nodes));
     let distinct: BTreeSet<&String> = nodes.collect();
-    let is_missing = |node: &str| roots.here(Path::new(node)).symlink_metadata().is_err();
+    let is_missing = |node: &str| roots.local_path(Path::new(node)).symlink_metadata().is_err();
     distinct.into_iter().filter(|node| is_missing(node)).cloned().collect()
 }

@@ -68,7 +68,7 @@ pub fn running_facts(host: &Roots, container: &Roots, library_path: &str) -> Ima
         &mut Vec::new(),
     );
     let identity = |library: &Library| {
-        let metadata = fs::metadata(host.here(&library.file)).ok()?;
+        let metadata = fs::metadata(host.local_path(&library.file)).ok()?;
         Some((metadata.dev(), metadata.ino()))
     };
     let mut running = Running {

@@ -62,7 +62,7 @@ pub struct Process {
 impl Process {
     /// Takes hold of process `pid` of the host.
     pub fn find(host: &Roots, pid: u32) -> Result<Self, ProcessError> {
-        let path = host.here(&Path::new("/proc").join(pid.to_string()));
+        let path = host.local_path(&Path::new("/proc").join(pid.to_string()));
         let folder = File::options().read(true).custom_flags(OFlag::O_PATH.bits()).open(path);
         let folder = folder.map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => ProcessError::None(pid),

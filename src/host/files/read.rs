@@ -22,7 +22,7 @@ impl Roots {
         };
         let read_error = |reason: &dyn fmt::Display| ReadError::new(host_path, reason);
         // Before it is opened, which does something to a device.
-        match fs::symlink_metadata(self.here(&real)) {
+        match fs::symlink_metadata(self.local_path(&real)) {
             Ok(metadata) if !metadata.is_file() => return Err(read_error(&"not a regular file")),
             _ => {}
         }

@@ -148,7 +148,7 @@ impl Roots {
                 });
             }
             let real = roots.resolve(path).unwrap_or_else(|_| path.clone());
-            check_directory(name, path, &roots.here(&real))?;
+            check_directory(name, path, &roots.local_path(&real))?;
         }
         Ok(roots)
     }
@@ -167,7 +167,7 @@ impl Roots {
     }
 
     /// Where we find what the host has at `host_path`.
-    pub fn here(&self, host_path: &Path) -> PathBuf {
+    pub fn local_path(&self, host_path: &Path) -> PathBuf {
         match &self.prefix {
             None => host_path.to_owned(),
             Some(prefix) => prefix.join(host_path.strip_prefix("/").unwrap_or(host_path)),
@@ -180,7 +180,7 @@ impl Roots {
 
     /// Whether the host's sysfs is the kernel's, not an emulated one.
     pub fn is_kernel_sysfs(&self) -> bool {
-        let kind = nix::sys::statfs::statfs(&self.here(&self.sysfs)).map(|statfs| statfs.filesystem_type());
+        let kind = nix::sys::statfs::statfs(&self.local_path(&self.sysfs)).map(|statfs| statfs.filesystem_type());
         kind == Ok(nix::sys::statfs::SYSFS_MAGIC)
     }
 
@@ -231,7 +231,7 @@ impl Roots {
                 .read(true)
                 .custom_flags(nix::libc::O_NONBLOCK)
                 .clone();
-            options.open(self.here(host_path))
+            options.open(self.local_path(host_path))
         };
         opened.inspect_err(|error| self.note(error))
     }
@@ -277,7 +277,7 @@ impl Roots {
             let real = self.follow(host_path).map_err(|(_, error)| error)?;
             untrusted::entries(self.top(), &real)
         } else {
-            fs::read_dir(self.here(host_path))
+            fs::read_dir(self.local_path(host_path))
         };
         entries.inspect_err(|error| self.note(error))
     }
@@ -296,7 +296,7 @@ impl Roots {
 
     /// Where a symbolic link points to; none when nothing is there.
     pub fn link_target(&self, host_path: &Path) -> Reading<Option<PathBuf>> {
-        match fs::read_link(self.here(host_path)) {
+        match fs::read_link(self.local_path(host_path)) {
             Ok(target) => Ok(Some(target)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(ReadError::new(host_path, error)),
@@ -329,7 +329,7 @@ impl Roots {
                 continue;
             }
             let next = real.join(&name);
-            let here = self.here(&next);
+            let here = self.local_path(&next);
             let kind = fs::symlink_metadata(&here).map(|metadata| metadata.file_type());
             if !kind.map_err(|error| (next.clone(), error))?.is_symlink() {
                 real = next;

@@ -94,7 +94,7 @@ pub fn places(roots: &Roots) -> Vec<PathBuf> {
         }
     }
     places.push(roots.cxi.clone().unwrap_or_else(|| LIBCXI.default_directory.into()));
-    let here = |place: PathBuf| roots.here(&roots.resolve(&place).unwrap_or(place));
+    let here = |place: PathBuf| roots.local_path(&roots.resolve(&place).unwrap_or(place));
     places.into_iter().map(here).collect()
 }
 

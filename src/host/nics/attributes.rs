@@ -45,14 +45,14 @@ impl<'a> Attributes<'a> {
     /// Inode of a directory.
     pub fn inode(&self, directory: &str) -> Reading<u64> {
         let path = self.sysfs.join(directory);
-        let metadata = fs::metadata(self.roots.here(&path)).map_err(|error| ReadError::new(path, error))?;
+        let metadata = fs::metadata(self.roots.local_path(&path)).map_err(|error| ReadError::new(path, error))?;
         Ok(metadata.ino())
     }
 
     /// As the kernel and libcxi tell them apart where the PCI id does not.
     pub fn function(&self) -> Function {
-        let has_physical_function = fs::symlink_metadata(self.roots.here(&self.sysfs.join("physfn"))).is_ok();
-        let bar0 = fs::metadata(self.roots.here(&self.sysfs.join("resource0"))).map(|bar| bar.len());
+        let has_physical_function = fs::symlink_metadata(self.roots.local_path(&self.sysfs.join("physfn"))).is_ok();
+        let bar0 = fs::metadata(self.roots.local_path(&self.sysfs.join("resource0"))).map(|bar| bar.len());
         let is_virtual = has_physical_function || bar0.is_ok_and(|bytes| bytes < PF_BAR0_BYTES);
         if is_virtual {
             Function::Virtual

@@ -12,12 +12,12 @@ use crate::model::nic::pci::PciAddress;
 use crate::model::reading::{ReadError, Reading};
 
 /// One life of a NIC: an address under one kernel name.
-type Life = (PciAddress, CxiName);
+type CardKey = (PciAddress, CxiName);
 
 /// What has been read so far.
 #[derive(Clone)]
 pub struct FruTexts {
-    known: Arc<Mutex<BTreeMap<Life, Reading<Fru>>>>,
+    known: Arc<Mutex<BTreeMap<CardKey, Reading<Fru>>>>,
     on_news: Arc<dyn Fn() + Send + Sync>,
 }
 
@@ -40,16 +40,16 @@ impl FruTexts {
 
     /// The texts of a NIC, or that they are still being read; the first call in a NIC's life begins to read.
     pub fn texts(&self, address: PciAddress, name: CxiName, roots: &Roots, directory: &Path) -> Reading<Fru> {
-        let life = (address, name);
-        if let Some(known) = self.lock().get(&life) {
+        let card = (address, name);
+        if let Some(known) = self.lock().get(&card) {
             return known.clone();
         }
         let pending = Err(ReadError::new(directory, "no answer yet"));
-        self.lock().insert(life, pending.clone());
+        self.lock().insert(card, pending.clone());
         let (texts, roots, directory) = (self.clone(), roots.clone(), directory.to_owned());
         let reader = thread::Builder::new().name(format!("fru-{name}")).spawn(move || {
             let fru = read(&roots, &directory);
-            if let Some(known) = texts.lock().get_mut(&life) {
+            if let Some(known) = texts.lock().get_mut(&card) {
                 *known = fru;
             }
             (texts.on_news)();
@@ -66,7 +66,7 @@ impl FruTexts {
             .retain(|(address, name), _| living.get(address) == Some(name));
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Life, Reading<Fru>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<CardKey, Reading<Fru>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -314,7 +314,7 @@ impl Scanner {
     fn device_node(&self, name: CxiName) -> Reading<DeviceNode> {
         let path = self.roots.dev.join(name.to_string());
         let read_error = |reason: String| ReadError::new(&path, reason);
-        let metadata = fs::metadata(self.roots.here(&path)).map_err(|error| read_error(error.to_string()))?;
+        let metadata = fs::metadata(self.roots.local_path(&path)).map_err(|error| read_error(error.to_string()))?;
         if !metadata.file_type().is_char_device() {
             return Err(read_error("not a character device".to_owned()));
         }
@@ -343,8 +343,8 @@ impl Scanner {
         let mut nodes = Vec::new();
         for companion in &self.options.companions {
             let host_path = self.roots.dev.join(&companion.name);
-            let is_there =
-                fs::metadata(self.roots.here(&host_path)).is_ok_and(|metadata| metadata.file_type().is_char_device());
+            let is_there = fs::metadata(self.roots.local_path(&host_path))
+                .is_ok_and(|metadata| metadata.file_type().is_char_device());
             if is_there {
                 let container_path = companion.container_path();
                 nodes.push(CompanionNode {

@@ -20,7 +20,7 @@ pub fn directory(roots: &Roots, path: &Path) -> CdiDirectoryFacts {
     let files = real.as_deref().map_or(Ok(Vec::new()), |real| paths(roots, path, real));
     CdiDirectoryFacts {
         path: path.to_owned(),
-        mode: real.and_then(|real| mode(&roots.here(&real))),
+        mode: real.and_then(|real| mode(&roots.local_path(&real))),
         modes: modes(roots, files.as_deref().unwrap_or_default()),
         files: files.map(|files| files.into_iter().map(|file| spec_file(roots, file)).collect()),
     }
@@ -28,7 +28,7 @@ pub fn directory(roots: &Roots, path: &Path) -> CdiDirectoryFacts {
 
 /// Spec files below the name by which the directory goes.
 fn paths(roots: &Roots, path: &Path, real: &Path) -> Reading<Vec<PathBuf>> {
-    let files = spec_files::paths(&roots.here(real)).map_err(|error| ReadError::new(path, error))?;
+    let files = spec_files::paths(&roots.local_path(real)).map_err(|error| ReadError::new(path, error))?;
     Ok(files
         .iter()
         .filter_map(|file| Some(path.join(file.file_name()?)))
@@ -37,7 +37,7 @@ fn paths(roots: &Roots, path: &Path, real: &Path) -> Reading<Vec<PathBuf>> {
 
 fn spec_file(roots: &Roots, path: PathBuf) -> SpecFile {
     let text = match roots.resolve(&path) {
-        Ok(real) => text(&roots.here(&real)),
+        Ok(real) => text(&roots.local_path(&real)),
         Err(read_error) => Err(read_error.reason),
     };
     SpecFile {
@@ -49,7 +49,7 @@ fn spec_file(roots: &Roots, path: PathBuf) -> SpecFile {
 fn modes(roots: &Roots, files: &[PathBuf]) -> Vec<(PathBuf, u32)> {
     let modes = files.iter().filter_map(|file| {
         let real = roots.resolve(file).ok()?;
-        Some((file.clone(), mode(&roots.here(&real))?))
+        Some((file.clone(), mode(&roots.local_path(&real))?))
     });
     modes.collect()
 }
@@ -71,6 +71,6 @@ pub fn missing_nodes(roots: &Roots, directories: &[CdiDirectoryFacts]) -> BTreeS
     let nodes: BTreeSet<&String> = offered
         .flat_map(|offered| offered.devices.iter().flat_map(|device| &device.nodes))
         .collect();
-    let is_missing = |node: &str| fs::symlink_metadata(roots.here(Path::new(node))).is_err();
+    let is_missing = |node: &str| fs::symlink_metadata(roots.local_path(Path::new(node))).is_err();
     nodes.into_iter().filter(|node| is_missing(node)).cloned().collect()
 }

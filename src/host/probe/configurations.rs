@@ -25,20 +25,20 @@ pub fn cni(roots: &Roots) -> Reading<Vec<TextFile>> {
                 .iter()
                 .any(|suffix| name.ends_with(suffix))
         };
-        files.extend(some_of(roots, Path::new(directory), is_read)?);
+        files.extend(matching_files(roots, Path::new(directory), is_read)?);
     }
     Ok(files)
 }
 
 /// Our own configuration in this directory: the file and its drop-ins, in order.
 pub fn own(roots: &Roots, directory: &Path) -> Vec<TextFile> {
-    let dropins = some_of(roots, &directory.join("config.d"), |name| name.ends_with(".toml"));
+    let dropins = matching_files(roots, &directory.join("config.d"), |name| name.ends_with(".toml"));
     let main = text_file(roots, directory.join("config.toml"));
     [vec![main], dropins.unwrap_or_default()].concat()
 }
 
 /// The files of a directory with such names, in order.
-pub fn some_of(roots: &Roots, directory: &Path, is_meant: impl Fn(&str) -> bool) -> Reading<Vec<TextFile>> {
+pub fn matching_files(roots: &Roots, directory: &Path, is_meant: impl Fn(&str) -> bool) -> Reading<Vec<TextFile>> {
     let names = entries(roots, directory)?;
     let paths: Vec<PathBuf> = (names.iter().filter(|name| is_meant(name)))
         .map(|name| directory.join(name))

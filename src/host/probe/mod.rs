@@ -51,7 +51,7 @@ pub struct Site {
 pub fn look(roots: &Roots, site: &Site) -> NodeFacts {
     let processes = Processes::scan(roots);
     let cdi: Vec<_> = site.cdi.iter().map(|path| cdi::directory(roots, path)).collect();
-    let cordons = cordons::directory(&here(roots, &site.run));
+    let cordons = cordons::directory(&local_directory(roots, &site.run));
     NodeFacts {
         unix_seconds: clock::unix_seconds(),
         selection: site.selection.clone(),
@@ -75,8 +75,8 @@ pub fn look(roots: &Roots, site: &Site) -> NodeFacts {
 }
 
 /// Where we find a directory of the host, wherever its links lead there.
-fn here(roots: &Roots, directory: &Path) -> PathBuf {
-    roots.here(&roots.resolve(directory).unwrap_or_else(|_| directory.to_owned()))
+fn local_directory(roots: &Roots, directory: &Path) -> PathBuf {
+    roots.local_path(&roots.resolve(directory).unwrap_or_else(|_| directory.to_owned()))
 }
 
 fn driver(roots: &Roots) -> DriverFacts {
@@ -117,7 +117,7 @@ fn network(roots: &Roots) -> NetworkFacts {
 }
 
 fn daemon(roots: &Roots, run: &Path, processes: &Processes) -> DaemonFacts {
-    let locked = lock::running(&here(roots, run)).map(nix::unistd::Pid::as_raw);
+    let locked = lock::running(&local_directory(roots, run)).map(nix::unistd::Pid::as_raw);
     let unit = units::daemon_unit(roots);
     let status_file = run.join(status::FILE);
     DaemonFacts {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::configurations::some_of;
+use super::configurations::matching_files;
 use super::processes::Processes;
 use super::text_files::text_file;
 use super::units;
@@ -94,7 +94,7 @@ fn configuration_of(roots: &Roots, kind: RuntimeKind, path: &Path) -> Vec<TextFi
     let further = match kind {
         RuntimeKind::Containerd => imported(roots, &main),
         RuntimeKind::Crio => {
-            some_of(roots, Path::new("/etc/crio/crio.conf.d"), |name| !name.starts_with('.')).unwrap_or_default()
+            matching_files(roots, Path::new("/etc/crio/crio.conf.d"), |name| !name.starts_with('.')).unwrap_or_default()
         }
         RuntimeKind::Docker => Vec::new(),
     };
@@ -110,7 +110,7 @@ fn imported(roots: &Roots, main: &TextFile) -> Vec<TextFile> {
     for import in &settings.imports {
         let path = main.path.parent().unwrap_or(Path::new("/")).join(import);
         let directory = path.parent().unwrap_or(Path::new("/"));
-        files.extend(some_of(roots, directory, |name| containerd::fits(&path, name)).unwrap_or_default());
+        files.extend(matching_files(roots, directory, |name| containerd::fits(&path, name)).unwrap_or_default());
     }
     files
 }

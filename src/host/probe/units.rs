@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::configurations::some_of;
+use super::configurations::matching_files;
 use super::text_files::{entries, text_file};
 use crate::host::files::roots::Roots;
 use crate::model::doctor::facts::TextFile;
@@ -71,7 +71,7 @@ pub fn with_dropins(roots: &Roots, unit: &str) -> Vec<TextFile> {
     // The admin's count last.
     for directory in DIRECTORIES.iter().rev() {
         let dropins = Path::new(directory).join(format!("{unit}.d"));
-        files.extend(some_of(roots, &dropins, |name| name.ends_with(".conf")).unwrap_or_default());
+        files.extend(matching_files(roots, &dropins, |name| name.ends_with(".conf")).unwrap_or_default());
     }
     files
 }

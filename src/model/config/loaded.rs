@@ -18,18 +18,12 @@ pub struct LoadedConfig {
     pub effective: Vec<Effective>,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        keys::read(&Table::new()).0
-    }
-}
-
-impl Settings {
+impl LoadedConfig {
     /// The settings that follow from fragments, of which each wins over those before it.
     ///
     /// # Errors
     /// Everything that is wrong with any of them, even where another one wins over it.
-    pub fn load(fragments: Vec<Fragment>) -> Result<LoadedConfig, ConfigError> {
+    pub fn from_fragments(fragments: Vec<Fragment>) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         for fragment in &fragments {
             problems.extend(fragment.faults.iter().cloned());
@@ -46,12 +40,20 @@ impl Settings {
         if !problems.is_empty() {
             return Err(ConfigError(problems));
         }
-        Ok(LoadedConfig {
+        Ok(Self {
             settings,
             effective: findings.effective,
         })
     }
+}
 
+impl Default for Settings {
+    fn default() -> Self {
+        keys::read(&Table::new()).0
+    }
+}
+
+impl Settings {
     /// Values that each are right, but not together.
     fn contradictions(&self, effective: &[Effective]) -> Vec<Problem> {
         let mut problems = Vec::new();

@@ -1,5 +1,5 @@
 //! The configuration, in three stages: a [`fragment`] is what one place says, as written; [`inputs`] is what comes of all
-//! of them, each value with its origin; [`settings`] is what the daemon runs by, checked. Pure: [`crate::host`] reads the
+//! of them, each value with its origin; [`settings`] is what the daemon runs by, [`loaded`] with all checks. Pure: [`crate::host`] reads the
 //! files, the programs know their flags and environment.
 
 pub mod fragment;

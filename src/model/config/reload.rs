@@ -88,7 +88,7 @@ mod tests {
              [kubelet]\ndir = \"/{fixed}\"\n[cdi]\ndir = \"/{fixed}\"\nnames = [\"pci\"]\n[container.env]\nA = \"{free}\"\n\
              [[resource]]\nname = \"{fixed}.x/y\"\n[health]\npoll = \"{free}s\"\n[log]\nformat = \"{format}\"\n{target}"
         );
-        Settings::load(vec![Fragment::parse(Path::new("test.toml"), &text)]).unwrap()
+        LoadedConfig::from_fragments(vec![Fragment::parse(Path::new("test.toml"), &text)]).unwrap()
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What the daemon runs by: every key with its default, read from the merged inputs and checked. A key is one line here.
+//! What the daemon runs by, a struct for each table. The keys with their defaults are in `keys.rs`.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -112,7 +112,7 @@ pub fn find<'a, T: Named>(name: &str, nics: &'a [T]) -> Result<&'a T, SelectionE
         [nic] => Ok(nic),
         [] => Err(SelectionError::Unknown {
             name: name.to_owned(),
-            there_is: there_is(nics),
+            there_is: names_of_all(nics),
         }),
         several => Err(SelectionError::Ambiguous {
             name: name.to_owned(),
@@ -124,7 +124,7 @@ pub fn find<'a, T: Named>(name: &str, nics: &'a [T]) -> Result<&'a T, SelectionE
     }
 }
 
-fn there_is(nics: &[impl Named]) -> String {
+fn names_of_all(nics: &[impl Named]) -> String {
     if nics.is_empty() {
         return "it has no CXI NIC".to_owned();
     }
