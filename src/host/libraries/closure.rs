@@ -1,5 +1,4 @@
-//! What libfabric and libcxi need, as the host's loader finds it. The rules are in [`loader`](crate::model::libs::loader);
-//! here are the files.
+//! What libfabric and libcxi need, as the host's loader finds it. The rules are in [`loader`]; here are the files.
 
 use std::path::{Path, PathBuf};
 

@@ -2,7 +2,7 @@
 //! the same verdicts.
 //!
 //! [`assess`](fn@assess) makes [`Condition`]s of one NIC, [`policy`] says what a bad one means on this site, [`history`]
-//! keeps what one look cannot show, [`hold`] lets news wait, and [`engine`] puts the four together. A NIC is healthy when
+//! keeps what one look cannot show, [`hold`] lets news wait, and the [`Engine`] puts the four together. A NIC is healthy when
 //! no condition fails; what is unknown never makes it unhealthy.
 
 mod check_result;
