@@ -60,8 +60,8 @@ impl HealthMonitor {
         self.engine.due().map(|due| self.began + due)
     }
 
-    /// Keeps what is to be remembered, if it has changed; on a thread of its own, as the disk may be slow.
-    pub async fn keep(&mut self) {
+    /// Writes what is to be remembered, if it has changed; on a thread of its own, as the disk may be slow.
+    pub async fn save(&mut self) {
         if self.engine.histories() == &self.kept {
             return;
         }

@@ -173,7 +173,7 @@ impl Publisher {
         self.node = NodeStatus::new(inventory, &next, |nic| self.policy.selection.withheld(nic));
         self.meter.published(inventory, &next);
         self.send(next);
-        self.health_monitor.keep().await;
+        self.health_monitor.save().await;
         written
     }
 

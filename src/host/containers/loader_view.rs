@@ -13,6 +13,7 @@ use crate::host::libraries::image_loader;
 use crate::model::cdi::model::ContainerEdits;
 use crate::model::libs::glibc::Version;
 use crate::model::libs::image::{CORE, Exposed, FoundLibrary, ImageFacts, LIBFABRIC, Libc};
+use crate::model::libs::library_mode::LibraryMode;
 use crate::model::libs::loader::{self, Candidate, Disk, Loaded, Search, Start};
 use crate::model::nic::inventory::Library;
 
@@ -61,12 +62,7 @@ pub fn image_facts(
 
 /// What the programs of a running container find with this LD_LIBRARY_PATH.
 pub fn running_facts(host: &Roots, container: &Roots, library_path: &str) -> ImageFacts {
-    let libraries = libraries::find(
-        host,
-        crate::model::libs::library_mode::LibraryMode::Listed,
-        &[],
-        &mut Vec::new(),
-    );
+    let libraries = libraries::find(host, LibraryMode::Listed, &[], &mut Vec::new());
     let identity = |library: &Library| {
         let metadata = fs::metadata(host.local_path(&library.file)).ok()?;
         Some((metadata.dev(), metadata.ino()))

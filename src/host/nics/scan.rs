@@ -105,11 +105,11 @@ impl Scanner {
             if let Some(known) = progress.passes_over(address) {
                 return self.hanging_nic(address, generation, &classes, known);
             }
-            progress.is_at(Some(address));
+            progress.move_to(Some(address));
             self.nic(address, generation, &classes)
         });
         let nics = nics.collect();
-        progress.is_at(None);
+        progress.move_to(None);
         if let Some(fru) = &self.fru {
             fru.keep_only(&classes.cxi_user);
         }

@@ -23,7 +23,7 @@ impl ScanProgress {
     }
 
     /// The look is at this NIC now, or at none in particular.
-    pub(super) fn is_at(&self, address: Option<PciAddress>) {
+    pub(super) fn move_to(&self, address: Option<PciAddress>) {
         let mut at = self.at.lock().unwrap_or_else(PoisonError::into_inner);
         *at = (at.0.wrapping_add(1), address);
     }

@@ -44,7 +44,7 @@ impl CheckResult {
     }
 
     /// With what was read at `path`.
-    pub fn read_at(mut self, path: impl Into<PathBuf>, value: impl fmt::Display) -> Self {
+    pub fn with_evidence(mut self, path: impl Into<PathBuf>, value: impl fmt::Display) -> Self {
         self.evidence.push(Evidence {
             path: path.into(),
             value: value.to_string(),
@@ -53,8 +53,8 @@ impl CheckResult {
     }
 
     /// With what was read of an attribute of the NIC.
-    pub fn read(self, nic: &Nic, attribute: &str, value: impl fmt::Display) -> Self {
-        self.read_at(nic.sysfs.join(attribute), value)
+    pub fn with_attribute(self, nic: &Nic, attribute: &str, value: impl fmt::Display) -> Self {
+        self.with_evidence(nic.sysfs.join(attribute), value)
     }
 
     /// As a condition.

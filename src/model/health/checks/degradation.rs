@@ -22,7 +22,7 @@ pub(super) fn resources(nic: &Nic) -> CheckResult {
     } else {
         CheckResult::ok("RGIDs are free; limits of CXI services are not looked at")
     };
-    outcome.read(nic, "properties/rgids_avail", free)
+    outcome.with_attribute(nic, "properties/rgids_avail", free)
 }
 
 /// Growth of the counters of uncorrectable errors. The driver's works without AER.
@@ -54,7 +54,7 @@ pub(super) fn pcie_errors(nic: &Nic, history: &NicHistory) -> CheckResult {
         }
     };
     counted.into_iter().fold(outcome, |outcome, (attribute, count, start)| {
-        outcome.read(nic, attribute, format!("{count}, at first {start}"))
+        outcome.with_attribute(nic, attribute, format!("{count}, at first {start}"))
     })
 }
 
@@ -82,7 +82,7 @@ pub(super) fn link_flaps(nic: &Nic, unix_seconds: u64) -> CheckResult {
         (None, None) => return CheckResult::ok("the fabric link has not restarted"),
     };
     match last {
-        Some(last) => outcome.read(nic, "link_restarts", format!("last at {last} s")),
+        Some(last) => outcome.with_attribute(nic, "link_restarts", format!("last at {last} s")),
         None => outcome,
     }
 }
@@ -103,10 +103,10 @@ pub(super) fn pcie_link(nic: &Nic) -> CheckResult {
         CheckResult::ok("the PCIe link has full speed and width")
     };
     outcome
-        .read(nic, "current_link_speed", speed(link.current))
-        .read(nic, "current_link_width", link.current.lanes)
-        .read(nic, "max_link_speed", speed(link.max))
-        .read(nic, "max_link_width", lanes)
+        .with_attribute(nic, "current_link_speed", speed(link.current))
+        .with_attribute(nic, "current_link_width", link.current.lanes)
+        .with_attribute(nic, "max_link_speed", speed(link.max))
+        .with_attribute(nic, "max_link_width", lanes)
 }
 
 fn speed(rate: PcieRate) -> String {

@@ -17,26 +17,28 @@ const NET_ADDR_SET: u64 = 3;
 pub(super) fn present(nic: &Nic) -> CheckResult {
     match &nic.driver {
         Err(read_error) => return CheckResult::unknown(read_error),
-        Ok(None) => return CheckResult::bad("no driver is bound").read(nic, "driver", "missing"),
+        Ok(None) => return CheckResult::bad("no driver is bound").with_attribute(nic, "driver", "missing"),
         Ok(Some(driver)) if !is_our_driver(driver) => {
             return CheckResult::bad(format!("bound to a driver other than {}", DRIVERS.join(" or ")))
-                .read(nic, "driver", driver);
+                .with_attribute(nic, "driver", driver);
         }
         Ok(Some(_)) => {}
     }
     if let Err(read_error) = &nic.cxi {
         return CheckResult::bad("not in class cxi_user: is the module cxi_user loaded?")
-            .read_at(&read_error.path, &read_error.reason);
+            .with_evidence(&read_error.path, &read_error.reason);
     }
     match &nic.node {
-        Err(read_error) => CheckResult::bad("no usable device node").read_at(&read_error.path, &read_error.reason),
+        Err(read_error) => {
+            CheckResult::bad("no usable device node").with_evidence(&read_error.path, &read_error.reason)
+        }
         Ok(node) => match &nic.in_class_cxi {
             Err(read_error) => CheckResult::unknown(read_error),
             Ok(false) => {
                 CheckResult::bad("in class cxi_user but not in class cxi: the driver has not finished its probe")
             }
             Ok(true) => CheckResult::ok("bound, and the device node is the driver's")
-                .read_at(&node.path, format!("{}:{}", node.major, node.minor)),
+                .with_evidence(&node.path, format!("{}:{}", node.major, node.minor)),
         },
     }
 }
@@ -44,15 +46,15 @@ pub(super) fn present(nic: &Nic) -> CheckResult {
 pub(super) fn pci_enabled(nic: &Nic) -> CheckResult {
     // A VF's own configuration space has no vendor id (PCIe SR-IOV, 9.3.4.1.1).
     if nic.function == Function::Physical && nic.config_vendor == Ok(0xffff) {
-        return CheckResult::bad("the PCI function does not answer").read(nic, "config", "ffff");
+        return CheckResult::bad("the PCI function does not answer").with_attribute(nic, "config", "ffff");
     }
     match &nic.enable_count {
         Err(read_error) => CheckResult::unknown(read_error),
         Ok(0) => {
             CheckResult::bad("the PCI function is disabled, as the driver does after a fatal error: see the kernel log")
-                .read(nic, "enable", 0)
+                .with_attribute(nic, "enable", 0)
         }
-        Ok(count) => CheckResult::ok("the PCI function is enabled").read(nic, "enable", count),
+        Ok(count) => CheckResult::ok("the PCI function is enabled").with_attribute(nic, "enable", count),
     }
 }
 
@@ -65,7 +67,7 @@ pub(super) fn cordoned(nic: &Nic) -> CheckResult {
                 "" => "cordoned by an admin".to_owned(),
                 reason => format!("cordoned by an admin: {reason}"),
             };
-            CheckResult::bad(reason).read_at(&cordon.file, "there")
+            CheckResult::bad(reason).with_evidence(&cordon.file, "there")
         }
     }
 }
@@ -77,7 +79,7 @@ pub(super) fn link(nic: &Nic) -> CheckResult {
         (Ok(true), _) => CheckResult::ok("the fabric link is up"),
         (Ok(false), _) => CheckResult::bad("the fabric link is down"),
     };
-    outcome.read(nic, "properties/link", u8::from(nic.link == Ok(true)))
+    outcome.with_attribute(nic, "properties/link", u8::from(nic.link == Ok(true)))
 }
 
 pub(super) fn retry_handler(nic: &Nic, history: &NicHistory) -> CheckResult {
@@ -87,7 +89,7 @@ pub(super) fn retry_handler(nic: &Nic, history: &NicHistory) -> CheckResult {
     let queue = match (&nic.retry_handler_eq, &nic.platform) {
         (Err(read_error), _) | (Ok(0), Err(read_error)) => return CheckResult::unknown(read_error),
         (Ok(0), Ok(platform)) if *platform != PLATFORM_ASIC => {
-            return CheckResult::ok("not needed: no hardware").read(nic, "properties/platform", platform);
+            return CheckResult::ok("not needed: no hardware").with_attribute(nic, "properties/platform", platform);
         }
         (Ok(queue), _) => *queue,
     };
@@ -103,12 +105,12 @@ pub(super) fn retry_handler(nic: &Nic, history: &NicHistory) -> CheckResult {
     } else {
         CheckResult::ok("a retry handler is registered")
     };
-    outcome.read(nic, "properties/pct_eq", queue)
+    outcome.with_attribute(nic, "properties/pct_eq", queue)
 }
 
 pub(super) fn fabric_address(nic: &Nic) -> CheckResult {
     if let Ok(INVALID_NID) = nic.nid {
-        return CheckResult::bad("the NIC has no fabric address").read(nic, "properties/nid", "0xffffffff");
+        return CheckResult::bad("the NIC has no fabric address").with_attribute(nic, "properties/nid", "0xffffffff");
     }
     match &nic.netdev {
         Err(read_error) => CheckResult::unknown(read_error),
@@ -132,9 +134,11 @@ fn is_fabric_mac(nic: &Nic, netdev: &Netdev) -> Reading<(bool, CheckResult)> {
         CheckResult::bad("the Ethernet address is no fabric address, so libfabric ignores the NIC")
     };
     let of_netdev = |attribute| format!("net/{}/{attribute}", netdev.name);
-    let outcome = outcome
-        .read(nic, &of_netdev("address"), mac)
-        .read(nic, &of_netdev("addr_assign_type"), kind);
+    let outcome = outcome.with_attribute(nic, &of_netdev("address"), mac).with_attribute(
+        nic,
+        &of_netdev("addr_assign_type"),
+        kind,
+    );
     Ok((is_fabric, outcome))
 }
 
@@ -154,5 +158,5 @@ pub(super) fn netdev_up(nic: &Nic) -> CheckResult {
         ("up", _) | ("unknown", Ok(true)) => CheckResult::ok(format!("netdev {} is up", netdev.name)),
         _ => CheckResult::bad(format!("netdev {} is not up", netdev.name)),
     };
-    outcome.read(nic, &format!("net/{}/operstate", netdev.name), state)
+    outcome.with_attribute(nic, &format!("net/{}/operstate", netdev.name), state)
 }
