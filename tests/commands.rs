@@ -292,7 +292,7 @@ fn what_could_have_run_fails_and_in_ci_everything_could() {
     let ignored = GOOD.replacen("0 ignored", "2 ignored", 1);
     count(&ignored, USER, "")
         .assert(1, "17 passed, 0 failed, 2 skipped")
-        .assert_says("#[ignore]");
+        .assert_says("2 tests are ignored");
 }
 
 /// Where the tests themselves run: what is skipped reaches `tests/run`.
