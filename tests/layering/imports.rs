@@ -1,6 +1,6 @@
 //! What a Rust file names, by its tokens: comments, strings and tests do not count.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
@@ -10,9 +10,11 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 pub struct Names {
     /// Every path as it is written, those of a `use` with its groups taken apart. A glob ends in `*`.
     pub paths: BTreeSet<Vec<String>>,
-    /// Names that a `use` or a `mod` makes known, so that a path may begin with them.
-    pub known: BTreeSet<String>,
-    /// Modules that are declared here and stand in files of their own.
+    /// Names that a `use` brings in, each with the path that it stands for.
+    pub imports: BTreeMap<String, Vec<String>>,
+    /// Modules that are declared here, in a block or in a file.
+    pub modules: BTreeSet<String>,
+    /// Those of them that stand in files of their own.
     pub children: BTreeSet<String>,
     /// Names behind a dot, and names of macros with their `!`.
     pub calls: BTreeSet<String>,
@@ -94,7 +96,7 @@ fn module(tokens: &mut Tokens, names: &mut Names) {
     let Some(TokenTree::Ident(name)) = tokens.next() else {
         return;
     };
-    names.known.insert(name.to_string());
+    names.modules.insert(name.to_string());
     if matches!(tokens.peek(), Some(TokenTree::Punct(punct)) if punct.as_char() == ';') {
         names.children.insert(name.to_string());
     }
@@ -144,7 +146,9 @@ fn leaf(prefix: &[String], mut path: Vec<String>, alias: Option<String>, names: 
     if path.len() > 1 && path.last().is_some_and(|last| last == "self") {
         path.pop();
     }
-    names.known.extend(alias.or_else(|| path.last().cloned()));
+    if let Some(name) = alias.or_else(|| path.last().cloned()) {
+        names.imports.insert(name, path.clone());
+    }
     names.paths.insert(path);
 }
 
@@ -185,8 +189,9 @@ fn a_use_is_taken_apart() {
     let text = "pub(crate) use crate::{a::{self, b::C as D}, e::*}; use super::f; use x as y;";
     let parts = ["crate::a", "crate::a::b::C", "crate::e::*", "super::f", "x"];
     assert_eq!(paths_of(text), parts);
-    let known: Vec<String> = names(text).known.into_iter().collect();
-    assert_eq!(known, ["*", "D", "a", "f", "y"]);
+    let found = names(text);
+    assert_eq!(found.imports["D"].join("::"), "crate::a::b::C");
+    assert_eq!(found.imports.keys().collect::<Vec<_>>(), ["*", "D", "a", "f", "y"]);
 }
 
 #[test]
