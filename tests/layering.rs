@@ -28,7 +28,7 @@ const FLOORS: &[&[&str]] = &[
     &["model/alloc"],
     &["model/readiness.rs", "model/status.rs"],
     &["model/config", "model/container", "model/doctor"],
-    &["host/clock.rs", "host/files", "metrics"],
+    &["host/clock.rs", "host/files", "host/worker.rs", "metrics"],
     &["host/cdi_dir", "host/events", "host/libraries"],
     &["host/nics"],
     &["host/containers", "host/probe"],

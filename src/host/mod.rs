@@ -9,3 +9,4 @@ pub mod files;
 pub mod libraries;
 pub mod nics;
 pub mod probe;
+pub mod worker;

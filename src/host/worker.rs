@@ -1,0 +1,170 @@
+//! A thread for work that may be slow or hang, such as reading a file system. It lives as long as the daemon, so that a
+//! node without a free process id stops nothing, and the runtime's own thread never waits.
+
+use std::io;
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Does one job after the other on a thread of its own.
+#[derive(Debug, Clone)]
+pub struct Worker(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    name: &'static str,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    thread: Option<Sender<Job>>,
+    /// Ends with the job that was not waited for.
+    hanging: Option<oneshot::Receiver<()>>,
+}
+
+/// Why a job has no result.
+#[derive(Debug, Error)]
+pub enum NotDone {
+    /// The system gives us no thread now; the next job tries again.
+    #[error("cannot start a thread: {0}")]
+    NoThread(io::Error),
+    /// It has not ended in time. It goes on, and what is asked for until then fails with [`Busy`](Self::Busy).
+    #[error("it hangs for {} s", .0.as_secs_f32())]
+    Hangs(Duration),
+    /// An earlier job hangs.
+    #[error("an earlier one still hangs")]
+    Busy,
+    /// The thread ended without an answer.
+    #[error("its thread ended")]
+    Ended,
+}
+
+impl Worker {
+    /// Starts the thread; if that fails, the first job tries again.
+    pub fn new(name: &'static str) -> Self {
+        let state = State {
+            thread: start(name).ok(),
+            hanging: None,
+        };
+        Self(Arc::new(Shared {
+            name,
+            state: Mutex::new(state),
+        }))
+    }
+
+    /// Does this after what was asked for before, and waits for it as long as it takes.
+    ///
+    /// # Errors
+    /// It was not begun.
+    pub async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, NotDone> {
+        let (answer, _) = self.begin(job)?;
+        answer.await.map_err(|_| NotDone::Ended)
+    }
+
+    /// The same, but waits only so long.
+    ///
+    /// # Errors
+    /// It was not begun, or hangs.
+    pub async fn run_within<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, NotDone> {
+        let (answer, ended) = self.begin(job)?;
+        match timeout(patience, answer).await {
+            Ok(answer) => answer.map_err(|_| NotDone::Ended),
+            Err(_elapsed) => {
+                self.state().hanging = Some(ended);
+                Err(NotDone::Hangs(patience))
+            }
+        }
+    }
+
+    /// Hands the job to the thread. What is returned gets its result, and hears of its end.
+    fn begin<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<(oneshot::Receiver<T>, oneshot::Receiver<()>), NotDone> {
+        let mut state = self.state();
+        if let Some(hanging) = &mut state.hanging {
+            if matches!(hanging.try_recv(), Err(oneshot::error::TryRecvError::Empty)) {
+                return Err(NotDone::Busy);
+            }
+            state.hanging = None;
+        }
+        let thread = match &state.thread {
+            Some(thread) => thread,
+            None => state.thread.insert(start(self.0.name).map_err(NotDone::NoThread)?),
+        };
+        let (send, answer) = oneshot::channel();
+        let (end, ended) = oneshot::channel();
+        let job = move || {
+            // Nobody may be waiting any more.
+            let _ = send.send(job());
+            drop(end);
+        };
+        thread.send(Box::new(job)).map_err(|_| NotDone::Ended)?;
+        Ok((answer, ended))
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A thread that ends when nobody can ask it for anything any more.
+fn start(name: &str) -> io::Result<Sender<Job>> {
+    let (jobs, queue) = mpsc::channel::<Job>();
+    let work = move || queue.into_iter().for_each(|job| job());
+    thread::Builder::new().name(name.to_owned()).spawn(work)?;
+    Ok(jobs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn jobs_are_done_in_order_on_one_thread() {
+        let worker = Worker::new("test");
+        let first = worker.run(|| thread::current().id()).await.unwrap();
+        let second = worker.run(|| thread::current().id()).await.unwrap();
+        assert_eq!(first, second);
+        assert_ne!(first, thread::current().id());
+    }
+
+    #[tokio::test]
+    async fn a_job_that_hangs_is_left_alone_until_it_ends() {
+        let worker = Worker::new("test");
+        let (release, released) = mpsc::channel::<()>();
+        let (ended, has_ended) = mpsc::channel::<()>();
+        let hangs = move || {
+            let _ = released.recv();
+            drop(ended);
+        };
+        let patience = Duration::from_millis(1);
+        assert!(matches!(
+            worker.run_within(patience, hangs).await,
+            Err(NotDone::Hangs(_))
+        ));
+        assert!(matches!(worker.run(|| 1).await, Err(NotDone::Busy)));
+        drop(release);
+        assert!(has_ended.recv().is_err());
+        // The end of the job is heard a moment after what it did last.
+        let answer = loop {
+            match worker.run(|| 2).await {
+                Err(NotDone::Busy) => thread::yield_now(),
+                answer => break answer,
+            }
+        };
+        assert_eq!(answer.unwrap(), 2);
+    }
+}
