@@ -143,6 +143,7 @@ impl Scanner {
         let cxi = classes.cxi_user.get(&address);
         match known {
             Some(nic) if nic.cxi.as_ref().ok() == cxi => Nic {
+                answers: Err(ReadError::new(&nic.sysfs, "reading it hangs")),
                 cordon: self.cordon(address),
                 ..nic.clone()
             },
@@ -266,6 +267,7 @@ impl Scanner {
         let netdev = read.netdev();
         Nic {
             address,
+            answers: Ok(()),
             function,
             driver: read.link_name("driver"),
             node: cxi.clone().and_then(|name| self.device_node(name)),

@@ -29,6 +29,8 @@ pub struct Nic {
     pub address: PciAddress,
     /// Directory of the PCI function in sysfs, as seen on the host.
     pub sysfs: PathBuf,
+    /// Whether it answers at all. While a read of it hangs, the other values are those of the last look that ended.
+    pub answers: Reading<()>,
     /// From the PCI vendor and device id.
     pub generation: Reading<Generation>,
     /// Physical or virtual function.
@@ -90,6 +92,7 @@ impl Nic {
         let sysfs = functions.join(address.to_string());
         Self {
             address,
+            answers: none(&sysfs),
             generation,
             function: Function::Physical,
             driver: none(&sysfs),
