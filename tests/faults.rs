@@ -4,17 +4,17 @@
 
 mod common;
 
-use std::fs::{self, File};
-use std::os::fd::AsRawFd;
-use std::path::PathBuf;
+use std::fs;
+use std::os::unix::fs::chown;
+use std::path::Path;
 use std::process::Command;
 
-use common::daemon::{Daemon, DaemonFixture, PATIENCE, RESOURCE, assert_no_violations, until, wait_for};
+use common::daemon::{C, D, Daemon, DaemonFixture, PATIENCE, RESOURCE, assert_no_violations, nics, until, wait_for};
+use common::hang::Hang;
+use common::network;
 use common::skip::{Need, skip};
-use common::{mounts, network};
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::node::{Kind, NicSpec};
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 const A: &str = "0000:21:00.0";
 const B: &str = "0000:61:00.0";
@@ -30,6 +30,9 @@ fn was_always_healthy(kubelet: &Kubelet, id: &str) -> bool {
     let mut lists = transcript.iter().filter(|line| line.text.contains("\"list\""));
     lists.all(|line| line.text.contains(&healthy))
 }
+
+/// The runtime's own thread, and one for each kind of what may hang.
+const THREADS: usize = 10;
 
 /// How many threads and open files the daemon has.
 fn threads(daemon: &Daemon) -> usize {
@@ -140,43 +143,6 @@ async fn a_sysfs_that_goes_and_comes_back_takes_nothing_away() {
     assert_no_violations(&kubelet);
 }
 
-/// A file system of which nobody answers for: whoever looks at something in it waits until it goes.
-struct Hang {
-    place: PathBuf,
-    device: File,
-}
-
-impl Hang {
-    /// In a mount namespace of this thread and what it starts; none where that is not allowed.
-    fn possible() -> bool {
-        mounts::enter().is_ok() && Self::device().is_ok()
-    }
-
-    fn device() -> std::io::Result<File> {
-        File::options().read(true).write(true).open("/dev/fuse")
-    }
-
-    fn at(place: PathBuf) -> Self {
-        let device = Self::device().unwrap();
-        let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", device.as_raw_fd());
-        mount(
-            Some("hang"),
-            &place,
-            Some("fuse"),
-            MsFlags::empty(),
-            Some(options.as_str()),
-        )
-        .unwrap();
-        Self { place, device }
-    }
-
-    /// Those who wait get an error; whoever comes later finds what was there before.
-    fn end(self) {
-        umount2(&self.place, MntFlags::MNT_DETACH).unwrap();
-        drop(self.device);
-    }
-}
-
 #[tokio::test]
 async fn a_nic_whose_attributes_hang_stays_as_it_was_and_harms_no_other() {
     let test = "a_nic_whose_attributes_hang_stays_as_it_was_and_harms_no_other";
@@ -200,8 +166,7 @@ async fn a_nic_whose_attributes_hang_stays_as_it_was_and_harms_no_other() {
     }
     let log = daemon.log();
     assert_eq!(log.matches("reading it hangs").count(), 1, "{log}");
-    // The loop's own, one that hangs, and those that wait for work to come.
-    assert!(threads(&daemon) <= 6, "{} threads", threads(&daemon));
+    assert!(threads(&daemon) <= THREADS + 1, "{} threads", threads(&daemon));
     assert!(was_always_healthy(&kubelet, A));
     hang.end();
     daemon.wait_for_log("it answers again");
@@ -224,7 +189,7 @@ async fn a_node_that_hangs_as_a_whole_stops_no_service_and_piles_up_no_threads()
     let host = two_nics();
     let (daemon, kubelet) = (host.start(&["--pulse", "0"]), host.kubelet());
     wait_for(&kubelet, &[(A, true), (B, true)]).await;
-    let hang = Hang::at(host.node.root().join("opt/cray/lib64"));
+    let hang = Hang::at(host.node.root().join("sys/bus/pci/devices"));
     daemon.hang_up();
     daemon.wait_for_log("cannot look for NICs, so all stays as it was: the node: a look at it hangs");
     for _ in 0..20 {
@@ -235,7 +200,7 @@ async fn a_node_that_hangs_as_a_whole_stops_no_service_and_piles_up_no_threads()
             || daemon.log(),
         );
     }
-    assert!(threads(&daemon) <= 6, "{} threads", threads(&daemon));
+    assert!(threads(&daemon) <= THREADS, "{} threads", threads(&daemon));
     let answer = kubelet.allocate(RESOURCE, vec![vec![A.to_owned()]]).await.unwrap();
     assert_eq!(answer.container_responses[0].devices[0].host_path, "/dev/cxi0");
     let mut kubelet = kubelet;
@@ -249,4 +214,178 @@ async fn a_node_that_hangs_as_a_whole_stops_no_service_and_piles_up_no_threads()
     hang.end();
     daemon.wait_for_log("the node can be looked at again");
     assert_no_violations(&kubelet);
+}
+
+/// The test's own namespaces for file systems that hang; else it is over.
+fn can_hang(test: &str) -> bool {
+    if !network::is_own(test) {
+        return false;
+    }
+    if !Hang::possible() {
+        skip(Need::Fuse, "no mount namespace, or /dev/fuse cannot be opened");
+        return false;
+    }
+    true
+}
+
+fn properties(host: &DaemonFixture, nic: &str) -> Hang {
+    let properties = host
+        .node
+        .root()
+        .join("sys/bus/pci/devices")
+        .join(nic)
+        .join("properties");
+    Hang::at(properties.canonicalize().unwrap())
+}
+
+#[tokio::test]
+async fn nics_that_hang_from_the_start_are_waited_for_together_and_shown() {
+    if !can_hang("nics_that_hang_from_the_start_are_waited_for_together_and_shown") {
+        return;
+    }
+    let host = DaemonFixture::new(&nics(8));
+    let all: Vec<String> = host.node.nics().unwrap().into_iter().map(|nic| nic.pci).collect();
+    let (bad, good) = all.split_at(5);
+    let hangs: Vec<_> = bad.iter().map(|nic| properties(&host, nic)).collect();
+    let daemon = host.start(&["--pulse", "0"]);
+    let kubelet = host.kubelet();
+    let expected: Vec<(&str, bool)> = all.iter().map(|nic| (nic.as_str(), good.contains(nic))).collect();
+    wait_for(&kubelet, &expected).await;
+    // One look has found all five: had each been waited for alone, there would have been five.
+    let log = daemon.log();
+    let first = log.split("looked at the node in").next().unwrap_or_default();
+    assert_eq!(first.matches("reading it hangs").count(), 5, "{log}");
+    assert_eq!(first.matches("looking at the node").count(), 1, "{log}");
+    assert!(threads(&daemon) <= THREADS + 5 + 1, "{} threads", threads(&daemon));
+
+    // Those who look by themselves do not hang either, and say so.
+    for command in [vec!["devices"], vec!["explain", all[0].as_str()]] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_cxi-device-plugin"));
+        program.args(&command).arg("--root").arg(host.node.root());
+        let output = program.arg("--run-dir").arg(host.path("run")).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains(&all[0]), "{command:?}: {text}");
+    }
+    hangs.into_iter().for_each(Hang::end);
+    let expected: Vec<(&str, bool)> = all.iter().map(|nic| (nic.as_str(), true)).collect();
+    wait_for(&kubelet, &expected).await;
+    assert_no_violations(&kubelet);
+}
+
+#[tokio::test]
+async fn what_hangs_beside_the_nics_keeps_no_news_of_them_from_kubelet() {
+    if !can_hang("what_hangs_beside_the_nics_keeps_no_news_of_them_from_kubelet") {
+        return;
+    }
+    let places: [fn(&DaemonFixture) -> std::path::PathBuf; 2] = [
+        |host| host.node.root().join("opt/cray/lib64"),
+        |host| host.path("cdi"),
+    ];
+    for place in places {
+        let host = DaemonFixture::new(&nics(4));
+        let (daemon, kubelet) = (host.start(&["--pulse", "0"]), host.kubelet());
+        wait_for(&kubelet, &[(A, true), (B, true), (C, true), (D, true)]).await;
+        daemon.wait_until_settled();
+        let hang = Hang::at(place(&host));
+        host.node.link(A, false).unwrap();
+        daemon.hang_up();
+        wait_for(&kubelet, &[(A, false), (B, true), (C, true), (D, true)]).await;
+        host.node.remove(B).unwrap();
+        daemon.hang_up();
+        wait_for(&kubelet, &[(A, false), (C, true), (D, true)]).await;
+        let answer = kubelet.allocate(RESOURCE, vec![vec![C.to_owned()]]).await.unwrap();
+        assert!(
+            !answer.container_responses[0].mounts.is_empty(),
+            "the last known libraries serve"
+        );
+        assert!(daemon.log().contains("hang"), "{}", daemon.log());
+        hang.end();
+        host.node.link(A, true).unwrap();
+        daemon.hang_up();
+        wait_for(&kubelet, &[(A, true), (C, true), (D, true)]).await;
+        host.wait_for_spec(|spec| !spec.contains(B) && spec.contains(C));
+        assert_no_violations(&kubelet);
+    }
+}
+
+#[tokio::test]
+async fn libraries_that_hang_from_the_start_come_when_they_answer() {
+    if !can_hang("libraries_that_hang_from_the_start_come_when_they_answer") {
+        return;
+    }
+    let host = two_nics();
+    let hang = Hang::at(host.node.root().join("opt/cray/lib64"));
+    let (daemon, kubelet) = (host.start(&["--pulse", "0"]), host.kubelet());
+    wait_for(&kubelet, &[(A, true), (B, true)]).await;
+    assert!(!host.spec().contains("libfabric"), "{}", host.spec());
+    daemon.wait_for_log("the host's libraries: a look at them hangs");
+    hang.end();
+    host.wait_for_spec(|spec| spec.contains("libfabric.so.1"));
+    let answer = kubelet.allocate(RESOURCE, vec![vec![A.to_owned()]]).await.unwrap();
+    assert!(!answer.container_responses[0].mounts.is_empty());
+    assert_no_violations(&kubelet);
+}
+
+/// Everything below becomes `nobody`'s: root has as many processes as it likes.
+fn give_away(folder: &Path) {
+    let status = Command::new("chown").args(["-hR", "65534:65534"]).arg(folder).status();
+    assert!(status.unwrap().success());
+    chown(folder, Some(65_534), Some(65_534)).unwrap();
+}
+
+#[tokio::test]
+async fn without_a_free_process_id_all_goes_on() {
+    for (program, argument) in [("prlimit", "--version"), ("setpriv", "--version")] {
+        if Command::new(program).arg(argument).output().is_err() {
+            return skip(Need::Program, program);
+        }
+    }
+    let host = two_nics();
+    let folder = host.path("").canonicalize().unwrap();
+    // A copy, since the folders above the built one may be closed to others.
+    let program = host.path("cxi-device-plugin");
+    fs::copy(env!("CARGO_BIN_EXE_cxi-device-plugin"), &program).unwrap();
+    let mut kubelet = host.kubelet();
+    let mut wrapper = vec!["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    if nix::unistd::geteuid().is_root() {
+        give_away(&folder);
+    } else {
+        wrapper.clear();
+    }
+    let daemon = host.command();
+    let mut command = Command::new(wrapper.first().copied().unwrap_or("env"));
+    command
+        .args(wrapper.iter().skip(1))
+        .arg(&program)
+        .args(daemon.get_args())
+        .args(["--pulse", "1"]);
+    let mut daemon = host.spawn(command);
+    wait_for(&kubelet, &[(A, true), (B, true)]).await;
+    daemon.wait_until_settled();
+    let pid = daemon.pid().to_string();
+    // By the same user: whoever has no right over all processes limits those of his own.
+    let mut limiting = Command::new(wrapper.first().copied().unwrap_or("env"));
+    limiting
+        .args(wrapper.iter().skip(1))
+        .args(["prlimit", "--nproc=1:", "--pid", &pid]);
+    assert!(limiting.status().unwrap().success());
+
+    // Whatever needs a thread: a look, a file, a reload, a new kubelet, a NIC whose texts are read, the end.
+    host.node.link(A, false).unwrap();
+    daemon.hang_up();
+    wait_for(&kubelet, &[(A, false), (B, true)]).await;
+    fs::remove_file(host.spec_file()).unwrap();
+    host.wait_for_spec(|spec| spec.contains(B));
+    host.node.rebind(B).unwrap();
+    kubelet.restart().unwrap();
+    if nix::unistd::geteuid().is_root() {
+        give_away(&host.kubelet_dir());
+    }
+    wait_for(&kubelet, &[(A, false), (B, true)]).await;
+    host.node.link(A, true).unwrap();
+    daemon.hang_up();
+    wait_for(&kubelet, &[(A, true), (B, true)]).await;
+    assert!(daemon.is_running(), "{}", daemon.log());
+    assert_no_violations(&kubelet);
+    assert_eq!(daemon.terminate().code(), Some(0));
 }

@@ -74,6 +74,7 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
         &configured,
         Arc::clone(&streams),
         Meter::default(),
+        || {},
     );
     let snapshots = publisher.subscribe();
     let nothing: Preparation = Arc::new(|| {});

@@ -1,5 +1,6 @@
 //! The daemon's loop: wait for a trigger, let the others settle, look, publish; again.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::live_config::LiveConfig;
-use super::publisher::Publisher;
+use super::publisher::{PartialRefresh, Publisher};
 use super::systemd::Notifier;
 use crate::host::events::{Events, WatchedContent};
 use crate::host::files::roots::Roots;
@@ -20,6 +21,7 @@ use crate::host::nics::scan_runner::Preparation;
 use crate::metrics::Meter;
 use crate::model::alloc::snapshot::Snapshot;
 use crate::model::coalesce::Coalescer;
+use crate::model::nic::pci::PciAddress;
 use crate::model::rate_limit::RateLimit;
 use crate::model::status::{NodeStatus, ResourceStatus, TriggerSource};
 use crate::model::trigger::Trigger;
@@ -28,6 +30,8 @@ use crate::model::trigger::Trigger;
 const SETTLE: Duration = Duration::from_millis(50);
 /// How soon what went wrong is tried again: a CDI file that could not be written, a node that could not be looked at.
 const RETRY: Duration = Duration::from_secs(5);
+/// When all NICs are looked at after looks at some alone, whatever happens.
+const RECHECK: Duration = Duration::from_secs(10);
 /// How often the log says that events were lost.
 const OVERFLOWS: Duration = Duration::from_secs(60);
 
@@ -37,8 +41,10 @@ pub struct MainLoop {
     publisher: Publisher,
     events: Events,
     coalescer: Coalescer,
+    scope: Scope,
     began: Instant,
     looked: Instant,
+    recheck: Option<Instant>,
     config: LiveConfig,
     hangup: Signal,
     news: Arc<Notify>,
@@ -49,6 +55,27 @@ pub struct MainLoop {
     node: watch::Sender<Arc<NodeStatus>>,
     overflows: RateLimit,
     meter: Meter,
+}
+
+/// What the next look is to see. A hint, as all that a trigger says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Scope {
+    Nics(BTreeSet<PciAddress>),
+    All,
+}
+
+impl Scope {
+    /// What nothing has asked for.
+    const NONE: Self = Self::Nics(BTreeSet::new());
+
+    /// This NIC, too; all of them, where a trigger names none.
+    fn add(&mut self, nic: Option<PciAddress>) {
+        match (&mut *self, nic) {
+            (Self::Nics(nics), Some(nic)) => drop(nics.insert(nic)),
+            (_, None) => *self = Self::All,
+            (Self::All, Some(_)) => {}
+        }
+    }
 }
 
 /// What the loop listens to beside the node's events.
@@ -73,8 +100,10 @@ impl MainLoop {
             publisher,
             events: Events::new(&roots),
             coalescer: Coalescer::new(SETTLE),
+            scope: Scope::NONE,
             began: now,
             looked: now,
+            recheck: None,
             config,
             hangup: inputs.hangup,
             news: inputs.news,
@@ -108,16 +137,40 @@ impl MainLoop {
         tracing::debug!("looking at the node");
         let began = Instant::now();
         self.coalescer.begin(began - self.began);
+        (self.scope, self.recheck) = (Scope::NONE, None);
         let prepare = self.prepare();
         let has_written = self.publisher.refresh(&prepare).await;
-        self.events.follow(self.publisher.interfaces());
         self.looked = Instant::now();
-        self.meter.looked(self.looked - began, self.events.heard());
-        tracing::debug!("looked at the node in {} us", (self.looked - began).as_micros());
+        self.has_looked(began, has_written);
+    }
+
+    /// Looks at these NICs alone, or at all where that does not tell.
+    async fn look_at(&mut self, nics: &BTreeSet<PciAddress>) {
+        let names: Vec<String> = nics.iter().map(PciAddress::to_string).collect();
+        tracing::debug!("looking at the node: {} alone", names.join(", "));
+        let began = Instant::now();
+        self.coalescer.begin(began - self.began);
+        self.scope = Scope::NONE;
+        match self.publisher.refresh_nics(nics).await {
+            None => return self.look().await,
+            Some(PartialRefresh::Same) => {
+                tracing::debug!("looked at the node in {} us: as it was", began.elapsed().as_micros());
+                self.meter.looked(began.elapsed(), self.events.heard());
+            }
+            Some(PartialRefresh::Changed { has_written }) => self.has_looked(began, has_written),
+        }
+        self.recheck.get_or_insert(began + RECHECK);
+    }
+
+    /// Tells everybody.
+    fn has_looked(&mut self, began: Instant, has_written: bool) {
+        self.events.follow(self.publisher.interfaces());
+        let took = began.elapsed();
+        self.meter.looked(took, self.events.heard());
+        tracing::debug!("looked at the node in {} us", took.as_micros());
         if has_written {
             // A directory that was made is not watched yet: somebody may have changed the file since.
-            self.note(&Trigger::Written);
-            self.coalescer.trigger();
+            self.ask_for_look(&Trigger::Written);
         }
         self.notifier.tell();
         self.tick.send_replace(());
@@ -148,7 +201,7 @@ impl MainLoop {
     pub async fn run(&mut self) -> StaleSandbox {
         loop {
             if !self.publisher.is_current()
-                && let Err(stale) = self.cdi_mount.check()
+                && let Some(stale) = self.publisher.stale(&self.cdi_mount).await
             {
                 return stale;
             }
@@ -157,9 +210,13 @@ impl MainLoop {
             let pulse = poll.map(|poll| self.looked + poll);
             let retry = (!self.publisher.is_current()).then(|| self.looked + RETRY);
             let held = self.publisher.due();
+            let recheck = self.recheck;
             let trigger = tokio::select! {
                 () = at(due) => {
-                    self.look().await;
+                    match std::mem::replace(&mut self.scope, Scope::NONE) {
+                        Scope::All => self.look().await,
+                        Scope::Nics(nics) => self.look_at(&nics).await,
+                    }
                     continue;
                 }
                 trigger = self.events.next() => trigger,
@@ -176,10 +233,19 @@ impl MainLoop {
                 () = at(pulse), if due.is_none() => Trigger::Pulse,
                 () = at(held), if due.is_none() => Trigger::Held,
                 () = at(retry), if due.is_none() => Trigger::Retry,
+                () = at(recheck), if due.is_none() => Trigger::Recheck,
             };
-            self.note(&trigger);
-            self.coalescer.trigger();
+            self.ask_for_look(&trigger);
         }
+    }
+
+    fn ask_for_look(&mut self, trigger: &Trigger) {
+        self.note(trigger);
+        self.scope.add(match trigger {
+            Trigger::Link(interface) => self.publisher.nic_of(interface),
+            trigger => trigger.pci_function(),
+        });
+        self.coalescer.trigger();
     }
 
     async fn reload(&mut self) {

@@ -1,7 +1,7 @@
 //! From a scan to the CDI file and to kubelet, in the order that never promises what is not there: what is lost leaves
 //! kubelet first and the file after; what is new enters the file first and kubelet after.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,10 @@ use super::change_log::ChangeLog;
 use super::health_monitor::HealthMonitor;
 use crate::host::cdi_dir::directory::CdiDirectory;
 use crate::host::files::atomic_file::WriteOutcome;
+use crate::host::files::sandbox::{StaleSandbox, WritableDir};
 use crate::host::nics::scan_options::ScanOptions;
-use crate::host::nics::scan_runner::{Preparation, ScanRunner};
+use crate::host::nics::scan_runner::{PartialLook, Preparation, ScanRunner};
+use crate::host::worker::{NotDone, Worker};
 use crate::kubelet::service::Streams;
 use crate::metrics::{CdiWrite, Meter};
 use crate::model::alloc::snapshot::Snapshot;
@@ -24,11 +26,27 @@ use crate::model::cdi::netdev_view;
 use crate::model::cdi::render::{self, Policy};
 use crate::model::config::Settings;
 use crate::model::message_id;
-use crate::model::nic::inventory::Inventory;
+use crate::model::nic::inventory::{Inventory, Nic};
+use crate::model::nic::pci::PciAddress;
 use crate::model::status::{CdiStatus, NodeStatus};
 
 /// How long a removal waits for kubelet to take the news before the file changes all the same.
 const DELIVERY_DEADLINE: Duration = Duration::from_secs(1);
+
+/// How long a CDI directory may take; one that hangs keeps no news from kubelet.
+const DISK_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What came of a look at some NICs alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartialRefresh {
+    /// They are as they were, and nothing was done.
+    Same,
+    /// What is new was published.
+    Changed {
+        /// Whether the CDI file was written.
+        has_written: bool,
+    },
+}
 
 /// Owns the state.
 #[derive(Debug)]
@@ -38,24 +56,27 @@ pub struct Publisher {
     policy: Policy,
     strategy: Strategy,
     cdi: CdiDirectory,
+    /// Where files are written, since a slow disk must not keep kubelet waiting.
+    disk: Worker,
     streams: Arc<watch::Sender<Streams>>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     on_disk: Option<Spec>,
     write_error: Option<String>,
     blind: Option<String>,
-    interfaces: BTreeSet<String>,
+    interfaces: BTreeMap<String, PciAddress>,
     node: NodeStatus,
     change_log: ChangeLog,
     meter: Meter,
 }
 
 impl Publisher {
-    /// Nothing is published before the first [`refresh`](Self::refresh).
+    /// Nothing is published before the first [`refresh`](Self::refresh). Calls `on_news` when a write that hung has ended.
     pub fn new(
         scan_runner: ScanRunner,
         settings: &Settings,
         streams: Arc<watch::Sender<Streams>>,
         meter: Meter,
+        on_news: impl Fn() + Send + Sync + 'static,
     ) -> Self {
         Self {
             scan_runner,
@@ -63,12 +84,13 @@ impl Publisher {
             policy: settings.policy(),
             strategy: settings.strategy,
             cdi: cdi_directory(settings),
+            disk: Worker::telling("cdi", on_news),
             streams,
             snapshots: watch::Sender::default(),
             on_disk: None,
             write_error: None,
             blind: None,
-            interfaces: BTreeSet::new(),
+            interfaces: BTreeMap::new(),
             node: NodeStatus::default(),
             change_log: ChangeLog::default(),
             meter,
@@ -94,6 +116,14 @@ impl Publisher {
         self.write_error.is_none() && self.blind.is_none()
     }
 
+    /// Whether this directory is out of our sandbox's reach; to be asked when a write has failed.
+    pub async fn stale(&self, directory: &WritableDir) -> Option<StaleSandbox> {
+        let directory = directory.clone();
+        let checked = self.disk.run_within(DISK_PATIENCE, move || directory.check()).await;
+        // One that hangs says nothing.
+        checked.ok()?.err()
+    }
+
     /// When something is to be published without a trigger; then the node is to be looked at. None while that is in vain.
     pub fn due(&self) -> Option<Instant> {
         self.health_monitor.due().filter(|_| self.blind.is_none())
@@ -101,7 +131,12 @@ impl Publisher {
 
     /// The network interfaces of the NICs, as of the last look.
     pub fn interfaces(&self) -> BTreeSet<String> {
-        self.interfaces.clone()
+        self.interfaces.keys().cloned().collect()
+    }
+
+    /// The NIC of this network interface, as of the last look.
+    pub fn nic_of(&self, interface: &str) -> Option<PciAddress> {
+        self.interfaces.get(interface).copied()
     }
 
     /// What is seen of the node, as of the last look.
@@ -120,19 +155,7 @@ impl Publisher {
     /// written, and its directory possibly made.
     pub async fn refresh(&mut self, prepare: &Preparation) -> bool {
         let written = match self.scan_runner.look(prepare).await {
-            Ok(mut inventory) => {
-                if self.blind.take().is_some() {
-                    tracing::info!("the node can be looked at again");
-                }
-                let netdevs = inventory
-                    .nics
-                    .iter()
-                    .filter_map(|nic| nic.netdev.as_ref().ok()?.as_ref());
-                self.interfaces = netdevs.map(|netdev| netdev.name.clone()).collect();
-                let problems = netdev_view::problems(&inventory, self.policy.netdev_view);
-                inventory.problems.extend(problems);
-                self.publish(&inventory).await
-            }
+            Ok(inventory) => self.saw(inventory).await,
             Err(read_error) => {
                 self.cannot_look(read_error.to_string());
                 false
@@ -140,6 +163,35 @@ impl Publisher {
         };
         self.meter.current(self.blind.is_none(), self.write_error.is_none());
         written
+    }
+
+    /// Looks at these NICs alone, and publishes what has changed. Returns whether the CDI file was written; none when it takes
+    /// a look at the whole node to tell.
+    pub async fn refresh_nics(&mut self, nics: &BTreeSet<PciAddress>) -> Option<PartialRefresh> {
+        if !self.is_current() {
+            return None;
+        }
+        match self.scan_runner.look_at(nics).await {
+            Ok(PartialLook::Same) => Some(PartialRefresh::Same),
+            Ok(PartialLook::Changed(inventory)) => Some(PartialRefresh::Changed {
+                has_written: self.saw(inventory).await,
+            }),
+            Ok(PartialLook::Unclear) | Err(_) => None,
+        }
+    }
+
+    async fn saw(&mut self, mut inventory: Inventory) -> bool {
+        if self.blind.take().is_some() {
+            tracing::info!("the node can be looked at again");
+        }
+        let netdev = |nic: &Nic| {
+            let netdev = nic.netdev.as_ref().ok()?.as_ref()?;
+            Some((netdev.name.clone(), nic.address))
+        };
+        self.interfaces = inventory.nics.iter().filter_map(netdev).collect();
+        let problems = netdev_view::problems(&inventory, self.policy.netdev_view);
+        inventory.problems.extend(problems);
+        self.publish(&inventory).await
     }
 
     /// What was published stays: that we see nothing does not mean that there is nothing.
@@ -162,7 +214,9 @@ impl Publisher {
             self.health_monitor.judge(&inventory.nics),
         );
         let between = self.snapshots.borrow().intermediate_to(&next);
-        if self.send(between) {
+        // Before anything was published, nothing can be lost, and kubelet is not to hear of a list without NICs.
+        let was_published = self.snapshots.borrow().generation > 0;
+        if was_published && self.send(between) {
             self.delivered().await;
         }
         let written = self.write(render::spec(inventory, &self.policy)).await;
@@ -181,7 +235,8 @@ impl Publisher {
     fn send(&self, mut next: Snapshot) -> bool {
         self.snapshots.send_if_modified(|current| {
             next.generation = current.generation;
-            let is_news = **current != next;
+            // Generation 0 is what was there before anything could be looked at.
+            let is_news = current.generation == 0 || **current != next;
             if is_news {
                 next.generation += 1;
                 *current = Arc::new(std::mem::take(&mut next));
@@ -200,12 +255,21 @@ impl Publisher {
         }
     }
 
-    /// On a thread of its own, since a slow disk must not keep kubelet waiting.
     async fn write(&mut self, spec: Option<Spec>) -> bool {
         let (cdi, file) = (self.cdi.clone(), self.cdi.file());
         let publish = move || (cdi.publish(spec.as_ref()).map_err(anyhow::Error::new), spec);
-        let (published, spec) = match tokio::task::spawn_blocking(publish).await {
+        let (published, spec) = match self.disk.run_within(DISK_PATIENCE, publish).await {
             Ok(done) => done,
+            // The same words as long as it lasts.
+            Err(NotDone::Hangs(_) | NotDone::Busy) => {
+                let directory = self.cdi.path.display();
+                (
+                    Err(anyhow::anyhow!(
+                        "writing to {directory} hangs: is its file system in reach?"
+                    )),
+                    None,
+                )
+            }
             Err(error) => (Err(error.into()), None),
         };
         match published {

@@ -17,10 +17,18 @@ type Job = Box<dyn FnOnce() + Send>;
 #[derive(Debug, Clone)]
 pub struct Worker(Arc<Shared>);
 
-#[derive(Debug)]
 struct Shared {
     name: &'static str,
     state: Mutex<State>,
+    on_late: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -50,6 +58,11 @@ pub enum NotDone {
 impl Worker {
     /// Starts the thread; if that fails, the first job tries again.
     pub fn new(name: &'static str) -> Self {
+        Self::telling(name, || {})
+    }
+
+    /// The same; it calls `on_late` when a job has ended that was not waited for.
+    pub fn telling(name: &'static str, on_late: impl Fn() + Send + Sync + 'static) -> Self {
         let state = State {
             thread: start(name).ok(),
             hanging: None,
@@ -57,6 +70,7 @@ impl Worker {
         Self(Arc::new(Shared {
             name,
             state: Mutex::new(state),
+            on_late: Arc::new(on_late),
         }))
     }
 
@@ -78,14 +92,17 @@ impl Worker {
         patience: Duration,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, NotDone> {
-        let (answer, ended) = self.begin(job)?;
-        match timeout(patience, answer).await {
-            Ok(answer) => answer.map_err(|_| NotDone::Ended),
-            Err(_elapsed) => {
-                self.state().hanging = Some(ended);
-                Err(NotDone::Hangs(patience))
-            }
+        let (mut answer, ended) = self.begin(job)?;
+        if let Ok(answer) = timeout(patience, &mut answer).await {
+            return answer.map_err(|_| NotDone::Ended);
         }
+        // From here on it is late; before, its result is there.
+        answer.close();
+        if let Ok(answer) = answer.try_recv() {
+            return Ok(answer);
+        }
+        self.state().hanging = Some(ended);
+        Err(NotDone::Hangs(patience))
     }
 
     /// Hands the job to the thread. What is returned gets its result, and hears of its end.
@@ -106,10 +123,13 @@ impl Worker {
         };
         let (send, answer) = oneshot::channel();
         let (end, ended) = oneshot::channel();
+        let on_late = Arc::clone(&self.0.on_late);
         let job = move || {
-            // Nobody may be waiting any more.
-            let _ = send.send(job());
+            let is_late = send.send(job()).is_err();
             drop(end);
+            if is_late {
+                on_late();
+            }
         };
         thread.send(Box::new(job)).map_err(|_| NotDone::Ended)?;
         Ok((answer, ended))
@@ -143,12 +163,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_that_hangs_is_left_alone_until_it_ends() {
-        let worker = Worker::new("test");
+        let (ended, has_ended) = mpsc::channel();
+        let ended = Mutex::new(ended);
+        let worker = Worker::telling("test", move || ended.lock().unwrap().send(()).unwrap());
         let (release, released) = mpsc::channel::<()>();
-        let (ended, has_ended) = mpsc::channel::<()>();
         let hangs = move || {
             let _ = released.recv();
-            drop(ended);
         };
         let patience = Duration::from_millis(1);
         assert!(matches!(
@@ -157,14 +177,7 @@ mod tests {
         ));
         assert!(matches!(worker.run(|| 1).await, Err(NotDone::Busy)));
         drop(release);
-        assert!(has_ended.recv().is_err());
-        // The end of the job is heard a moment after what it did last.
-        let answer = loop {
-            match worker.run(|| 2).await {
-                Err(NotDone::Busy) => thread::yield_now(),
-                answer => break answer,
-            }
-        };
-        assert_eq!(answer.unwrap(), 2);
+        has_ended.recv().unwrap();
+        assert_eq!(worker.run(|| 2).await.unwrap(), 2);
     }
 }

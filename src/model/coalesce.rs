@@ -1,7 +1,13 @@
 //! When to look at the node: at the first trigger at once; all that come within the settle time fold into one more look
 //! after it. So a burst costs two looks, and the last one has seen everything that was there when the last trigger came.
+//! Where triggers do not end, the settle time grows: what a storm costs is bounded, whatever a look costs.
 
 use std::time::Duration;
+
+/// So many looks, each right after the settle time of the one before, are a node that starts; more are a storm.
+const PATIENT_LOOKS: u32 = 8;
+/// The settle time grows no further than to so many times its length.
+const GROWTH: u32 = 20;
 
 /// Knows no clock: every point in time is what the caller says, counted from a beginning of its choosing.
 #[derive(Debug, Clone)]
@@ -9,6 +15,10 @@ pub struct Coalescer {
     time: Duration,
     wanted: bool,
     not_before: Duration,
+    /// The settle time now.
+    settle: Duration,
+    /// How many looks came as soon as they might.
+    in_a_row: u32,
 }
 
 impl Coalescer {
@@ -18,6 +28,8 @@ impl Coalescer {
             time,
             wanted: false,
             not_before: Duration::ZERO,
+            settle: time,
+            in_a_row: 0,
         }
     }
 
@@ -34,7 +46,16 @@ impl Coalescer {
     /// A look begins. What is triggered from now on is a matter of the next one.
     pub fn begin(&mut self, now: Duration) {
         self.wanted = false;
-        self.not_before = now.saturating_add(self.time);
+        // It was quiet when not even a second settle time has brought a trigger.
+        if now >= self.not_before.saturating_add(self.settle) {
+            (self.settle, self.in_a_row) = (self.time, 0);
+        } else {
+            self.in_a_row = self.in_a_row.saturating_add(1);
+            if self.in_a_row > PATIENT_LOOKS {
+                self.settle = (self.settle * 2).min(self.time * GROWTH);
+            }
+        }
+        self.not_before = now.saturating_add(self.settle);
     }
 }
 
@@ -81,11 +102,17 @@ mod tests {
     }
 
     #[test]
-    fn a_storm_is_bounded_and_its_end_is_seen() {
-        let storm: Vec<u32> = (0..1_000).collect();
+    fn a_storm_costs_less_and_less_and_its_end_is_seen() {
+        let storm: Vec<u32> = (0..9_000).collect();
         let began = looks(&storm, 3);
-        assert_eq!(began.len(), 21);
-        assert!(began.last().is_some_and(|last| *last >= 999));
+        let gaps: Vec<u32> = began.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert_eq!(gaps[..8], [50; 8], "{gaps:?}");
+        assert_eq!(gaps[8..12], [100, 200, 400, 800], "{gaps:?}");
+        assert!(gaps[12..].iter().all(|gap| *gap == 1_000), "{gaps:?}");
+        assert!(began.last().is_some_and(|last| *last >= 8_999));
+        // After a quiet while it begins anew.
+        let twice: Vec<u32> = (0..4_000).chain([8_000, 8_001]).collect();
+        assert!(looks(&twice, 3).ends_with(&[8_000, 8_050]), "{:?}", looks(&twice, 3));
     }
 
     #[test]

@@ -1,6 +1,8 @@
-//! Why the node is looked at. For the log and for counting only: a trigger carries no state.
+//! Why the node is looked at: for the log, for counting, and for where to look. A trigger carries no state.
 
 use std::fmt;
+
+use super::nic::pci::PciAddress;
 
 /// Something that asks for a look at the node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,13 +34,24 @@ pub enum Trigger {
     Written,
     /// What went wrong before is tried again.
     Retry,
+    /// After looks at single NICs: have they missed anything?
+    Recheck,
 }
 
 impl Trigger {
     /// Every [`kind`](Self::kind).
-    pub const KINDS: [&'static str; 11] = [
+    pub const KINDS: [&'static str; 12] = [
         "uevent", "link", "files", "overflow", "source", "hangup", "news", "pulse", "held", "written", "retry",
+        "recheck",
     ];
+
+    /// The PCI function of the device that a uevent names: the last one on the way to it.
+    pub fn pci_function(&self) -> Option<PciAddress> {
+        match self {
+            Self::Uevent { device, .. } => device.rsplit('/').find_map(|part| part.parse().ok()),
+            _ => None,
+        }
+    }
 
     /// A short name for counting.
     pub fn kind(&self) -> &'static str {
@@ -54,6 +67,7 @@ impl Trigger {
             Self::Held => "held",
             Self::Written => "written",
             Self::Retry => "retry",
+            Self::Recheck => "recheck",
         }
     }
 }
@@ -72,6 +86,7 @@ impl fmt::Display for Trigger {
             Self::Held => f.write_str("held news is due"),
             Self::Written => f.write_str("our own write"),
             Self::Retry => f.write_str("another try"),
+            Self::Recheck => f.write_str("a look at all, after looks at single NICs"),
         }
     }
 }

@@ -166,6 +166,14 @@ impl Roots {
         }
     }
 
+    /// The same places, for a look beside another one: it alone hears of files that it could not open.
+    pub fn apart(&self) -> Self {
+        Self {
+            fd_exhausted: Arc::default(),
+            ..self.clone()
+        }
+    }
+
     /// Where we find what the host has at `host_path`.
     pub fn local_path(&self, host_path: &Path) -> PathBuf {
         match &self.prefix {

@@ -46,9 +46,9 @@ impl FruTexts {
         }
         let pending = Err(ReadError::new(directory, "no answer yet"));
         self.lock().insert(card, pending.clone());
-        let (texts, roots, directory) = (self.clone(), roots.clone(), directory.to_owned());
+        let (texts, roots, place) = (self.clone(), roots.clone(), directory.to_owned());
         let reader = thread::Builder::new().name(format!("fru-{name}")).spawn(move || {
-            let fru = read(&roots, &directory);
+            let fru = read(&roots, &place);
             if let Some(known) = texts.lock().get_mut(&card) {
                 *known = fru;
             }
@@ -56,7 +56,11 @@ impl FruTexts {
         });
         match reader {
             Ok(_) => pending,
-            Err(error) => Err(ReadError::new("fru", error)),
+            Err(error) => {
+                // The next look tries again.
+                self.lock().remove(&card);
+                Err(ReadError::new(directory, error))
+            }
         }
     }
 

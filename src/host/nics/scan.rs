@@ -1,50 +1,34 @@
-//! One look at the node: PCI functions, class `cxi_user` and class `cxi`, joined by PCI address.
+//! One look at the node: which NICs there are, each of them, and what containers get beside them.
 //!
 //! Only attributes that the driver answers from its memory are read; the card's own texts come from [`super::fru`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+use std::thread;
 
 use super::attributes::Attributes;
+use super::beside::{self, Beside};
 use super::cordons;
 use super::fru::FruTexts;
+use super::readers::{PATIENCE, Read, Readers};
 use super::scan_options::ScanOptions;
-use super::scan_progress::ScanProgress;
+use super::survey::{ClassEntries, FunctionId, Survey, functions_directory};
 use crate::host::files::roots::Roots;
-use crate::host::libraries;
-use crate::model::nic::attributes::{Cordon, CxiName, DeviceNode, Function, Generation};
-use crate::model::nic::companion::CompanionNode;
+use crate::model::nic::attributes::{Cordon, CxiName, DeviceNode};
 use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::pci::PciAddress;
 use crate::model::reading::{ReadError, Reading};
 
-/// All PCI functions, below sysfs.
-const PCI_FUNCTIONS: &str = "bus/pci/devices";
-
 /// Looks at the node. Remembers nothing but the cards' texts.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Scanner {
     roots: Roots,
     options: ScanOptions,
     fru: Option<FruTexts>,
     cordons: Option<PathBuf>,
-}
-
-/// The names under which the two classes list NICs.
-#[derive(Debug)]
-struct ClassEntries {
-    cxi_user: BTreeMap<PciAddress, CxiName>,
-    cxi: Reading<BTreeSet<PciAddress>>,
-}
-
-impl ClassEntries {
-    /// Every PCI function that a class names.
-    fn addresses(&self) -> BTreeSet<PciAddress> {
-        let in_cxi = self.cxi.iter().flatten();
-        self.cxi_user.keys().chain(in_cxi).copied().collect()
-    }
 }
 
 impl Scanner {
@@ -78,181 +62,158 @@ impl Scanner {
     /// The same scanner, with its memory, for something else beside NICs.
     pub fn with_options(&self, options: ScanOptions) -> Self {
         Self {
-            roots: self.roots.clone(),
             options,
-            fru: self.fru.clone(),
-            cordons: self.cordons.clone(),
+            ..self.clone()
         }
     }
 
-    /// Everything there is now. Whatever cannot be read of a NIC is noted there and harms no other.
+    /// Everything there is now. Whatever cannot be read of a NIC is noted there and harms no other; what hangs is waited for
+    /// only so long.
     ///
     /// # Errors
     /// The list of PCI functions cannot be read: that says nothing of the NICs, least of all that there are none.
     pub fn scan(&self) -> Reading<Inventory> {
-        self.scan_along(&ScanProgress::default())
+        let scanner = Arc::new(self.clone());
+        let beside = {
+            let scanner = Arc::clone(&scanner);
+            beginning("libraries", move || scanner.beside())
+        };
+        let nics = {
+            let scanner = Arc::clone(&scanner);
+            let look = move || scanner.nics(&mut Readers::new(|| {}), &BTreeMap::new());
+            beginning("node", look).and_then(|nics| {
+                // Its own wait for the NICs comes first.
+                let nics = nics.recv_timeout(2 * PATIENCE);
+                nics.unwrap_or_else(|_| Err(ReadError::new("the node", hangs())))
+            })
+        };
+        let beside = beside.and_then(|beside| {
+            let beside = beside.recv_timeout(PATIENCE);
+            beside.unwrap_or_else(|_| Err(ReadError::new(beside::WHAT, hangs())))
+        });
+        let beside = beside.unwrap_or_else(|read_error| Beside::default().as_before(&read_error));
+        Ok(self.inventory(nics?, beside))
     }
 
-    /// The same, with a progress that says where the scan is and which NICs it passes over.
-    pub(super) fn scan_along(&self, progress: &ScanProgress) -> Reading<Inventory> {
+    /// Puts together what was found.
+    pub(super) fn inventory(&self, (nics, mut problems): (Vec<Nic>, Vec<ReadError>), beside: Beside) -> Inventory {
+        problems.extend(beside.problems);
+        Inventory {
+            sysfs: self.roots.sysfs.clone(),
+            nics,
+            libraries: beside.libraries,
+            companion_nodes: beside.companion_nodes,
+            problems,
+        }
+    }
+
+    /// What containers get beside NICs. It may hang.
+    ///
+    /// # Errors
+    /// As those of [`Beside::look`].
+    pub(super) fn beside(&self) -> Reading<Beside> {
+        Beside::look(&self.roots, &self.options)
+    }
+
+    /// Every NIC, and what makes no sense; of a NIC that hangs, what is known.
+    ///
+    /// # Errors
+    /// As those of [`scan`](Self::scan).
+    pub(super) fn nics(
+        self: &Arc<Self>,
+        readers: &mut Readers,
+        known: &BTreeMap<PciAddress, Nic>,
+    ) -> Reading<(Vec<Nic>, Vec<ReadError>)> {
         self.roots.take_fd_exhausted(); // what came before is of no matter
-        let directory = self.roots.sysfs.join(PCI_FUNCTIONS);
-        let names = self.roots.names(&directory)?;
-        let mut problems = Vec::new();
-        let classes = self.class_entries(&mut problems)?;
-        let functions = self.functions(&names, &classes, &mut problems);
-        let nics = functions.into_iter().map(|(address, generation)| {
-            if let Some(known) = progress.passes_over(address) {
-                return self.hanging_nic(address, generation, &classes, known);
-            }
-            progress.move_to(Some(address));
-            self.nic(address, generation, &classes)
+        let Survey {
+            functions,
+            classes,
+            problems,
+        } = Survey::take(&self.roots)?;
+        let classes = Arc::new(classes);
+        let read = |(address, id): (&PciAddress, &FunctionId)| -> (PciAddress, Read) {
+            let (scanner, classes) = (Arc::clone(self), Arc::clone(&classes));
+            let (address, id) = (*address, id.clone());
+            (address, Box::new(move || Some(scanner.nic(address, id, &classes))))
+        };
+        let mut answers = readers.read(functions.iter().map(read).collect());
+        let nics = functions.into_iter().map(|(address, id)| {
+            let answer = answers.remove(&address).flatten();
+            answer.unwrap_or_else(|| self.hanging_nic(address, id, classes.cxi_user.get(&address), known.get(&address)))
         });
         let nics = nics.collect();
-        progress.move_to(None);
         if let Some(fru) = &self.fru {
             fru.keep_only(&classes.cxi_user);
         }
-        let libraries = libraries::find(&self.roots, self.options.libraries, &self.options.extra, &mut problems);
-        let companion_nodes = self.companion_nodes(&mut problems);
-        let inventory = Inventory {
-            sysfs: self.roots.sysfs.clone(),
-            nics,
-            libraries,
-            companion_nodes,
-            problems,
+        self.saw_all()?;
+        Ok((nics, problems))
+    }
+
+    /// These NICs alone; none when it takes a look at the whole node to tell.
+    ///
+    /// # Errors
+    /// As those of [`scan`](Self::scan).
+    pub(super) fn again(self: &Arc<Self>, readers: &mut Readers, known: &[Nic]) -> Reading<Option<Vec<Nic>>> {
+        self.roots.take_fd_exhausted();
+        let read = |known: &Nic| -> (PciAddress, Read) {
+            let (scanner, known, address) = (Arc::clone(self), known.clone(), known.address);
+            let read = move || {
+                let Survey { functions, classes, .. } = Survey::of_one(&scanner.roots, &known)?;
+                let (address, id) = functions.into_iter().next()?;
+                Some(scanner.nic(address, id, &classes))
+            };
+            (address, Box::new(read))
         };
-        // What went away under the scan, or was out of its reach, must not look like NICs that went away.
+        let mut answers = readers.read(known.iter().map(read).collect());
+        let nics = known.iter().map(|known| {
+            let hanging = || {
+                let id = known.generation.clone().map(|generation| (generation, None));
+                Some(self.hanging_nic(known.address, id, known.cxi.as_ref().ok(), Some(known)))
+            };
+            answers.remove(&known.address).unwrap_or_else(hanging)
+        });
+        let nics = nics.collect();
+        self.saw_all()?;
+        Ok(nics)
+    }
+
+    /// What went away under the look, or was out of its reach, must not look like NICs that went away.
+    fn saw_all(&self) -> Reading<()> {
         if self.roots.take_fd_exhausted() {
             return Err(ReadError::new(
                 "the node",
                 "too many open files: raise the limit (ulimit -n, LimitNOFILE=)",
             ));
         }
-        self.roots.names(&directory).map(|_| inventory)
+        let directory = functions_directory(&self.roots);
+        fs::metadata(self.roots.local_path(&directory))
+            .map(drop)
+            .map_err(|error| ReadError::new(directory, error))
     }
 
     /// A NIC that does not answer, as it was. In another life of it, nothing is known.
-    fn hanging_nic(
-        &self,
-        address: PciAddress,
-        id: Reading<(Generation, Option<Function>)>,
-        classes: &ClassEntries,
-        known: Option<&Nic>,
-    ) -> Nic {
-        let cxi = classes.cxi_user.get(&address);
+    fn hanging_nic(&self, address: PciAddress, id: FunctionId, cxi: Option<&CxiName>, known: Option<&Nic>) -> Nic {
+        let reason = "reading it hangs";
         match known {
             Some(nic) if nic.cxi.as_ref().ok() == cxi => Nic {
-                answers: Err(ReadError::new(&nic.sysfs, "reading it hangs")),
+                answers: Err(ReadError::new(&nic.sysfs, reason)),
                 cordon: self.cordon(address),
                 ..nic.clone()
             },
-            _ => Nic::unknown(
-                address,
-                self.roots.sysfs.join(PCI_FUNCTIONS),
-                id.map(|(generation, _)| generation),
-            ),
-        }
-    }
-
-    /// Without class `cxi_user`, its module is not loaded; unless all of sysfs has gone, or the class cannot be listed:
-    /// that says nothing of the NICs.
-    fn class_entries(&self, problems: &mut Vec<ReadError>) -> Reading<ClassEntries> {
-        let mut cxi_user = BTreeMap::new();
-        let entries = self.class("cxi_user", problems)?;
-        for (address, name) in entries {
-            if let Some(older) = cxi_user.insert(address, name) {
-                let path = self.roots.sysfs.join("class/cxi_user").join(older.to_string());
-                problems.push(ReadError::new(path, format!("{address} is {name} now")));
+            _ => {
+                let functions = functions_directory(&self.roots);
+                let generation = id.map(|(generation, _)| generation);
+                let nic = Nic::unknown(address, functions, generation);
+                Nic {
+                    answers: Err(ReadError::new(&nic.sysfs, reason)),
+                    ..nic
+                }
             }
         }
-        let addresses = |entries: Vec<(PciAddress, CxiName)>| entries.into_iter().map(|(address, _)| address).collect();
-        let cxi = self.class("cxi", problems).map(addresses);
-        Ok(ClassEntries { cxi_user, cxi })
     }
 
-    /// The entries of a class with the PCI function each belongs to, by rising number; none without its module.
-    fn class(&self, class: &str, problems: &mut Vec<ReadError>) -> Reading<Vec<(PciAddress, CxiName)>> {
-        let directory = self.roots.sysfs.join("class").join(class);
-        let mut entries = Vec::new();
-        for name in self.roots.names_if_there(&directory)? {
-            let path = directory.join(&name);
-            match (name.parse(), self.pci_function_of(&path)) {
-                (Ok(cxi), Ok(address)) => entries.push((address, cxi)),
-                (Err(()), _) => problems.push(ReadError::new(path, "not a name of the form cxiN")),
-                (_, Err(read_error)) => problems.push(read_error),
-            }
-        }
-        entries.sort_by_key(|(_, name)| *name);
-        Ok(entries)
-    }
-
-    fn pci_function_of(&self, class_entry: &Path) -> Reading<PciAddress> {
-        let link = class_entry.join("device");
-        let target = self
-            .roots
-            .link_target(&link)?
-            .ok_or_else(|| ReadError::new(&link, "missing"))?;
-        let name = target
-            .file_name()
-            .map(|name| name.to_string_lossy())
-            .unwrap_or_default();
-        name.parse().map_err(|error| ReadError::new(link, error))
-    }
-
-    /// Cassini functions by id, and whatever else the classes name: a NIC with an unreadable id is still a NIC.
-    fn functions(
-        &self,
-        names: &[String],
-        classes: &ClassEntries,
-        problems: &mut Vec<ReadError>,
-    ) -> BTreeMap<PciAddress, Reading<(Generation, Option<Function>)>> {
-        let directory = self.roots.sysfs.join(PCI_FUNCTIONS);
-        let in_classes = classes.addresses();
-        let mut functions = BTreeMap::new();
-        for (path, address) in names
-            .iter()
-            .filter_map(|name| Some((directory.join(name), name.parse().ok()?)))
-        {
-            let in_class = in_classes.contains(&address);
-            match self.generation(&path) {
-                Ok(Some(generation)) => drop(functions.insert(address, Ok(generation))),
-                Ok(None) if in_class => problems.push(ReadError::new(
-                    path,
-                    "a CXI device with a PCI id that this version does not know: not offered; is there a newer version?",
-                )),
-                Err(read_error) if in_class => drop(functions.insert(address, Err(read_error))),
-                Ok(None) | Err(_) => {}
-            }
-        }
-        for address in in_classes {
-            if names.binary_search(&address.to_string()).is_err() {
-                problems.push(ReadError::new(
-                    directory.join(address.to_string()),
-                    "named by a class, but missing",
-                ));
-            }
-        }
-        functions
-    }
-
-    /// Reads the device id only of the vendors in question: a node has hundreds of PCI functions.
-    fn generation(&self, function: &Path) -> Reading<Option<(Generation, Option<Function>)>> {
-        let id = |name: &str| -> Reading<u16> {
-            let path = function.join(name);
-            let number = self.roots.number(&path)?;
-            number
-                .try_into()
-                .map_err(|_| ReadError::new(path, format!("{number:#x} is not a PCI id")))
-        };
-        match id("vendor")? {
-            vendor @ (0x17db | 0x1590) => Ok(Generation::from_pci_id(vendor, id("device")?)),
-            _ => Ok(None),
-        }
-    }
-
-    fn nic(&self, address: PciAddress, id: Reading<(Generation, Option<Function>)>, classes: &ClassEntries) -> Nic {
-        let sysfs = self.roots.sysfs.join(PCI_FUNCTIONS).join(address.to_string());
+    fn nic(&self, address: PciAddress, id: FunctionId, classes: &ClassEntries) -> Nic {
+        let sysfs = functions_directory(&self.roots).join(address.to_string());
         let read = Attributes::new(&self.roots, &sysfs);
         let cxi = classes.cxi_user.get(&address).copied().ok_or_else(|| {
             ReadError::new(
@@ -340,26 +301,22 @@ impl Scanner {
             _ => Ok(node),
         }
     }
+}
 
-    fn companion_nodes(&self, problems: &mut Vec<ReadError>) -> Vec<CompanionNode> {
-        let mut nodes = Vec::new();
-        for companion in &self.options.companions {
-            let host_path = self.roots.dev.join(&companion.name);
-            let is_there = fs::metadata(self.roots.local_path(&host_path))
-                .is_ok_and(|metadata| metadata.file_type().is_char_device());
-            if is_there {
-                let container_path = companion.container_path();
-                nodes.push(CompanionNode {
-                    container_path,
-                    host_path,
-                });
-            } else if !companion.is_optional {
-                problems.push(ReadError::new(
-                    host_path,
-                    "no such device node: containers go without it",
-                ));
-            }
-        }
-        nodes
+fn hangs() -> String {
+    format!("a look at it hangs for {} s", PATIENCE.as_secs())
+}
+
+/// Begins something that may hang; its result comes by what is returned.
+fn beginning<T: Send + 'static>(name: &str, what: impl FnOnce() -> T + Send + 'static) -> Reading<mpsc::Receiver<T>> {
+    let (send, result) = mpsc::channel();
+    let thread = thread::Builder::new().name(name.to_owned());
+    let work = move || {
+        // Nobody may be waiting any more.
+        let _ = send.send(what());
+    };
+    match thread.spawn(work) {
+        Ok(_) => Ok(result),
+        Err(error) => Err(ReadError::new("the node", format!("cannot start a thread: {error}"))),
     }
 }

@@ -1,50 +1,62 @@
-//! Looks at the node on threads of their own and waits only so long: a read that hangs must stop neither kubelet's
-//! service nor the news of the other NICs.
+//! Looks at the node on threads of their own and waits only so long: what hangs must stop neither kubelet's service nor the news
+//! of the other NICs.
 //!
-//! A NIC at which a look hangs is passed over, and stays as it was, until that look ends. So there is at most one
-//! thread for each NIC that hangs, and one for the rest of the node.
+//! NICs and what is beside them are looked at apart. A NIC at which a look hangs is passed over, and stays as it was; so do the
+//! libraries.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::timeout;
-
+use super::beside::{self, Beside};
+use super::readers::{PATIENCE, Readers};
 use super::scan::Scanner;
 use super::scan_options::ScanOptions;
-use super::scan_progress::ScanProgress;
+use crate::host::worker::{NotDone, Worker};
 use crate::model::message_id;
 use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::pci::PciAddress;
 use crate::model::reading::{ReadError, Reading};
 
-/// How long a look may stay at one place. The driver answers from memory, in microseconds.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long libraries that are known already are waited for after the NICs.
+const BESIDE_PATIENCE: Duration = Duration::from_millis(250);
 
-/// What is done on the thread of a look, before it, because it may hang as well.
+/// What is done before a look, on a thread of its own, because it may hang as well.
 pub type Preparation = Arc<dyn Fn() + Send + Sync>;
+
+/// What a look at some NICs alone has found.
+#[derive(Debug)]
+pub enum PartialLook {
+    /// They are as they were.
+    Same,
+    /// The whole node with what is new of them.
+    Changed(Inventory),
+    /// It takes a look at the whole node to tell.
+    Unclear,
+}
 
 /// Looks at the node.
 pub struct ScanRunner {
     scanner: Arc<Scanner>,
-    on_news: Arc<dyn Fn() + Send + Sync>,
+    /// Lists the NICs and waits for those who read them.
+    nics: Worker,
+    readers: Arc<Mutex<Readers>>,
+    /// What is beside NICs.
+    libraries: Worker,
+    preparations: Worker,
     known: BTreeMap<PciAddress, Nic>,
-    hanging: Vec<Hanging>,
+    problems: Vec<ReadError>,
+    beside: Option<Beside>,
+    /// What is published of what is beside NICs, with what is wrong.
+    shown: Beside,
+    has_hung: bool,
 }
 
-/// A look that has not come back.
-struct Hanging {
-    at: Option<PciAddress>,
-    task: JoinHandle<Reading<Inventory>>,
-}
-
-impl std::fmt::Debug for ScanRunner {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let hanging: BTreeSet<_> = self.hanging.iter().map(|hanging| hanging.at).collect();
+impl fmt::Debug for ScanRunner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ScanRunner")
-            .field("hanging", &hanging)
+            .field("known", &self.known.keys())
             .finish_non_exhaustive()
     }
 }
@@ -52,11 +64,22 @@ impl std::fmt::Debug for ScanRunner {
 impl ScanRunner {
     /// Calls `on_news` when a look that hung has ended.
     pub fn new(scanner: Scanner, on_news: impl Fn() + Send + Sync + 'static) -> Self {
+        let on_news = Arc::new(on_news);
+        let tell = || {
+            let on_news = Arc::clone(&on_news);
+            move || on_news()
+        };
         Self {
             scanner: Arc::new(scanner),
-            on_news: Arc::new(on_news),
+            nics: Worker::telling("scan", tell()),
+            readers: Arc::new(Mutex::new(Readers::new(tell()))),
+            libraries: Worker::telling("libraries", tell()),
+            preparations: Worker::new("watches"),
             known: BTreeMap::new(),
-            hanging: Vec::new(),
+            problems: Vec::new(),
+            beside: None,
+            shown: Beside::default(),
+            has_hung: false,
         }
     }
 
@@ -65,82 +88,118 @@ impl ScanRunner {
         self.scanner = Arc::new(self.scanner.with_options(options));
     }
 
-    /// Everything there is now; of a NIC that does not answer, what was known before.
+    /// Everything there is now; of what does not answer, what was known before.
     ///
     /// # Errors
     /// The node as a whole could not be looked at.
     pub async fn look(&mut self, prepare: &Preparation) -> Reading<Inventory> {
-        loop {
-            self.forget_ended();
-            if self.hanging.iter().any(|hanging| hanging.at.is_none()) {
-                return Err(ReadError::new("the node", "an earlier look still hangs"));
-            }
-            match self.look_once(Arc::clone(prepare)).await {
-                Ok(inventory) => {
-                    let nics = inventory.nics.iter();
-                    self.known = nics.map(|nic| (nic.address, nic.clone())).collect();
-                    return Ok(inventory);
+        let prepare = Arc::clone(prepare);
+        // Whoever cannot watch finds less, and no less now.
+        let _ = self.preparations.run_within(BESIDE_PATIENCE, move || prepare()).await;
+        let patience = if self.beside.is_some() {
+            BESIDE_PATIENCE
+        } else {
+            PATIENCE
+        };
+        let scanner = Arc::clone(&self.scanner);
+        let beside = self.libraries.run_within(patience, move || scanner.beside());
+        let (scanner, readers, known) = (Arc::clone(&self.scanner), Arc::clone(&self.readers), self.known.clone());
+        let look = move || scanner.nics(&mut lock(&readers), &known);
+        let (nics, beside) = tokio::join!(in_time(&self.nics, look), beside);
+        self.shown = self.take_beside(beside);
+        let (nics, problems) = nics?;
+        self.tell_of_hangs(&nics);
+        self.known = nics.iter().map(|nic| (nic.address, nic.clone())).collect();
+        self.problems.clone_from(&problems);
+        Ok(self.scanner.inventory((nics, problems), self.shown.clone()))
+    }
+
+    /// These NICs alone.
+    ///
+    /// # Errors
+    /// As those of [`look`](Self::look).
+    pub async fn look_at(&mut self, nics: &BTreeSet<PciAddress>) -> Reading<PartialLook> {
+        let known: Option<Vec<Nic>> = nics.iter().map(|address| self.known.get(address).cloned()).collect();
+        let Some(known) = known else {
+            return Ok(PartialLook::Unclear);
+        };
+        let (scanner, readers) = (Arc::clone(&self.scanner), Arc::clone(&self.readers));
+        let look = move || scanner.again(&mut lock(&readers), &known);
+        let Some(nics) = in_time(&self.nics, look).await? else {
+            return Ok(PartialLook::Unclear);
+        };
+        self.tell_of_hangs(&nics);
+        let mut is_same = true;
+        for nic in nics {
+            is_same &= self.known.get(&nic.address) == Some(&nic);
+            self.known.insert(nic.address, nic);
+        }
+        if is_same {
+            return Ok(PartialLook::Same);
+        }
+        let found = (self.known.values().cloned().collect(), self.problems.clone());
+        Ok(PartialLook::Changed(self.scanner.inventory(found, self.shown.clone())))
+    }
+
+    /// What could be seen, or else what was known; that it hangs is said once.
+    fn take_beside(&mut self, found: Result<Reading<Beside>, NotDone>) -> Beside {
+        let problem = match found {
+            Ok(Ok(found)) => {
+                if std::mem::take(&mut self.has_hung) {
+                    tracing::info!("{} can be looked at again", beside::WHAT);
                 }
-                Err(Some(read_error)) => return Err(read_error),
-                Err(None) => {}
+                self.beside = Some(found.clone());
+                return found;
+            }
+            Ok(Err(read_error)) => read_error,
+            // The same words as long as it lasts: what is compared must not change.
+            Err(NotDone::Hangs(_) | NotDone::Busy) => {
+                ReadError::new(beside::WHAT, "a look at them hangs: they stay as they were")
+            }
+            Err(error) => ReadError::new(beside::WHAT, error),
+        };
+        if !std::mem::replace(&mut self.has_hung, true) {
+            tracing::error!(
+                message_id = message_id::NODE_UNREADABLE,
+                reason = problem.reason,
+                "{problem}"
+            );
+        }
+        self.beside.as_ref().unwrap_or(&Beside::default()).as_before(&problem)
+    }
+
+    /// Says once of a NIC that reading it hangs, and once that it answers.
+    fn tell_of_hangs(&self, nics: &[Nic]) {
+        for nic in nics {
+            let before = self.known.get(&nic.address);
+            match (
+                before.is_some_and(|before| before.answers.is_err()),
+                nic.answers.is_err(),
+            ) {
+                (false, true) => tracing::error!(
+                    message_id = message_id::NIC_HANGS,
+                    pci = %nic.address,
+                    "reading it hangs for {} s: it stays as it was until it answers",
+                    PATIENCE.as_secs()
+                ),
+                (true, false) => tracing::info!(pci = %nic.address, "it answers again"),
+                _ => {}
             }
         }
     }
+}
 
-    /// One look; an error without a reason means that one NIC is to be passed over.
-    async fn look_once(&mut self, prepare: Preparation) -> Result<Inventory, Option<ReadError>> {
-        let progress = self.progress();
-        let is_late = Arc::new(AtomicBool::new(false));
-        let mut task = {
-            let (scanner, progress) = (Arc::clone(&self.scanner), progress.clone());
-            let (is_late, on_news) = (Arc::clone(&is_late), Arc::clone(&self.on_news));
-            spawn_blocking(move || {
-                prepare();
-                let found = scanner.scan_along(&progress);
-                if is_late.load(Ordering::SeqCst) {
-                    on_news();
-                }
-                found
-            })
-        };
-        let mut before = progress.position();
-        let at = loop {
-            match timeout(PATIENCE, &mut task).await {
-                Ok(Ok(found)) => return found.map_err(Some),
-                Ok(Err(error)) => return Err(Some(ReadError::new("the node", error))),
-                Err(_elapsed) if progress.position() != before => before = progress.position(),
-                Err(_elapsed) => break before.1,
-            }
-        };
-        is_late.store(true, Ordering::SeqCst);
-        self.hanging.push(Hanging { at, task });
-        let patience = PATIENCE.as_secs();
-        let Some(nic) = at else {
-            return Err(Some(ReadError::new(
-                "the node",
-                format!("a look at it hangs for {patience} s"),
-            )));
-        };
-        tracing::error!(
-            message_id = message_id::NIC_HANGS,
-            pci = %nic,
-            "reading it hangs for {patience} s: it stays as it was until it answers"
-        );
-        Err(None)
-    }
+fn lock(readers: &Mutex<Readers>) -> MutexGuard<'_, Readers> {
+    readers.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
-    fn progress(&self) -> ScanProgress {
-        let hanging = self.hanging.iter().filter_map(|hanging| hanging.at);
-        ScanProgress::passing_over(hanging.map(|address| (address, self.known.get(&address).cloned())))
-    }
-
-    fn forget_ended(&mut self) {
-        self.hanging.retain(|hanging| {
-            let ended = hanging.task.is_finished();
-            if let Some(nic) = hanging.at.filter(|_| ended) {
-                tracing::info!(pci = %nic, "it answers again");
-            }
-            !ended
-        });
+/// A look at the NICs on its thread. Its own waits come first.
+async fn in_time<T: Send + 'static>(worker: &Worker, look: impl FnOnce() -> Reading<T> + Send + 'static) -> Reading<T> {
+    let the_node = |reason: &dyn fmt::Display| ReadError::new("the node", reason);
+    match worker.run_within(2 * PATIENCE, look).await {
+        Ok(found) => found,
+        // The same words as long as it lasts.
+        Err(NotDone::Hangs(_) | NotDone::Busy) => Err(the_node(&"a look at it hangs")),
+        Err(error) => Err(the_node(&error)),
     }
 }

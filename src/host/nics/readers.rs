@@ -1,0 +1,238 @@
+//! Threads that read NICs. One reads them all as long as they answer. Where a read hangs, further threads read the others; what
+//! has not answered in time is passed over, now and later, until it does. So there is one bounded wait for all of them, and at
+//! most one thread for each NIC that hangs.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::io;
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::model::nic::inventory::Nic;
+use crate::model::nic::pci::PciAddress;
+
+/// How long the NICs of one look are waited for. The driver answers from memory, in microseconds.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+/// When nothing has come for so long, more threads take part.
+const STALL: Duration = Duration::from_millis(100);
+
+/// What a read brings: the NIC, or none when it takes a look at the whole node to tell.
+type Answer = Option<Nic>;
+/// A read to be done.
+pub(super) type Read = Box<dyn FnOnce() -> Answer + Send>;
+
+/// The threads.
+pub(super) struct Readers(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    wake: Condvar,
+    on_news: Box<dyn Fn() + Send + Sync>,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    /// The NICs at which a thread is, and whether nobody waits for it any more.
+    reading: BTreeMap<PciAddress, bool>,
+    threads: usize,
+    idle: usize,
+    is_over: bool,
+}
+
+struct Job {
+    address: PciAddress,
+    read: Read,
+    answers: Sender<(PciAddress, Answer)>,
+}
+
+impl fmt::Debug for Readers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reading = self.0.lock().reading.clone();
+        f.debug_struct("Readers")
+            .field("reading", &reading)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Readers {
+    /// Calls `on_news` when a read that was passed over has ended.
+    pub(super) fn new(on_news: impl Fn() + Send + Sync + 'static) -> Self {
+        let readers = Self(Arc::new(Shared {
+            state: Mutex::default(),
+            wake: Condvar::new(),
+            on_news: Box::new(on_news),
+        }));
+        // A thread that cannot be started now is tried again with the first job.
+        let _ = Shared::start(&readers.0);
+        readers
+    }
+
+    /// What answers in time. What still hangs since an earlier call is not asked.
+    pub(super) fn read(&mut self, reads: Vec<(PciAddress, Read)>) -> BTreeMap<PciAddress, Answer> {
+        let (send, answers) = mpsc::channel();
+        let mut missing = self.0.ask(reads, &send);
+        drop(send);
+        let mut read = BTreeMap::new();
+        let deadline = Instant::now() + PATIENCE;
+        while missing > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match answers.recv_timeout(STALL.min(left)) {
+                Ok((address, answer)) => {
+                    read.insert(address, answer);
+                    missing -= 1;
+                }
+                Err(_) if left.is_zero() => break,
+                Err(_) => self.0.grow(),
+            }
+        }
+        self.0.pass_over();
+        read.extend(answers.try_iter());
+        read
+    }
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.0.lock().is_over = true;
+        self.0.wake.notify_all();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns how many answers there will be.
+    fn ask(self: &Arc<Self>, reads: Vec<(PciAddress, Read)>, answers: &Sender<(PciAddress, Answer)>) -> usize {
+        let mut state = self.lock();
+        for (address, read) in reads {
+            if !state.reading.contains_key(&address) {
+                let answers = answers.clone();
+                state.jobs.push_back(Job { address, read, answers });
+            }
+        }
+        let (asked, free) = (state.jobs.len(), state.threads - state.reading.len());
+        drop(state);
+        if asked > 0 && free == 0 {
+            let _ = Self::start(self);
+        }
+        self.wake.notify_one();
+        asked
+    }
+
+    /// As many more threads as there are that make no way.
+    fn grow(self: &Arc<Self>) {
+        let state = self.lock();
+        let more = state.reading.len().max(1).min(state.jobs.len());
+        drop(state);
+        // Without a free process id, those that there are have to do.
+        let _ = (0..more).try_for_each(|_| Self::start(self));
+    }
+
+    /// Nobody waits for what has not answered.
+    fn pass_over(&self) {
+        let mut state = self.lock();
+        state.jobs.clear();
+        state.reading.values_mut().for_each(|is_late| *is_late = true);
+    }
+
+    fn start(self: &Arc<Self>) -> io::Result<()> {
+        let shared = Arc::clone(self);
+        // Counted first: the thread may be asked before this one goes on.
+        self.lock().threads += 1;
+        let started = thread::Builder::new()
+            .name("nics".to_owned())
+            .spawn(move || shared.work());
+        if started.is_err() {
+            self.lock().threads -= 1;
+        }
+        started.map(drop)
+    }
+
+    /// Reads until there is another thread that waits for something to read.
+    fn work(&self) {
+        let mut state = self.lock();
+        while !state.is_over {
+            if let Some(job) = state.jobs.pop_front() {
+                state.reading.insert(job.address, false);
+                drop(state);
+                let answer = (job.read)();
+                state = self.lock();
+                if state.reading.remove(&job.address) == Some(true) {
+                    drop(state);
+                    (self.on_news)();
+                    state = self.lock();
+                } else {
+                    // Whoever asked waits for it.
+                    let _ = job.answers.send((job.address, answer));
+                }
+            } else if state.idle > 0 {
+                break;
+            } else {
+                state.idle += 1;
+                state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.idle -= 1;
+            }
+        }
+        state.threads -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn address(number: u32) -> PciAddress {
+        format!("{number:04x}:21:00.0").parse().unwrap()
+    }
+
+    fn reads(count: u32, hang: impl Fn(u32) -> Option<mpsc::Receiver<()>>) -> Vec<(PciAddress, Read)> {
+        let read = |number| -> (PciAddress, Read) {
+            let hang = hang(number);
+            let read = move || {
+                // Until the sender goes.
+                hang.map(|hang| hang.recv());
+                None
+            };
+            (address(number), Box::new(read))
+        };
+        (0..count).map(read).collect()
+    }
+
+    #[test]
+    fn those_that_hang_keep_no_other_waiting_and_are_asked_again_when_they_have_ended() {
+        let (news, heard) = mpsc::channel();
+        let news = Mutex::new(news);
+        let mut readers = Readers::new(move || news.lock().unwrap().send(()).unwrap());
+        let (mut release, began) = (Vec::new(), Arc::new(AtomicUsize::new(0)));
+        let release_of = std::cell::RefCell::new(&mut release);
+        let answers = readers.read(reads(40, |number| {
+            (number % 4 == 0).then(|| {
+                let (send, hang) = mpsc::channel();
+                release_of.borrow_mut().push(send);
+                hang
+            })
+        }));
+        let expected: Vec<_> = (0..40).filter(|number| number % 4 != 0).map(address).collect();
+        assert_eq!(answers.into_keys().collect::<Vec<_>>(), expected);
+        // What hangs is not asked again, and costs nothing.
+        let count = Arc::clone(&began);
+        let asked = readers.read(reads(40, move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            None
+        }));
+        assert_eq!(asked.into_keys().collect::<Vec<_>>(), expected);
+        drop(release);
+        for _ in 0..10 {
+            heard.recv().unwrap();
+        }
+        assert_eq!(readers.read(reads(40, |_| None)).len(), 40);
+        assert!(readers.0.lock().threads >= 1);
+    }
+}
