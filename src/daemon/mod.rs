@@ -124,7 +124,7 @@ fn main_loop(
     let news = Arc::new(Notify::new());
     let settings = config.settings();
     let scan_runner = scan_runner(&roots, settings, &news);
-    let publisher = Publisher::new(scan_runner, settings, Arc::clone(streams), meter.clone());
+    let publisher = Publisher::new(scan_runner, settings, Arc::clone(streams), meter.clone(), &roots);
     let DaemonSettings { run_dir, start_grace } = &settings.daemon;
     let notifier = Notifier::new(run_dir, *start_grace, publisher.subscribe(), streams.subscribe());
     let inputs = LoopInputs {

@@ -108,7 +108,8 @@ impl Scanner {
             progress.move_to(Some(address));
             self.nic(address, generation, &classes)
         });
-        let nics = nics.collect();
+        let nics: Vec<Nic> = nics.collect();
+        let cordoned_absent = self.cordons_of_absent(&nics, &mut problems);
         progress.move_to(None);
         if let Some(fru) = &self.fru {
             fru.keep_only(&classes.cxi_user);
@@ -118,6 +119,7 @@ impl Scanner {
         let inventory = Inventory {
             sysfs: self.roots.sysfs.clone(),
             nics,
+            cordoned_absent,
             libraries,
             companion_nodes,
             problems,
@@ -264,7 +266,12 @@ impl Scanner {
             Ok((_, Some(function))) => *function,
             _ => read.function(),
         };
-        let netdev = read.netdev();
+        let netdevs = read.netdevs();
+        let netdev_is_elsewhere = netdevs
+            .as_ref()
+            .is_ok_and(|netdevs| netdevs.as_ref().is_some_and(Vec::is_empty));
+        let mut netdevs = netdevs.map(|netdevs| netdevs.unwrap_or_default().into_iter());
+        let netdev = netdevs.as_mut().map(Iterator::next).map_err(|error| error.clone());
         Nic {
             address,
             answers: Ok(()),
@@ -300,6 +307,8 @@ impl Scanner {
             generation: id.map(|(generation, _)| generation),
             cxi,
             netdev,
+            further_netdevs: netdevs.into_iter().flatten().collect(),
+            netdev_is_elsewhere,
             sysfs,
         }
     }
@@ -310,6 +319,17 @@ impl Scanner {
             Some(directory) => cordons::read(directory, address),
             None => Err(ReadError::new("the cordons", "not read")),
         }
+    }
+
+    fn cordons_of_absent(&self, nics: &[Nic], problems: &mut Vec<ReadError>) -> BTreeMap<PciAddress, Cordon> {
+        let Some(directory) = &self.cordons else {
+            return BTreeMap::new();
+        };
+        let is_there = |address| nics.binary_search_by_key(&address, |nic| nic.address).is_ok();
+        cordons::of_others(directory, is_there).unwrap_or_else(|read_error| {
+            problems.push(read_error);
+            BTreeMap::new()
+        })
     }
 
     /// The node, if it is the character device that class `cxi_user` says it is: a stale node could be anything.

@@ -8,6 +8,9 @@ use super::read::{Offered, OfferedDevice};
 use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::pci::PciAddress;
 
+/// Where runtimes read specs unless they are told otherwise, by rising priority.
+pub const CDI_DIRECTORIES: [&str; 2] = ["/etc/cdi", "/var/run/cdi"];
+
 /// A spec file of a CDI directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpecFile {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::reading::Reading;
 
 /// Root of the PCIe hierarchy that a directory of sysfs is below.
@@ -103,11 +105,11 @@ pub struct Netdev {
 }
 
 /// An admin's order to keep a NIC from new pods.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cordon {
-    /// The file that stands for it.
+    /// What stands for it.
     pub file: PathBuf,
-    /// The admin's words; may be empty.
+    /// The admin's words, or why they cannot be read; may be empty.
     pub reason: String,
 }
 
