@@ -40,6 +40,10 @@ pub enum Change {
     Bind,
     /// The one after the other.
     Rebind,
+    /// Link, fabric address and retry handler cannot be read.
+    Blind,
+    /// They can.
+    Seeing,
     /// Someone looks; what that look found is remembered.
     Look,
     /// Someone looks while the clock is so many seconds behind.
@@ -97,6 +101,17 @@ impl Change {
             Self::Unbind => node.unbind(pci).unwrap(),
             Self::Bind => drop(node.bind(pci).unwrap()),
             Self::Rebind => drop(node.rebind(pci).unwrap()),
+            Self::Blind => {
+                for attribute in ["link", "nid", "pct_eq"] {
+                    node.unset(pci, &format!("properties/{attribute}")).unwrap();
+                }
+            }
+            Self::Seeing => {
+                for (attribute, value) in [("link", "1\n"), ("nid", "0x12\n"), ("pct_eq", "7\n")] {
+                    node.set(pci, &format!("properties/{attribute}"), value.as_bytes())
+                        .unwrap();
+                }
+            }
             Self::Look | Self::LookBefore(_) => {}
         }
     }
