@@ -215,6 +215,35 @@ async fn a_nic_whose_attributes_hang_stays_as_it_was_and_harms_no_other() {
     assert_no_violations(&kubelet);
 }
 
+/// An admin's order must not wait for what he gives it for.
+#[tokio::test]
+async fn a_nic_is_cordoned_by_its_address_while_all_of_sysfs_hangs() {
+    let test = "a_nic_is_cordoned_by_its_address_while_all_of_sysfs_hangs";
+    if !network::is_own(test) {
+        return;
+    }
+    if !Hang::possible() {
+        return skip(Need::Fuse, "no mount namespace, or /dev/fuse cannot be opened");
+    }
+    let host = two_nics();
+    let hang = Hang::at(host.node.root().join("sys"));
+    let command = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cxi-device-plugin"));
+        command.args(args).arg("--run-dir").arg(host.path("run"));
+        let output = command.arg("--root").arg(host.node.root()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, said) = command(&["cordon", B]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains(&format!("cordoned {B}: sysfs does not say whether it is there")),
+        "{said}"
+    );
+    assert!(host.path("run/cordoned").join(B).exists());
+    assert_eq!(command(&["uncordon", B]), (Some(0), format!("uncordoned {B}\n")));
+    hang.end();
+}
+
 #[tokio::test]
 async fn a_node_that_hangs_as_a_whole_stops_no_service_and_piles_up_no_threads() {
     let test = "a_node_that_hangs_as_a_whole_stops_no_service_and_piles_up_no_threads";

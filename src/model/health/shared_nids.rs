@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::checks::INVALID_NID;
+use crate::model::nic::attributes::INVALID_NID;
 use crate::model::nic::inventory::Nic;
 use crate::model::nic::pci::PciAddress;
 

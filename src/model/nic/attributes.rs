@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::reading::Reading;
 
+/// `CXI_INVALID_NID`, the value of `properties/nid` before the fabric address is set.
+pub const INVALID_NID: u64 = 0xffff_ffff;
+
 /// Root of the PCIe hierarchy that a directory of sysfs is below.
 pub fn pcie_root(directory: &Path) -> Option<&str> {
     let mut names = directory.iter().filter_map(|name| name.to_str());

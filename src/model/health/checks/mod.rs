@@ -3,7 +3,6 @@
 mod degradation;
 mod required;
 
-pub(super) use self::required::INVALID_NID;
 use super::check_result::CheckResult;
 use super::condition::{Check, Condition, follows};
 use super::history::NicHistory;

@@ -2,14 +2,12 @@
 
 use crate::model::health::check_result::CheckResult;
 use crate::model::health::history::{NicHistory, RetryHandler};
-use crate::model::nic::attributes::{Cordon, Function, Netdev};
+use crate::model::nic::attributes::{Cordon, Function, INVALID_NID, Netdev};
 use crate::model::nic::inventory::Nic;
 use crate::model::nic::offer::{DRIVERS, is_our_driver};
 use crate::model::nic::pci::PciAddress;
 use crate::model::reading::{ReadError, Reading};
 
-/// `CXI_INVALID_NID`, the value of `properties/nid` before the fabric address is set.
-pub(in crate::model::health) const INVALID_NID: u64 = 0xffff_ffff;
 /// Value of `properties/platform` on hardware; retry handlers run on nothing else.
 const PLATFORM_ASIC: u64 = 0;
 /// `NET_ADDR_SET`: the address was set from outside, as the fabric manager's agent does.
