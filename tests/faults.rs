@@ -241,6 +241,7 @@ async fn a_nic_is_cordoned_by_its_address_while_all_of_sysfs_hangs() {
     );
     assert!(host.path("run/cordoned").join(B).exists());
     assert_eq!(command(&["uncordon", B]), (Some(0), format!("uncordoned {B}\n")));
+    assert_eq!(command(&["uncordon", B]), (Some(0), format!("{B} is not cordoned\n")));
     hang.end();
 }
 

@@ -285,11 +285,18 @@ impl NicStatus {
             texts.collect::<Vec<_>>().join("; ")
         };
         match (self.healthy, with(Verdict::Fail), with(Verdict::Warn)) {
+            (false, failed, warnings) if failed.is_empty() => unusable(&warnings),
             (false, failed, _) => format!("unhealthy: {failed}"),
             (true, _, warnings) if warnings.is_empty() => "healthy".to_owned(),
             (true, _, warnings) => format!("healthy; {warnings}"),
         }
     }
+}
+
+/// No condition fails, and there is nothing to be given to a pod: of a NIC that hangs, its node is not known.
+fn unusable(warnings: &str) -> String {
+    let separator = if warnings.is_empty() { "" } else { "; " };
+    format!("unhealthy: its device node is not known{separator}{warnings}")
 }
 
 impl Named for NicStatus {

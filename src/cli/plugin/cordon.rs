@@ -68,8 +68,15 @@ pub fn uncordon(args: &UncordonArgs) -> anyhow::Result<Ended> {
         return Ok(Ended::Done);
     }
     let nic = match by_address {
-        // There is nothing to take back; whoever has mistyped is told what there is.
-        Some(_) => Target::by_look(&args.nic, &args.node)?,
+        Some(address) => {
+            let nic = Target::by_address(address, &args.node)?;
+            if nic.is_there == Some(false) {
+                // There is nothing to take back; whoever has mistyped is told what there is.
+                Target::by_look(&args.nic, &args.node)?
+            } else {
+                nic
+            }
+        }
         None => Target::find(&args.nic, &args.node)?,
     };
     let said = if removes(nic.address)? {

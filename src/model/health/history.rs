@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::nic::attributes::{Cordon, Function};
+use crate::model::nic::attributes::Function;
 use crate::model::nic::inventory::Nic;
 use crate::model::nic::offer::is_our_driver;
 use crate::model::nic::pci::PciAddress;
@@ -29,9 +29,9 @@ pub struct NicHistory {
     /// knows; they must not count once the clock comes to them.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub restarts_ahead: BTreeSet<u64>,
-    /// The admin's order as it was read last: that it cannot be read takes it back for nobody.
+    /// The reason of the admin's order as it was read last: that it cannot be read takes it back for nobody.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cordon: Option<Cordon>,
+    pub cordon: Option<String>,
 }
 
 /// What has been seen of a NIC's retry handler while one driver instance was bound to it.
@@ -91,7 +91,7 @@ impl NicHistory {
                 .extend(restarts.iter().filter(|at| **at > unix_seconds));
         }
         if let Ok(cordon) = &nic.cordon {
-            self.cordon.clone_from(cordon);
+            self.cordon = cordon.as_ref().map(|cordon| cordon.reason.clone());
         }
         start(&mut self.pcie_uncorrectable, &nic.pcie_uncorrectable_errors);
         start(&mut self.aer_fatal, &nic.aer_fatal_errors);

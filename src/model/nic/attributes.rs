@@ -4,8 +4,6 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
 use crate::model::reading::Reading;
 
 /// `CXI_INVALID_NID`, the value of `properties/nid` before the fabric address is set.
@@ -108,7 +106,7 @@ pub struct Netdev {
 }
 
 /// An admin's order to keep a NIC from new pods.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cordon {
     /// What stands for it.
     pub file: PathBuf,

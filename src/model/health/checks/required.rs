@@ -2,7 +2,7 @@
 
 use crate::model::health::check_result::CheckResult;
 use crate::model::health::history::{NicHistory, RetryHandler};
-use crate::model::nic::attributes::{Cordon, Function, INVALID_NID, Netdev};
+use crate::model::nic::attributes::{Function, INVALID_NID, Netdev};
 use crate::model::nic::inventory::Nic;
 use crate::model::nic::offer::{DRIVERS, is_our_driver};
 use crate::model::nic::pci::PciAddress;
@@ -97,16 +97,16 @@ pub(super) fn cordoned(nic: &Nic, history: &NicHistory) -> CheckResult {
     match &nic.cordon {
         Err(read_error) => match &history.cordon {
             None => CheckResult::unknown(read_error),
-            Some(cordon) => CheckResult::bad(format!("{}, as far as can be told", order(cordon)))
+            Some(reason) => CheckResult::bad(format!("{}, as far as can be told", order(reason)))
                 .with_evidence(&read_error.path, &read_error.reason),
         },
         Ok(None) => CheckResult::ok("not cordoned"),
-        Ok(Some(cordon)) => CheckResult::bad(order(cordon)).with_evidence(&cordon.file, "there"),
+        Ok(Some(cordon)) => CheckResult::bad(order(&cordon.reason)).with_evidence(&cordon.file, "there"),
     }
 }
 
-fn order(cordon: &Cordon) -> String {
-    match cordon.reason.as_str() {
+fn order(reason: &str) -> String {
+    match reason {
         "" => "cordoned by an admin".to_owned(),
         reason => format!("cordoned by an admin: {reason}"),
     }
