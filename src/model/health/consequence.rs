@@ -20,7 +20,8 @@ const CONSEQUENCES: [(Check, Check); 6] = [
     (Check::NetdevUp, Check::Link),
 ];
 
-/// Every condition of a NIC as this policy sees it; those that follow from one that is at least as bad are unknown.
+/// Every condition of a NIC as this policy sees it. What follows from a fault is unknown, whatever the policy makes of the
+/// fault: a site that does not mind the cause does not mind what comes of it.
 pub fn judge(
     nic: &Nic,
     shared_nids: &SharedNids,
@@ -28,23 +29,21 @@ pub fn judge(
     unix_seconds: u64,
     policy: &HealthPolicy,
 ) -> Vec<Condition> {
-    let assessed = assess(nic, shared_nids, history, unix_seconds).into_iter();
-    let mut conditions: Vec<Condition> = assessed.map(|condition| policy.apply(condition)).collect();
-    let verdicts: Vec<(Check, Verdict)> = conditions
-        .iter()
-        .map(|condition| (condition.check, condition.verdict))
-        .collect();
+    let mut conditions = assess(nic, shared_nids, history, unix_seconds);
+    let faults = conditions.iter().filter(|condition| condition.verdict == Verdict::Fail);
+    let faults: Vec<Check> = faults.map(|condition| condition.check).collect();
     for condition in conditions.iter_mut().filter(|condition| condition.verdict.is_bad()) {
-        let causes = CONSEQUENCES.iter().filter(|(effect, _)| *effect == condition.check);
-        let cause = causes.map(|(_, cause)| *cause).find(|cause| {
-            let told = verdicts.iter().find(|(check, _)| check == cause);
-            told.is_some_and(|(_, verdict)| *verdict >= condition.verdict) && is_cause(*cause, condition.check, nic)
+        let cause = CONSEQUENCES.iter().find(|(effect, cause)| {
+            *effect == condition.check && faults.contains(cause) && is_cause(*cause, condition.check, nic)
         });
-        if let Some(cause) = cause {
-            condition.follow(cause);
+        if let Some((_, cause)) = cause {
+            condition.follow(*cause);
         }
     }
     conditions
+        .into_iter()
+        .map(|condition| policy.apply(condition))
+        .collect()
 }
 
 /// A netdev whose carrier cannot be read is administratively down: no link brings that up.
