@@ -98,7 +98,19 @@ async fn a_foreign_file_with_our_names_is_named_and_left_alone() {
 /// Nothing can be written while a link stands where our file of the other format would be.
 #[tokio::test]
 async fn names_that_are_gone_from_a_file_that_cannot_be_written_are_given_to_nobody() {
-    for damage in [None, Some("garbage"), Some("{}"), Some("")] {
+    let moved: &dyn Fn(&str) -> String = &|spec| spec.replace("path: /dev/cxi0\n", "path: /dev/other\n");
+    let hooked: &dyn Fn(&str) -> String = &|spec| {
+        let hook = "containerEdits:\n    hooks: [{hookName: prestart, path: /x}]\n";
+        spec.replacen("containerEdits:\n", hook, 1)
+    };
+    let damages: [Option<&dyn Fn(&str) -> String>; 5] = [
+        None,
+        Some(&|_| "garbage".to_owned()),
+        Some(&|_| String::new()),
+        Some(moved),
+        Some(hooked),
+    ];
+    for damage in damages {
         let host = DaemonFixture::new(&[NicSpec::new(Kind::Cassini1)]);
         let (daemon, kubelet) = start(&host).await;
         let (link, good) = (host.path("cdi/hpe.com-cxi.json"), host.spec());
@@ -108,7 +120,7 @@ async fn names_that_are_gone_from_a_file_that_cannot_be_written_are_given_to_nob
         wait_for(&kubelet, &[(A, true)]).await; // all that runtimes need is there
         match damage {
             None => fs::remove_file(host.spec_file()).unwrap(),
-            Some(text) => fs::write(host.spec_file(), text).unwrap(),
+            Some(damage) => fs::write(host.spec_file(), damage(&good)).unwrap(),
         }
         wait_for(&kubelet, &[(A, false)]).await;
         daemon.wait_for_log("unhealthy: cdi-file: ");

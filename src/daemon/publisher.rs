@@ -218,7 +218,7 @@ impl Publisher {
             let published = cdi.publish(spec.as_ref()).map_err(anyhow::Error::new);
             let found = resolver
                 .zip(spec.as_ref())
-                .map(|(resolver, spec)| lock(&resolver).unresolved(spec));
+                .map(|(resolver, spec)| lock(&resolver).unresolved(spec, published.is_ok()));
             (published, spec, found.unwrap_or_default())
         };
         let (published, spec) = match tokio::task::spawn_blocking(publish).await {

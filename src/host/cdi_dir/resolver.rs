@@ -10,7 +10,7 @@ use crate::host::files::read::text;
 use crate::model::cdi::KIND;
 use crate::model::cdi::model::Spec;
 use crate::model::cdi::read::{self, Offered};
-use crate::model::cdi::resolution::{self, Unresolved};
+use crate::model::cdi::resolution::{self, OwnFile, Unresolved};
 use crate::model::cdi::survey::SpecFile;
 
 /// What tells one state of a file from another.
@@ -22,7 +22,16 @@ pub struct Resolver {
     directories: Vec<PathBuf>,
     own: PathBuf,
     files: BTreeMap<PathBuf, (Identity, Result<Offered, String>)>,
-    last: Option<(Spec, Vec<Option<Identity>>, Unresolved)>,
+    last: Option<Look>,
+}
+
+/// A look, and what came of it.
+#[derive(Debug)]
+struct Look {
+    spec: Spec,
+    is_written: bool,
+    files: Vec<Option<Identity>>,
+    unresolved: Unresolved,
 }
 
 impl Resolver {
@@ -43,27 +52,44 @@ impl Resolver {
         self.last = None;
     }
 
-    /// Each device of `spec` that a runtime would not find now as it is there.
-    pub fn unresolved(&mut self, spec: &Spec) -> Unresolved {
+    /// Each device of `spec` that a runtime would not find now as it is there. `is_written` says that our file has just been
+    /// found, or made, to say what the spec does.
+    pub fn unresolved(&mut self, spec: &Spec, is_written: bool) -> Unresolved {
         let directories = self.by_priority();
         let listed = directories.iter().map(|directory| spec_files::paths(directory));
         let listed: Vec<Vec<PathBuf>> = listed.map(Result::unwrap_or_default).collect();
         let identities: Vec<_> = listed.iter().flatten().map(|path| identity(path)).collect();
-        if let Some((of, files, unresolved)) = &self.last
-            && of == spec
-            && *files == identities
+        if let Some(last) = &self.last
+            && (last.is_written, &last.files) == (is_written, &identities)
+            && last.spec == *spec
         {
-            return unresolved.clone();
+            return last.unresolved.clone();
         }
-        let surveyed: Vec<Vec<SpecFile>> = listed
+        self.files
+            .retain(|path, _| listed.iter().flatten().any(|there| there == path));
+        let mut file = |path| {
+            if is_written && path == self.own {
+                let content = Ok(Offered::from(spec));
+                return SpecFile { path, content };
+            }
+            self.file(path)
+        };
+        let surveyed = listed
             .into_iter()
-            .map(|paths| paths.into_iter().map(|path| self.file(path)).collect())
-            .collect();
-        let there = surveyed.iter().flatten().map(|file| &file.path);
-        let there: Vec<PathBuf> = there.cloned().collect();
-        self.files.retain(|path, _| there.contains(path));
-        let unresolved = resolution::unresolved(&surveyed, &self.own, spec);
-        self.last = Some((spec.clone(), identities, unresolved.clone()));
+            .map(|paths| paths.into_iter().map(&mut file).collect());
+        let surveyed: Vec<Vec<SpecFile>> = surveyed.collect();
+        let found = (!is_written).then(|| own_spec(&self.own)).flatten();
+        let own = OwnFile {
+            path: &self.own,
+            says: if is_written { Some(spec) } else { found.as_ref() },
+        };
+        let unresolved = resolution::unresolved(&surveyed, own, spec);
+        self.last = Some(Look {
+            spec: spec.clone(),
+            is_written,
+            files: identities,
+            unresolved: unresolved.clone(),
+        });
         unresolved
     }
 
@@ -106,6 +132,11 @@ impl Resolver {
         }
         SpecFile { path, content }
     }
+}
+
+/// What our file says, if it is one such as we write.
+fn own_spec(path: &Path) -> Option<Spec> {
+    serde_saphyr::from_str(&text(path).ok()?).ok()
 }
 
 fn identity(path: &Path) -> Option<Identity> {

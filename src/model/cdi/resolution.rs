@@ -3,52 +3,79 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::model::Spec;
+use super::model::{CdiDevice, Spec};
 use super::survey::{HostDevices, NameState, SpecFile, SurveyedName, survey};
 
 /// Why a runtime does not find a device as we have it, by the device's name.
 pub type Unresolved = BTreeMap<String, String>;
 
-/// Each of our devices that a runtime does not find, or not as it is: gone from `own`, our file; in conflict; or told
+/// Our file.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnFile<'a> {
+    /// Where it is.
+    pub path: &'a Path,
+    /// What it says, as far as it is a spec such as we write.
+    pub says: Option<&'a Spec>,
+}
+
+/// Each of our devices that a runtime does not find, or not as it is: gone from our file or other there; in conflict; or told
 /// otherwise by a file that wins. A foreign file that gives the same device nodes is as good as ours.
-pub fn unresolved(directories: &[Vec<SpecFile>], own: &Path, spec: &Spec) -> Unresolved {
+pub fn unresolved(directories: &[Vec<SpecFile>], own: OwnFile<'_>, spec: &Spec) -> Unresolved {
     let mut found: BTreeMap<&str, Vec<&SurveyedName>> = BTreeMap::new();
     let names = survey(directories, &HostDevices::default());
     for entry in &names {
         found.entry(&entry.name).or_default().push(entry);
     }
+    let said = own.says.iter().flat_map(|says| &says.devices);
+    let said: BTreeMap<&str, &CdiDevice> = said.map(|device| (device.name.as_str(), device)).collect();
     let reasons = spec.devices.iter().filter_map(|device| {
         let entries = found.get(device.name.as_str()).map_or(&[][..], Vec::as_slice);
-        let nodes = device.container_edits.device_nodes.iter();
-        let nodes: Vec<&str> = nodes.map(|node| node.host_path.as_str()).collect();
-        let reason = fault(entries, &nodes, own).unwrap_or_else(|| absence(directories, own))?;
+        let is_said = said.get(device.name.as_str()) == Some(&device);
+        let reason = match found_in(entries) {
+            Found::Nowhere => absence(directories, own.path),
+            Found::InConflict(files) => format!("no runtime resolves its CDI name: {} have it", both(files)),
+            Found::In(winner) if winner.file == own.path && is_said => return None,
+            Found::In(winner) if winner.file == own.path => {
+                format!(
+                    "{} says something else of this NIC and cannot be corrected",
+                    own.path.display()
+                )
+            }
+            Found::In(winner) if has_nodes(winner, device) => return None,
+            Found::In(winner) => format!(
+                "{} wins over our CDI file and gives another device by its name",
+                winner.file.display()
+            ),
+        };
         Some((device.name.clone(), reason))
     });
     reasons.collect()
 }
 
-/// What is wrong with a name that some files have; nothing is said of one that no reader resolves.
-fn fault(entries: &[&SurveyedName], nodes: &[&str], own: &Path) -> Option<Option<String>> {
+/// What readers make of a name.
+enum Found<'a> {
+    Nowhere,
+    InConflict(&'a [PathBuf]),
+    In(&'a SurveyedName),
+}
+
+fn found_in<'a>(entries: &[&'a SurveyedName]) -> Found<'a> {
     let conflict = entries.iter().find_map(|entry| match &entry.state {
-        NameState::Conflict { files } => Some(files),
+        NameState::Conflict { files } => Some(files.as_slice()),
         _ => None,
     });
-    if let Some(files) = conflict {
-        return Some(Some(format!(
-            "no runtime resolves its CDI name: {} have it",
-            both(files)
-        )));
+    let winner = entries.iter().find(|entry| entry.state == NameState::Resolved);
+    match (conflict, winner) {
+        (Some(files), _) => Found::InConflict(files),
+        (None, Some(winner)) => Found::In(winner),
+        (None, None) => Found::Nowhere,
     }
-    let winner = entries.iter().find(|entry| entry.state == NameState::Resolved)?;
-    let is_same = winner.nodes.iter().map(String::as_str).eq(nodes.iter().copied());
-    let file = winner.file.display();
-    Some(match (is_same, winner.file == own) {
-        (true, _) => None,
-        (false, true) => Some(format!("{file} still says what this NIC was before")),
-        (false, false) => Some(format!(
-            "{file} wins over our CDI file and gives another device by its name"
-        )),
-    })
+}
+
+fn has_nodes(entry: &SurveyedName, device: &CdiDevice) -> bool {
+    let nodes = device.container_edits.device_nodes.iter();
+    let theirs = entry.nodes.iter().zip(&entry.container_nodes);
+    nodes.map(|node| (&node.host_path, &node.path)).eq(theirs)
 }
 
 fn both(files: &[PathBuf]) -> String {
@@ -57,20 +84,20 @@ fn both(files: &[PathBuf]) -> String {
 }
 
 /// Why no file has the name.
-fn absence(directories: &[Vec<SpecFile>], own: &Path) -> Option<String> {
+fn absence(directories: &[Vec<SpecFile>], own: &Path) -> String {
     let file = directories.iter().flatten().find(|file| file.path == own);
-    Some(match file.map(|file| &file.content) {
+    match file.map(|file| &file.content) {
         None => format!("{} is not there, so no runtime finds this NIC", own.display()),
         Some(Err(reason)) => format!("runtimes refuse {}: {reason}", own.display()),
         Some(Ok(_)) => format!("{} does not have it", own.display()),
-    })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::cdi::KIND;
-    use crate::model::cdi::model::{CDI_VERSION, CdiDevice, CdiDeviceNode, ContainerEdits};
+    use crate::model::cdi::model::{CDI_VERSION, CdiDeviceNode, ContainerEdits};
     use crate::model::cdi::read::{Offered, OfferedDevice};
 
     fn spec() -> Spec {
@@ -100,6 +127,7 @@ mod tests {
                 devices: vec![OfferedDevice {
                     name: name.to_owned(),
                     nodes: vec![node.to_owned()],
+                    container_nodes: vec![node.to_owned()],
                 }],
             }),
         }
@@ -107,6 +135,7 @@ mod tests {
 
     #[test]
     fn a_name_is_judged_as_a_runtime_resolves_it() {
+        let spec = spec();
         let own = || file("own", "nic", "/dev/cxi0");
         let bad = SpecFile {
             path: "own".into(),
@@ -133,7 +162,10 @@ mod tests {
                 ],
                 Some("a and b have it"),
             ),
-            (vec![vec![file("own", "nic", "/dev/cxi4")]], Some("own still says what")),
+            (
+                vec![vec![file("own", "nic", "/dev/cxi4")]],
+                Some("own says something else"),
+            ),
             (
                 vec![vec![file("own", "other", "/dev/cxi0")]],
                 Some("own does not have it"),
@@ -143,7 +175,13 @@ mod tests {
             // Ours is gone, and another has the name as it is.
             (vec![vec![file("low", "nic", "/dev/cxi0")], vec![]], None),
         ] {
-            let unresolved = unresolved(&directories, Path::new("own"), &spec());
+            let own = directories.iter().flatten().find(|file| file.path == Path::new("own"));
+            let is_as_it_was = own.is_some_and(|file| file.content.as_ref() == Ok(&Offered::from(&spec)));
+            let own = OwnFile {
+                path: Path::new("own"),
+                says: is_as_it_was.then_some(&spec),
+            };
+            let unresolved = unresolved(&directories, own, &spec);
             match expected {
                 None => assert!(unresolved.is_empty(), "{directories:?}: {unresolved:?}"),
                 Some(reason) => assert!(unresolved["nic"].contains(reason), "{directories:?}: {unresolved:?}"),
