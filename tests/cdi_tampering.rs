@@ -5,9 +5,9 @@
 mod common;
 
 use std::fs::{self, File, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
-use common::daemon::{Daemon, DaemonFixture, RESOURCE, assert_no_violations, until, wait_for};
+use common::daemon::{Daemon, DaemonFixture, assert_no_violations, until, wait_for};
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::node::{Kind, NicSpec};
 
@@ -80,6 +80,9 @@ async fn a_foreign_file_with_our_names_is_named_and_left_alone() {
     fs::write(host.path("other"), &good).unwrap();
     fs::rename(host.path("other"), &foreign).unwrap();
     daemon.wait_for_log("other.yaml offers hpe.com/cxi=");
+    // What no runtime resolves, kubelet must not give away.
+    wait_for(&kubelet, &[(A, false)]).await;
+    daemon.wait_for_log("unhealthy: cdi-file: no runtime resolves its CDI name: ");
     let before = common::listing(&host.path("cdi"));
     daemon.hang_up();
     daemon.wait_for_log("trigger: SIGHUP");
@@ -88,6 +91,103 @@ async fn a_foreign_file_with_our_names_is_named_and_left_alone() {
     fs::remove_file(host.spec_file()).unwrap();
     host.wait_for_spec(|spec| spec == good);
     assert_eq!(daemon.log().matches("other.yaml offers").count(), 1, "{}", daemon.log());
-    assert_eq!(kubelet.devices(RESOURCE).len(), 1);
+    wait_for(&kubelet, &[(A, true)]).await;
+    assert_no_violations(&kubelet);
+}
+
+/// Nothing can be written while a link stands where our file of the other format would be.
+#[tokio::test]
+async fn names_that_are_gone_from_a_file_that_cannot_be_written_are_given_to_nobody() {
+    let moved: &dyn Fn(&str) -> String = &|spec| spec.replace("path: /dev/cxi0\n", "path: /dev/other\n");
+    let hooked: &dyn Fn(&str) -> String = &|spec| {
+        let hook = "containerEdits:\n    hooks: [{hookName: prestart, path: /x}]\n";
+        spec.replacen("containerEdits:\n", hook, 1)
+    };
+    let damages: [Option<&dyn Fn(&str) -> String>; 5] = [
+        None,
+        Some(&|_| "garbage".to_owned()),
+        Some(&|_| String::new()),
+        Some(moved),
+        Some(hooked),
+    ];
+    for damage in damages {
+        let host = DaemonFixture::new(&[NicSpec::new(Kind::Cassini1)]);
+        let (daemon, kubelet) = start(&host).await;
+        let (link, good) = (host.path("cdi/hpe.com-cxi.json"), host.spec());
+        symlink("nowhere", &link).unwrap();
+        daemon.wait_for_log("is a symbolic link");
+        daemon.look();
+        wait_for(&kubelet, &[(A, true)]).await; // all that runtimes need is there
+        match damage {
+            None => fs::remove_file(host.spec_file()).unwrap(),
+            Some(damage) => fs::write(host.spec_file(), damage(&good)).unwrap(),
+        }
+        wait_for(&kubelet, &[(A, false)]).await;
+        daemon.wait_for_log("unhealthy: cdi-file: ");
+        // It stays so however often it is tried, and is said once.
+        let lists = || {
+            let transcript = kubelet.transcript().into_iter();
+            transcript.filter(|line| line.text.contains("\"list\"")).count()
+        };
+        let (before, logged) = (lists(), daemon.log().matches("unhealthy: cdi-file").count());
+        daemon.look();
+        daemon.look();
+        assert_eq!(
+            (lists(), daemon.log().matches("unhealthy: cdi-file").count()),
+            (before, logged)
+        );
+        fs::remove_file(&link).unwrap();
+        wait_for(&kubelet, &[(A, true)]).await;
+        assert_eq!(host.spec(), good);
+        assert_no_violations(&kubelet);
+    }
+}
+
+/// The daemon's directory is /etc/cdi here, and runtimes read /var/run/cdi after it.
+#[tokio::test]
+async fn a_file_that_wins_over_ours_counts_as_runtimes_take_it() {
+    let host = DaemonFixture::new(&[NicSpec::new(Kind::Cassini1)]);
+    let (low, high) = (host.node.root().join("etc/cdi"), host.node.root().join("var/run/cdi"));
+    fs::create_dir_all(&low).unwrap();
+    fs::create_dir_all(&high).unwrap();
+    symlink(&low, host.path("cdi")).unwrap();
+    let (daemon, kubelet) = start(&host).await;
+    daemon.wait_until_settled();
+    let foreign = high.join("site.yaml");
+    let put = |text: &str| {
+        fs::write(high.join("site"), text).unwrap();
+        fs::rename(high.join("site"), &foreign).unwrap();
+    };
+    put(&host.spec().replace("/dev/cxi0", "/dev/cxi7"));
+    wait_for(&kubelet, &[(A, false)]).await;
+    daemon.wait_for_log("site.yaml wins over our CDI file and gives another device by its name");
+    // The same device by another file is as good.
+    put(&host.spec());
+    wait_for(&kubelet, &[(A, true)]).await;
+    put(&host.spec().replace("/dev/cxi0", "/dev/cxi7"));
+    wait_for(&kubelet, &[(A, false)]).await;
+    // Readers drop what is no spec.
+    put("cdiVersion: 0.5.0");
+    wait_for(&kubelet, &[(A, true)]).await;
+    // Two files of the higher directory are at odds: the name is gone from all.
+    put(&host.spec());
+    fs::copy(&foreign, high.join("copy.json")).unwrap();
+    wait_for(&kubelet, &[(A, false)]).await;
+    fs::remove_dir_all(&high).unwrap();
+    wait_for(&kubelet, &[(A, true)]).await;
+    assert_no_violations(&kubelet);
+}
+
+#[tokio::test]
+async fn without_names_the_files_do_not_count() {
+    let host = DaemonFixture::new(&[NicSpec::new(Kind::Cassini1)]);
+    let (daemon, kubelet) = (host.start(&["--pulse", "0"]), host.kubelet());
+    wait_for(&kubelet, &[(A, true)]).await;
+    daemon.wait_until_settled();
+    fs::copy(host.spec_file(), host.path("cdi/copy.yaml")).unwrap();
+    daemon.wait_for_log("copy.yaml offers hpe.com/cxi=");
+    fs::remove_file(host.spec_file()).unwrap();
+    daemon.look();
+    assert!(!daemon.log().contains("cdi-file"), "{}", daemon.log());
     assert_no_violations(&kubelet);
 }

@@ -8,7 +8,9 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::time::SystemTime;
 
-use common::changes::Change::{self, Bind, Cordon, CordonDirectory, Remove, Restarts, Set, Unbind, Uncordon, Unset};
+use common::changes::Change::{
+    self, Bind, Blind, Cordon, CordonsFile, Remove, Restarts, Seeing, Set, Unbind, Uncordon, Unset,
+};
 use common::daemon::{
     A, B, C, D, Daemon, DaemonFixture, PATIENCE, RESOURCE, assert_no_violations, nics, until, wait_for,
 };
@@ -33,20 +35,21 @@ const fn row(check: Check, bad: Change, good: Change, unreadable: &'static [Chan
 }
 
 /// Every condition but that of the CXI services, which is always unknown.
-const ROWS: [Row; 11] = [
+const ROWS: [Row; 12] = [
     row(
         Check::Present,
         Unbind,
         Bind,
         &[Unset("driver"), Set("driver", b"no link")],
     ),
+    row(Check::Readable, Blind, Seeing, &[]),
     row(
         Check::PciEnabled,
         Set("enable", b"0\n"),
         Set("enable", b"1\n"),
         &[Unset("enable")],
     ),
-    row(Check::Cordoned, Cordon("bad cable\n"), Uncordon, &[CordonDirectory]),
+    row(Check::Cordoned, Cordon("bad cable\n"), Uncordon, &[CordonsFile]),
     row(Check::Link, LINK_DOWN, LINK_UP, &[Unset("properties/link")]),
     row(Check::RetryHandler, NO_HANDLER, HANDLER, &[Unset("properties/pct_eq")]),
     row(
@@ -286,13 +289,12 @@ async fn a_nic_is_cordoned_by_a_file_at_once_and_uncordoned_without_it() {
 }
 
 #[tokio::test]
-async fn a_nic_stays_cordoned_over_restarts_and_hostile_entries_cordon_nobody() {
+async fn a_nic_stays_cordoned_over_restarts_and_entries_of_other_names_cordon_nobody() {
     let mut fixture = ConditionsFixture::new("").await;
     let cordons = fixture.host.path("run/cordoned");
     for name in ["0000:21:00.0.swp", "..a", "cxi1", "\u{202e}"] {
         fs::write(cordons.join(name), "x").unwrap();
     }
-    symlink("/dev/zero", cordons.join(B)).unwrap();
     nix::unistd::mkfifo(&cordons.join("0000:ff:1f.7"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     fixture.restart(&[Cordon("\u{1b}[31mred")]).await;
     fixture.is_listed(false).await;
@@ -302,6 +304,184 @@ async fn a_nic_stays_cordoned_over_restarts_and_hostile_entries_cordon_nobody() 
         "{:?}",
         fixture.lines()
     );
+}
+
+/// What stands there, and what is said of its reason.
+#[tokio::test]
+async fn whatever_has_the_name_of_a_nic_keeps_it_from_pods() {
+    let fixture = ConditionsFixture::new("").await;
+    let order = fixture.host.path("run/cordoned").join(A);
+    let huge = format!("\n  \n{}\n", "x".repeat(5 << 20));
+    let cut = "\u{20ac}".repeat(100_000);
+    let makes: [(&dyn Fn(), &str); 8] = [
+        (
+            &|| fs::write(&order, b"\xff\xfe cable").unwrap(),
+            "the reason cannot be read: not a text",
+        ),
+        (&|| fs::write(&order, &huge).unwrap(), "cordoned by an admin: xxxx"),
+        (
+            &|| fs::write(&order, &cut).unwrap(),
+            "cordoned by an admin: \u{20ac}\u{20ac}",
+        ),
+        (&|| fs::write(&order, "").unwrap(), "cordoned by an admin ("),
+        (
+            &|| symlink("/dev/zero", &order).unwrap(),
+            "the reason cannot be read: it is a symbolic link",
+        ),
+        (
+            &|| symlink("nowhere", &order).unwrap(),
+            "the reason cannot be read: it is a symbolic link",
+        ),
+        (
+            &|| fs::create_dir(&order).unwrap(),
+            "the reason cannot be read: it is a directory",
+        ),
+        (
+            &|| nix::unistd::mkfifo(&order, nix::sys::stat::Mode::S_IRWXU).unwrap(),
+            "the reason cannot be read: it is a named pipe",
+        ),
+    ];
+    for (make, says) in makes {
+        fixture.daemon.wait_until_settled();
+        let before = fixture.output(says);
+        make();
+        fixture.is_listed(false).await;
+        until(
+            || fixture.output(says) == before + 1,
+            || format!("no '{says}' in {:?}", fixture.lines()),
+        );
+        assert!(fixture.lines().iter().all(|line| line.len() < 2_000));
+        if order.is_dir() {
+            fs::remove_dir(&order).unwrap();
+        } else {
+            fs::remove_file(&order).unwrap();
+        }
+        fixture.is_listed(true).await;
+    }
+    assert_no_violations(&fixture.kubelet);
+}
+
+#[tokio::test]
+async fn an_order_holds_while_nobody_can_read_the_orders() {
+    let mut fixture = ConditionsFixture::new("").await;
+    fixture.make_and_look(&[Cordon("bad cable\n")]);
+    fixture.is_listed(false).await;
+    fixture.make_and_look(&[CordonsFile]);
+    fixture.daemon.look();
+    fixture.is_listed(false).await;
+    assert_eq!(
+        fixture.output("cordoned by an admin: bad cable, as far as can be told"),
+        1,
+        "{:?}",
+        fixture.lines()
+    );
+    fixture.restart(&[]).await;
+    fixture.is_listed(false).await;
+    fs::remove_file(fixture.host.path("run/cordoned")).unwrap();
+    fixture.daemon.look();
+    fixture.is_listed(true).await;
+}
+
+#[tokio::test]
+async fn a_function_that_is_disabled_and_enabled_again_is_not_trusted_at_once() {
+    let host = DaemonFixture::new(&nics(2));
+    host.configure_holds("0s", "1h", "");
+    let fixture = ConditionsFixture::on(host).await;
+    for _ in 0..5 {
+        fixture.make_and_look(&[Set("enable", b"0\n")]);
+        fixture.is_listed(false).await;
+        fixture.make_and_look(&[Set("enable", b"1\n")]);
+        fixture.daemon.look();
+        fixture.is_listed(false).await;
+    }
+    assert_eq!(fixture.output("unhealthy: pci-enabled"), 1, "{:?}", fixture.lines());
+    assert_no_violations(&fixture.kubelet);
+}
+
+#[tokio::test]
+async fn what_libfabric_would_not_take_is_unhealthy_and_one_fault_is_one_failure() {
+    let fixture = ConditionsFixture::new("").await;
+    let down = [Set("net/hsn0/operstate", b"down\n"), Unset("net/hsn0/carrier")];
+    fixture.make_and_look(&down);
+    fixture.is_listed(false).await;
+    assert_eq!(
+        fixture.output("unhealthy: netdev-up: netdev hsn0 is not up, so libfabric ignores the NIC"),
+        1,
+        "{:?}",
+        fixture.lines()
+    );
+    fixture.make_and_look(&[Set("net/hsn0/operstate", b"up\n"), Set("net/hsn0/carrier", b"1\n")]);
+    fixture.is_listed(true).await;
+    fixture.make_and_look(&[Change::LinkDown]);
+    fixture.is_listed(false).await;
+    let of_link = fixture.lines();
+    let of_link: Vec<&String> = of_link
+        .iter()
+        .filter(|line| line.contains("unhealthy: link: "))
+        .collect();
+    assert!(of_link.len() == 1 && !of_link[0].contains("netdev-up"), "{of_link:?}");
+}
+
+#[tokio::test]
+async fn no_netdev_and_shared_fabric_addresses_are_warnings_that_say_what_libfabric_does() {
+    let host = DaemonFixture::new(&["c1,variant=V10".parse().unwrap(), nics(1).remove(0)]);
+    host.configure("");
+    let fixture = ConditionsFixture::on(host).await;
+    assert_eq!(
+        fixture.output("warning: netdev-up: it has no netdev, so libfabric ignores the NIC"),
+        1,
+        "{:?}",
+        fixture.lines()
+    );
+    let nid = fs::read(
+        fixture
+            .host
+            .node
+            .root()
+            .join("sys/bus/pci/devices")
+            .join(B)
+            .join("properties/nid"),
+    )
+    .unwrap();
+    fixture.daemon.pause();
+    fixture.host.node.set(A, "properties/nid", &nid).unwrap();
+    fixture.daemon.wake();
+    fixture.daemon.look();
+    for (nic, other) in [(A, B), (B, A)] {
+        let said =
+            format!("warning: fabric-address: another NIC has the same fabric address ({other}): libfabric lists only");
+        let log = fixture.daemon.log();
+        let lines = log
+            .lines()
+            .filter(|line| line.contains(&said) && line.contains(&format!("pci={nic}")));
+        assert_eq!(lines.count(), 1, "{log}");
+    }
+    fixture.is_listed(true).await;
+}
+
+#[tokio::test]
+async fn restarts_ahead_of_the_clock_do_not_count_once_it_comes_to_them() {
+    let fixture = ConditionsFixture::new("").await;
+    let now = || {
+        SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap()
+            .as_secs()
+    };
+    let ahead = now() + 3;
+    for entry in 0..5 {
+        let value = format!("{ahead}\n");
+        fixture
+            .host
+            .node
+            .set(A, &format!("link_restarts/time_{entry}"), value.as_bytes())
+            .unwrap();
+    }
+    fixture.daemon.look();
+    assert!(now() < ahead, "the machine was too slow for this test to say anything");
+    until(|| now() > ahead, || "the clock stands still".to_owned());
+    fixture.daemon.look();
+    assert_eq!(fixture.output("warning: link-flaps"), 0, "{:?}", fixture.lines());
 }
 
 #[tokio::test]

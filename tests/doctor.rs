@@ -275,7 +275,21 @@ fn what_is_wrong_with_driver_and_nics_is_found() {
 
     let down = DoctorFixture::podman();
     down.host.node.link("0000:21:00.0", false).unwrap();
-    assert_eq!(down.ids(), ids(["condition-link", "condition-netdev-up"]));
+    assert_eq!(down.ids(), ids(["condition-link"]), "the netdev follows");
+
+    let admin_down = DoctorFixture::podman();
+    admin_down
+        .host
+        .node
+        .set("0000:21:00.0", "net/hsn0/operstate", b"down\n")
+        .unwrap();
+    assert_eq!(admin_down.ids(), ids(["condition-netdev-up"]));
+
+    let blind = DoctorFixture::podman();
+    for attribute in ["properties/link", "properties/nid", "properties/pct_eq"] {
+        blind.host.node.unset("0000:21:00.0", attribute).unwrap();
+    }
+    assert_eq!(blind.ids(), ids(["condition-readable"]));
 }
 
 #[test]
@@ -423,7 +437,11 @@ async fn what_the_running_daemon_says_is_heard() {
     daemon.pause();
     status["kubelet"] = serde_json::json!({ "state": "not_registered", "reason": "refused" });
     status["sources"][0]["lost"] = "no permission".into();
-    status["nics"][0]["conditions"][4]["verdict"] = "warn".into();
+    let conditions = status["nics"][0]["conditions"].as_array_mut().unwrap();
+    let of_handler = conditions
+        .iter_mut()
+        .find(|condition| condition["check"] == "retry-handler");
+    of_handler.unwrap()["verdict"] = "warn".into();
     fixture.write(record, &status.to_string());
     assert_eq!(
         fixture.ids(),

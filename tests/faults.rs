@@ -165,16 +165,49 @@ async fn a_nic_whose_attributes_hang_stays_as_it_was_and_harms_no_other() {
         assert_eq!(answer.container_responses[0].devices[0].host_path, "/dev/cxi0");
     }
     let log = daemon.log();
-    assert_eq!(log.matches("reading it hangs").count(), 1, "{log}");
+    assert_eq!(log.matches("it stays as it was until it answers").count(), 1, "{log}");
+    let shown = "warning: readable: reading it hangs; the other values are those of the last look that ended (";
+    assert_eq!(log.matches(shown).count(), 1, "{log}");
     assert!(threads(&daemon) <= THREADS + 1, "{} threads", threads(&daemon));
     assert!(was_always_healthy(&kubelet, A));
     hang.end();
     daemon.wait_for_log("it answers again");
+    daemon.wait_for_log("no warning any more: readable: it answers");
     host.node.link(A, false).unwrap();
     daemon.hang_up();
     wait_for(&kubelet, &[(A, false), (B, true)]).await;
     assert!(daemon.is_running());
     assert_no_violations(&kubelet);
+}
+
+/// An admin's order must not wait for what he gives it for.
+#[tokio::test]
+async fn a_nic_is_cordoned_by_its_address_while_all_of_sysfs_hangs() {
+    let test = "a_nic_is_cordoned_by_its_address_while_all_of_sysfs_hangs";
+    if !network::is_own(test) {
+        return;
+    }
+    if !Hang::possible() {
+        return skip(Need::Fuse, "no mount namespace, or /dev/fuse cannot be opened");
+    }
+    let host = two_nics();
+    let hang = Hang::at(host.node.root().join("sys"));
+    let command = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cxi-device-plugin"));
+        command.args(args).arg("--run-dir").arg(host.path("run"));
+        let output = command.arg("--root").arg(host.node.root()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, said) = command(&["cordon", B]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains(&format!("cordoned {B}: sysfs does not say whether it is there")),
+        "{said}"
+    );
+    assert!(host.path("run/cordoned").join(B).exists());
+    assert_eq!(command(&["uncordon", B]), (Some(0), format!("uncordoned {B}\n")));
+    assert_eq!(command(&["uncordon", B]), (Some(0), format!("{B} is not cordoned\n")));
+    hang.end();
 }
 
 #[tokio::test]
@@ -254,7 +287,7 @@ async fn nics_that_hang_from_the_start_are_waited_for_together_and_shown() {
     // One look has found all five: had each been waited for alone, there would have been five.
     let log = daemon.log();
     let first = log.split("looked at the node in").next().unwrap_or_default();
-    assert_eq!(first.matches("reading it hangs").count(), 5, "{log}");
+    assert_eq!(first.matches("it stays as it was until it answers").count(), 5, "{log}");
     assert_eq!(first.matches("looking at the node").count(), 1, "{log}");
     assert!(threads(&daemon) <= THREADS + 5 + 1, "{} threads", threads(&daemon));
 
@@ -264,7 +297,7 @@ async fn nics_that_hang_from_the_start_are_waited_for_together_and_shown() {
         program.args(&command).arg("--root").arg(host.node.root());
         let output = program.arg("--run-dir").arg(host.path("run")).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        assert!(text.contains(&all[0]), "{command:?}: {text}");
+        assert!(text.contains(&all[0]) && text.contains("hangs"), "{command:?}: {text}");
     }
     hangs.into_iter().for_each(Hang::end);
     let expected: Vec<(&str, bool)> = all.iter().map(|nic| (nic.as_str(), true)).collect();
@@ -277,9 +310,10 @@ async fn what_hangs_beside_the_nics_keeps_no_news_of_them_from_kubelet() {
     if !can_hang("what_hangs_beside_the_nics_keeps_no_news_of_them_from_kubelet") {
         return;
     }
-    let places: [fn(&DaemonFixture) -> std::path::PathBuf; 2] = [
+    let places: [fn(&DaemonFixture) -> std::path::PathBuf; 3] = [
         |host| host.node.root().join("opt/cray/lib64"),
         |host| host.path("cdi"),
+        |host| host.path("run/cordoned"),
     ];
     for place in places {
         let host = DaemonFixture::new(&nics(4));

@@ -11,7 +11,7 @@ use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::nics::cordons;
 use cxi_device_plugin::host::nics::scan::Scanner;
 use cxi_device_plugin::model::health::history::NicHistory;
-use cxi_device_plugin::model::health::{self, Action, Check, Condition, HealthPolicy, Verdict};
+use cxi_device_plugin::model::health::{self, Action, Check, Condition, HealthPolicy, SharedNids, Verdict};
 use cxi_device_plugin::model::libs::library_mode::LibraryMode;
 use cxi_device_plugin::model::nic::inventory::{Inventory, Nic};
 use cxi_sim::node::Node;
@@ -19,10 +19,13 @@ use cxi_sim::node::Node;
 /// The time of day of every look.
 const NOW: u64 = 1_800_000_000;
 
-use Change::{Cordon, CordonDirectory, Driver, LinkDown, Look, Rebind, Remove, Restarts, Set, Unset};
+use Change::{
+    Cordon, CordonDirectory, CordonLink, CordonsFile, Driver, FirstNetdev, LinkDown, Look, LookBefore, Rebind, Remove,
+    Restarts, Set, Unbind, Uncordon, Unset,
+};
 use Check::{
     Cordoned, CxiService, FabricAddress, Link, LinkFlaps, NetdevUp, PciEnabled, PcieErrors, PcieLink, Present,
-    Resources, RetryHandler,
+    Readable, Resources, RetryHandler,
 };
 use Verdict::{Fail, Ok as Good, Unknown, Warn};
 
@@ -42,6 +45,21 @@ const ROWS: &[Row] = &[
     ("c1", &[Set("cxi_user/cxi0/dev", b"1:9\n")], Present, Fail),
     // Nothing to compare the node with.
     ("c1", &[Unset("cxi_user/cxi0/dev")], Present, Good),
+    //
+    ("c1", &[], Readable, Good),
+    (
+        "c1",
+        &[Unset("properties/link"), Unset("properties/nid")],
+        Readable,
+        Good,
+    ),
+    ("c1", &NOTHING_READABLE, Readable, Warn),
+    (
+        "c1",
+        &[Unset("properties/link"), Set("properties/link", b"?")],
+        Readable,
+        Good,
+    ),
     //
     ("c1", &[], PciEnabled, Good),
     ("c1", &[Set("enable", b"2\n")], PciEnabled, Good),
@@ -108,13 +126,14 @@ const ROWS: &[Row] = &[
     ("c1", &[Unset("net/hsn0/addr_assign_type")], FabricAddress, Unknown),
     //
     ("c1", &[], NetdevUp, Good),
-    ("c1", &[Set("net/hsn0/operstate", b"down\n")], NetdevUp, Warn),
+    ("c1", &[Set("net/hsn0/operstate", b"down\n")], NetdevUp, Fail),
+    ("c1", &[Set("net/hsn0/operstate", b"dormant\n")], NetdevUp, Fail),
     ("c1", &[Set("net/hsn0/operstate", b"unknown\n")], NetdevUp, Good),
     (
         "c1",
         &[Set("net/hsn0/operstate", b"unknown\n"), Set("net/hsn0/carrier", b"0\n")],
         NetdevUp,
-        Warn,
+        Fail,
     ),
     (
         "c1",
@@ -124,12 +143,32 @@ const ROWS: &[Row] = &[
     ),
     ("c1", &[Unset("net/hsn0/carrier")], NetdevUp, Good),
     ("c1", &[Unset("net/hsn0/operstate")], NetdevUp, Unknown),
-    ("c1,variant=V10", &[], NetdevUp, Unknown),
+    ("c1,variant=V10", &[], NetdevUp, Warn),
+    // libfabric looks at the first by name, whatever the other is like.
+    ("c1", &[FirstNetdev("up\n")], NetdevUp, Good),
+    ("c1", &[FirstNetdev("down\n")], NetdevUp, Fail),
+    (
+        "c1",
+        &[FirstNetdev("up\n"), Set("net/hsn0/operstate", b"down\n")],
+        NetdevUp,
+        Good,
+    ),
     //
     ("c1", &[], Cordoned, Good),
     ("c1", &[Cordon("")], Cordoned, Fail),
     ("c1", &[Cordon("cable \x1b[31m\nsecond line")], Cordoned, Fail),
-    ("c1", &[CordonDirectory], Cordoned, Unknown),
+    ("c1", &[Cordon("\u{feff}")], Cordoned, Fail),
+    ("c1", &[CordonDirectory], Cordoned, Fail),
+    ("c1", &[CordonLink], Cordoned, Fail),
+    ("c1", &[CordonsFile], Cordoned, Unknown),
+    // It counts as it was read last.
+    ("c1", &[Cordon("x"), Look, CordonsFile], Cordoned, Fail),
+    (
+        "c1",
+        &[Cordon("x"), Look, Uncordon, Look, CordonsFile],
+        Cordoned,
+        Unknown,
+    ),
     //
     ("c1", &[], CxiService, Unknown),
     //
@@ -202,6 +241,31 @@ const ROWS: &[Row] = &[
         LinkFlaps,
         Good,
     ),
+    // They do not count either when it comes to them.
+    ("c1", &[Restarts(&[10, 20, 30, 40, 50])], LinkFlaps, Warn),
+    (
+        "c1",
+        &[Restarts(&[10, 20, 30, 40, 50]), LookBefore(100)],
+        LinkFlaps,
+        Good,
+    ),
+    (
+        "c1",
+        &[Restarts(&[10, 20, 30, 40, 50]), LookBefore(25)],
+        LinkFlaps,
+        Good,
+    ),
+    // Others of the same ring do.
+    (
+        "c1",
+        &[
+            Restarts(&[10, 20]),
+            LookBefore(100),
+            Restarts(&[10, 20, 30, 40, 50, 60, 70]),
+        ],
+        LinkFlaps,
+        Warn,
+    ),
     ("c1", &[Unset("link_restarts/time_0")], LinkFlaps, Unknown),
     ("c1", &[Set("link_restarts/time_0", b"-1\n")], LinkFlaps, Unknown),
     ("c1vf", &[], LinkFlaps, Unknown),
@@ -236,6 +300,16 @@ const ROWS: &[Row] = &[
     ("c1", &[Look, NO_HANDLER, HANDLER], RetryHandler, Good),
 ];
 
+const NOTHING_READABLE: [Change; 3] = [
+    Unset("properties/link"),
+    Unset("properties/nid"),
+    Unset("properties/pct_eq"),
+];
+const BOTH_DOWN: [Change; 3] = [
+    LinkDown,
+    Set("net/hsn0/operstate", b"down\n"),
+    Unset("net/hsn0/carrier"),
+];
 const UNCORRECTABLE_3: Change = Set("properties/pcie_uncorr_err", b"3\n");
 const NO_HANDLER: Change = Set("properties/pct_eq", b"0\n");
 const HANDLER: Change = Set("properties/pct_eq", b"7\n");
@@ -265,14 +339,15 @@ fn conditions((spec, changes, ..): &Row, policy: &HealthPolicy) -> Vec<Condition
     let mut memory = NicHistory::default();
     for change in *changes {
         change.make(&node, &run_dir(&node), &pci, NOW);
-        if matches!(change, Look) {
-            memory.note(&only(scan(&node)));
+        match change {
+            Look => memory.note(&only(scan(&node)), NOW),
+            LookBefore(seconds) => memory.note(&only(scan(&node)), NOW - seconds),
+            _ => {}
         }
     }
     let nic = only(scan(&node));
-    memory.note(&nic);
-    let conditions = health::assess(&nic, &memory, NOW).into_iter();
-    conditions.map(|condition| policy.apply(condition)).collect()
+    memory.note(&nic, NOW);
+    health::judge(&nic, &SharedNids::default(), &memory, NOW, policy)
 }
 
 fn condition(conditions: &[Condition], check: Check) -> &Condition {
@@ -358,6 +433,129 @@ fn each_failure_names_what_was_read() {
     }
 }
 
+/// One fault is one failure; what comes of it says of what, and is no order to anybody.
+#[test]
+fn what_follows_from_another_condition_is_silent() {
+    for (changes, failing, following) in [
+        (&[LinkDown][..], Link, &[(NetdevUp, Link)][..]),
+        (
+            &[Set("enable", b"0\n"), LinkDown, NO_HANDLER],
+            PciEnabled,
+            &[(Link, PciEnabled), (RetryHandler, PciEnabled), (NetdevUp, PciEnabled)],
+        ),
+        (
+            &[Remove("sys/class/cxi_user/cxi0"), NO_HANDLER],
+            Present,
+            &[(RetryHandler, Present)],
+        ),
+        (
+            &[Unbind, Set("enable", b"0\n")],
+            Present,
+            &[
+                (Readable, Present),
+                (PciEnabled, Present),
+                (Link, Present),
+                (RetryHandler, Present),
+                (FabricAddress, Present),
+                (NetdevUp, Present),
+                (Resources, Present),
+                (LinkFlaps, Present),
+            ],
+        ),
+    ] {
+        let conditions = conditions(&("c1", changes, failing, Fail), &HealthPolicy::default());
+        let bad: Vec<Check> = conditions
+            .iter()
+            .filter(|condition| condition.verdict.is_bad())
+            .map(|c| c.check)
+            .collect();
+        assert_eq!(bad, [failing], "{changes:?}: {conditions:?}");
+        for (check, cause) in following {
+            let found = condition(&conditions, *check);
+            assert!(
+                found.is_consequence() && found.reason.starts_with(&format!("follows from {cause}: ")),
+                "{changes:?}: {found}"
+            );
+        }
+    }
+    // A netdev that is administratively down does not follow from the link.
+    let conditions_of_both = conditions(&("c1", &BOTH_DOWN, NetdevUp, Fail), &HealthPolicy::default());
+    for check in [Link, NetdevUp] {
+        assert_eq!(condition(&conditions_of_both, check).verdict, Fail);
+    }
+    // Whoever does not mind the cause does not mind what comes of it.
+    for action in [Action::Ignore, Action::Warn] {
+        let mut policy = HealthPolicy::default();
+        policy.set("link", action).unwrap();
+        let conditions = conditions(&("c1", &[LinkDown], NetdevUp, Unknown), &policy);
+        assert_eq!(condition(&conditions, NetdevUp).verdict, Unknown, "{action}");
+        assert!(health::is_healthy(&conditions), "{action}");
+    }
+}
+
+#[test]
+fn nics_with_one_fabric_address_are_named_to_each_other() {
+    let (_folder, node) = common::node(&["c1".parse().unwrap(), "c1".parse().unwrap(), "c1".parse().unwrap()]);
+    let verdicts = || {
+        let inventory = scan(&node);
+        let shared = SharedNids::of(&inventory.nics);
+        let of = |nic: &Nic| {
+            let conditions = health::judge(nic, &shared, &NicHistory::default(), NOW, &HealthPolicy::default());
+            condition(&conditions, FabricAddress).clone()
+        };
+        inventory.nics.iter().map(of).collect::<Vec<_>>()
+    };
+    assert!(
+        verdicts().iter().all(|condition| condition.verdict == Good),
+        "{:?}",
+        verdicts()
+    );
+    for pci in ["0000:21:00.0", "0000:a1:00.0"] {
+        node.set(pci, "properties/nid", b"0x77\n").unwrap();
+    }
+    let [first, second, third] = &verdicts()[..] else {
+        panic!()
+    };
+    assert_eq!((first.verdict, second.verdict, third.verdict), (Warn, Good, Warn));
+    assert!(
+        first
+            .to_string()
+            .contains("(0000:a1:00.0): libfabric lists only one of them"),
+        "{first}"
+    );
+    assert!(
+        third.to_string().contains("(0000:21:00.0)") && third.to_string().contains("nid = 0x77"),
+        "{third}"
+    );
+    // What is not set is the same for all, and a fault of each.
+    for pci in ["0000:21:00.0", "0000:a1:00.0"] {
+        node.set(pci, "properties/nid", b"0xffffffff\n").unwrap();
+    }
+    assert_eq!(verdicts()[0].verdict, Fail);
+    assert!(verdicts()[0].reason.contains("no fabric address"));
+}
+
+#[test]
+fn with_two_netdevs_it_is_said_which_one_libfabric_looks_at() {
+    for (changes, says) in [
+        (
+            &[FirstNetdev("up\n")][..],
+            "netdev aaa0 is up; of its 2 netdevs it looks at aaa0, the first by name",
+        ),
+        (
+            &[FirstNetdev("down\n")],
+            "netdev aaa0 is not up, so libfabric ignores the NIC; of its 2 netdevs it looks at aaa0",
+        ),
+    ] {
+        let conditions = conditions(&("c1", changes, NetdevUp, Fail), &HealthPolicy::default());
+        let found = condition(&conditions, NetdevUp).to_string();
+        assert!(
+            found.contains(says) && found.contains("net/hsn0/operstate = up"),
+            "{found}"
+        );
+    }
+}
+
 /// The rows have at least one good, one unreadable and one bad case of each condition.
 #[test]
 fn the_rows_cover_every_condition() {
@@ -368,7 +566,9 @@ fn the_rows_cover_every_condition() {
             Action::Warn => Warn,
             Action::Ignore => Good,
         };
-        assert!(verdicts.is_superset(&BTreeSet::from([Good, Unknown, bad])), "{check}");
+        // It is known but for a NIC without a driver.
+        let unknown = if check == Readable { Good } else { Unknown };
+        assert!(verdicts.is_superset(&BTreeSet::from([Good, unknown, bad])), "{check}");
     }
     let assessed = conditions(&("c1", &[], Present, Good), &HealthPolicy::default());
     let assessed: Vec<Check> = assessed.iter().map(|condition| condition.check).collect();

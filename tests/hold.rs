@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cxi_device_plugin::model::health::history::NicHistories;
 use cxi_device_plugin::model::health::{Check, Engine, Health, HealthPolicy, Moment, Verdict};
-use cxi_device_plugin::model::nic::attributes::{Generation, Netdev};
+use cxi_device_plugin::model::nic::attributes::{Cordon, CxiName, DeviceNode, Generation, Netdev};
 use cxi_device_plugin::model::nic::inventory::Nic;
 use cxi_device_plugin::model::nic::pci::PciAddress;
 
@@ -42,11 +42,28 @@ fn nic(index: usize) -> Nic {
         carrier: Ok(true),
     };
     Nic {
+        answers: Ok(()),
+        cordon: Ok(None),
         link: Ok(true),
         driver_instance: Ok(1),
         enable_count: Ok(1),
         netdev: Ok(Some(netdev)),
         ..Nic::unknown(address(index), "/sys/bus/pci/devices".into(), Ok(Generation::Cassini1))
+    }
+}
+
+/// The same with a driver and a device node.
+fn bound(index: usize) -> Nic {
+    Nic {
+        driver: Ok(Some("cxi_ss1".to_owned())),
+        cxi: Ok(CxiName(0)),
+        node: Ok(DeviceNode {
+            path: "/dev/cxi0".into(),
+            major: 1,
+            minor: 0,
+        }),
+        in_class_cxi: Ok(true),
+        ..nic(index)
     }
 }
 
@@ -265,15 +282,70 @@ fn a_nic_that_is_gone_and_one_that_is_bound_anew_begin_anew() {
 }
 
 #[test]
-fn what_the_driver_or_an_admin_has_done_does_not_wait() {
+fn what_an_admin_has_done_does_not_wait() {
+    let cordon = Cordon {
+        file: "/".into(),
+        reason: String::new(),
+    };
     let mut world = World::new(1);
-    for (at, count) in [(1, 0), (2, 1), (3, 0), (4, 1)] {
+    for (at, order) in [(1, Some(cordon.clone())), (2, None), (3, Some(cordon)), (4, None)] {
         world.wait(SECOND);
-        world.change(0, |nic| nic.enable_count = Ok(count));
+        let healthy = usize::from(order.is_none());
+        world.change(0, |nic| nic.cordon = Ok(order));
+        assert_eq!(world.told().last(), Some(&(at * SECOND, healthy)));
+    }
+}
+
+#[test]
+fn a_function_that_the_driver_disables_is_told_of_at_once_and_its_return_waits() {
+    let mut world = World::new(1);
+    for _ in 0..100 {
+        for count in [0, 1] {
+            world.wait(100 * MS);
+            world.change(0, |nic| nic.enable_count = Ok(count));
+        }
+    }
+    assert_eq!(world.told(), [(100 * MS, 0)], "a hundred flaps");
+    world.wait(600 * SECOND);
+    assert_eq!(world.told(), [(100 * MS, 0), (20 * SECOND + UP, 1)]);
+}
+
+/// A device node that goes and comes while the driver stays bound.
+#[test]
+fn a_node_that_flaps_is_told_of_once_until_it_stays() {
+    let node = |world: &mut World, in_class| world.change(0, |nic| nic.in_class_cxi = Ok(in_class));
+    let mut world = World::new(0);
+    world.nics.insert(address(0), bound(0));
+    world.look();
+    for _ in 0..50 {
+        world.wait(SECOND);
+        node(&mut world, false);
+        world.wait(SECOND);
+        node(&mut world, true);
+    }
+    world.wait(600 * SECOND);
+    assert_eq!(
+        world.told()[1..],
+        [(SECOND, 0), (100 * SECOND + UP, 1)],
+        "{:?}",
+        world.told()
+    );
+}
+
+/// Seen between the two, or not: what is bound anew is another instance, even where its directory has the same number.
+#[test]
+fn what_is_bound_anew_does_not_wait() {
+    let mut world = World::new(0);
+    world.nics.insert(address(0), bound(0));
+    world.look();
+    for (at, driver) in [(1, None), (2, Some("cxi_ss1")), (3, None), (4, Some("cxi_ss1"))] {
+        world.wait(SECOND);
+        world.change(0, |nic| nic.driver = Ok(driver.map(str::to_owned)));
         assert_eq!(
-            world.told().last(),
-            Some(&(at * SECOND, usize::from(count == 1))),
-            "enable {count}"
+            world.told().last().map(|told| told.0),
+            Some(at * SECOND),
+            "{:?}",
+            world.told()
         );
     }
 }
@@ -372,8 +444,12 @@ fn step(world: &mut World, links: &mut BTreeMap<usize, Link>, random: &mut fastr
         }
         2 => world.look(),
         3 => {
-            let count = random.u64(0..2);
-            world.change(index, |nic| nic.enable_count = Ok(count));
+            let cordon = Cordon {
+                file: "/".into(),
+                reason: String::new(),
+            };
+            let order = random.bool().then_some(cordon);
+            world.change(index, |nic| nic.cordon = Ok(order));
         }
         _ => {
             let up = random.bool();
@@ -434,8 +510,8 @@ fn check(world: &World, links: &mut BTreeMap<usize, Link>, seed: u64) {
         }
         link.was_told_bad = told_bad;
         let health = &world.health[&address(*index)];
-        let enabled = world.verdict(*index, Check::PciEnabled) != Verdict::Fail;
-        assert_eq!(health.is_healthy(), enabled && !told_bad, "{at}");
+        let in_use = world.verdict(*index, Check::Cordoned) != Verdict::Fail;
+        assert_eq!(health.is_healthy(), in_use && !told_bad, "{at}");
         let waits = health.held.iter().any(|held| held.condition.check == Check::Link);
         assert_eq!(waits, told_bad != link.is_bad, "{at}: {health:?}");
     }

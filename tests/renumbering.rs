@@ -70,10 +70,11 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
     configured.cdi.dir = folder.path().join("cdi");
     let streams = Arc::default();
     let mut publisher = Publisher::new(
-        ScanRunner::new(Scanner::new(roots, LibraryMode::None), || {}),
+        ScanRunner::new(Scanner::new(roots.clone(), LibraryMode::None), || {}),
         &configured,
         Arc::clone(&streams),
         Meter::default(),
+        &roots,
         || {},
     );
     let snapshots = publisher.subscribe();

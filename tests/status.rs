@@ -280,6 +280,170 @@ fn what_cannot_be_cordoned_is_an_error_that_names_the_nics() {
     assert!(fs::read_dir(host.path("run/cordoned")).unwrap().next().is_none());
 }
 
+/// Nothing of sysfs is asked for that could not be had.
+#[test]
+fn a_nic_is_cordoned_by_its_address_whatever_becomes_of_sysfs() {
+    let host = host();
+    let functions = host.node.root().join("sys/bus/pci/devices");
+    fs::rename(&functions, host.path("aside")).unwrap();
+    let output = command(&host, &["cordon", B, "--reason", "cable"]);
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(output.stdout.contains(&format!("cordoned {B}: ")), "{output:?}");
+    assert_eq!(
+        fs::read_to_string(host.path("run/cordoned").join(B)).unwrap(),
+        "cable\n"
+    );
+    let output = command(&host, &["uncordon", B]);
+    assert_eq!(
+        (output.code, output.stdout.as_str()),
+        (0, "uncordoned 0000:61:00.0\n"),
+        "{output:?}"
+    );
+    for wrong in ["61:00.0", "0000:61:00", "0000:61:00.9", "0000:61:0g.0"] {
+        for verb in ["cordon", "uncordon"] {
+            let output = command(&host, &[verb, wrong]);
+            assert_eq!(output.code, 1, "{output:?}");
+            assert!(output.stderr.contains(&format!("'{wrong}'")), "{output:?}");
+            assert!(!output.stderr.contains("cannot look for NICs"), "{output:?}");
+        }
+    }
+    assert!(fs::read_dir(host.path("run/cordoned")).unwrap().next().is_none());
+}
+
+#[tokio::test]
+async fn a_nic_that_is_not_there_is_cordoned_shown_and_kept_from_pods_when_it_comes() {
+    let host = DaemonFixture::new(&nics(1));
+    let output = command(&host, &["cordon", B, "--reason", "to be tested"]);
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(output.stdout.contains("it is not there now"), "{output:?}");
+    fs::create_dir_all(host.path("run/cordoned").join("0000:99:00.0")).unwrap();
+    let (daemon, kubelet) = (host.start(&[]), host.kubelet());
+    wait_for(&kubelet, &[(A, true)]).await;
+    let record = wait_for_record(&host, |record| {
+        record["cordoned_absent"].as_array().is_some_and(|all| all.len() == 2)
+    });
+    assert_eq!(record["cordoned_absent"][0]["address"], B);
+    for command_line in ["status", "devices"] {
+        let shown = command(&host, &[command_line]).stdout;
+        assert!(
+            shown.contains(&format!("cordoned, and not there: {B} (to be tested)\n")),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("cordoned, and not there: 0000:99:00.0 (the reason cannot be read"),
+            "{shown}"
+        );
+    }
+    assert_eq!(
+        json(&host, &["devices"])["cordoned_absent"][0]["reason"],
+        "to be tested"
+    );
+    host.node.add(&NicSpec::new(Kind::Cassini1)).unwrap();
+    daemon.hang_up();
+    wait_for(&kubelet, &[(A, true), (B, false)]).await;
+    wait_for_record(&host, |record| {
+        record["cordoned_absent"].as_array().is_some_and(|all| all.len() == 1)
+    });
+    // It goes and comes back.
+    host.node.remove(B).unwrap();
+    daemon.hang_up();
+    wait_for(&kubelet, &[(A, true)]).await;
+    host.node.add(&NicSpec::new(Kind::Cassini1)).unwrap();
+    daemon.hang_up();
+    wait_for(&kubelet, &[(A, true), (B, false)]).await;
+    for address in [B, "0000:99:00.0"] {
+        let output = command(&host, &["uncordon", address]);
+        assert_eq!(output.code, 0, "{output:?}");
+    }
+    wait_for(&kubelet, &[(A, true), (B, true)]).await;
+    wait_for_record(&host, |record| record["cordoned_absent"] == Value::Array(Vec::new()));
+}
+
+#[test]
+fn uncordon_takes_back_whatever_stands_there_and_nothing_that_holds_more() {
+    let host = host();
+    let order = host.path("run/cordoned").join(A);
+    fs::create_dir_all(host.path("run/cordoned")).unwrap();
+    fs::write(host.path("target"), "kept").unwrap();
+    let make: [&dyn Fn(); 4] = [
+        &|| symlink(host.path("target"), &order).unwrap(),
+        &|| symlink("nowhere", &order).unwrap(),
+        &|| fs::create_dir(&order).unwrap(),
+        &|| nix::unistd::mkfifo(&order, nix::sys::stat::Mode::S_IRWXU).unwrap(),
+    ];
+    for make in make {
+        make();
+        assert!(command(&host, &["devices"]).stdout.contains("cordoned by an admin"));
+        let again = command(&host, &["cordon", A, "--reason", "x"]);
+        assert_eq!(again.code, 0, "{again:?}");
+        assert!(again.stdout.contains("is cordoned already"), "{again:?}");
+        let output = command(&host, &["uncordon", A]);
+        assert_eq!(
+            (output.code, output.stdout.starts_with("uncordoned")),
+            (0, true),
+            "{output:?}"
+        );
+        assert!(fs::symlink_metadata(&order).is_err());
+    }
+    assert_eq!(fs::read_to_string(host.path("target")).unwrap(), "kept");
+    fs::create_dir(&order).unwrap();
+    fs::write(order.join("notes"), "").unwrap();
+    let output = command(&host, &["uncordon", "cxi0"]);
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(output.stderr.contains(order.to_str().unwrap()), "{output:?}");
+    assert!(order.join("notes").exists());
+}
+
+/// What is not known is no reason to drain a node.
+#[test]
+fn what_cannot_be_read_gives_no_orders() {
+    let host = host();
+    for attribute in ["properties/pct_eq", "enable"] {
+        host.node.unset(A, attribute).unwrap();
+    }
+    let text = command(&host, &["explain", A]).stdout;
+    assert!(
+        text.contains("retry-handler   unknown") && text.contains("pci-enabled     unknown"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("drain") && !text.contains("reboot") && !text.contains("What to do"),
+        "{text}"
+    );
+    assert_eq!(json(&host, &["explain", A])["remedies"], Value::Array(Vec::new()));
+    // One fault, one remedy.
+    host.node.link(B, false).unwrap();
+    let explained = json(&host, &["explain", B]);
+    let remedies = explained["remedies"].as_array().unwrap();
+    assert_eq!(remedies.len(), 1, "{explained}");
+    assert_eq!(remedies[0]["check"], "link");
+    let netdev = condition(&explained["nic"], "netdev-up");
+    assert_eq!(netdev["verdict"], "unknown", "{netdev}");
+    assert!(
+        netdev["reason"].as_str().unwrap().starts_with("follows from link: "),
+        "{netdev}"
+    );
+}
+
+#[test]
+fn a_nic_of_which_nothing_can_be_read_is_not_plainly_healthy() {
+    let host = host();
+    for attribute in ["link", "nid", "pct_eq"] {
+        host.node.unset(A, &format!("properties/{attribute}")).unwrap();
+    }
+    let says = "healthy; readable: neither link nor fabric address nor retry handler can be read (/sys/";
+    for command_line in [&["devices"][..], &["explain", A]] {
+        let shown = command(&host, command_line).stdout;
+        assert!(shown.contains(says), "{shown}");
+    }
+    let daemon = host.start(&[]);
+    let record = wait_for_record(&host, |_| true);
+    assert_eq!(condition(nic(&record, A), "readable")["verdict"], "warn");
+    assert_eq!(condition(nic(&record, B), "readable")["verdict"], "ok");
+    assert!(command(&host, &["status"]).stdout.contains(says));
+    daemon.wait_for_log("warning: readable: neither");
+}
+
 #[test]
 fn devices_needs_no_daemon() {
     let host = DaemonFixture::new(&nics(1));

@@ -106,6 +106,15 @@ fn state(nic: &Nic, policy: &Policy, next: &Snapshot) -> (&'static str, &'static
 }
 
 fn reasons(conditions: &[Condition]) -> String {
-    let failed = conditions.iter().filter(|condition| condition.verdict == Verdict::Fail);
-    failed.map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    let with = |verdict| {
+        let of_verdict = conditions.iter().filter(move |condition| condition.verdict == verdict);
+        of_verdict.map(ToString::to_string).collect::<Vec<_>>()
+    };
+    match with(Verdict::Fail) {
+        failed if failed.is_empty() => {
+            let unusable = "its device node is not known".to_owned();
+            [vec![unusable], with(Verdict::Warn)].concat().join("; ")
+        }
+        failed => failed.join("; "),
+    }
 }

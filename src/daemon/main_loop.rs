@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ use crate::host::nics::cordons;
 use crate::host::nics::scan_runner::Preparation;
 use crate::metrics::Meter;
 use crate::model::alloc::snapshot::Snapshot;
+use crate::model::alloc::strategy::Strategy;
+use crate::model::cdi::survey::CDI_DIRECTORIES;
 use crate::model::coalesce::Coalescer;
 use crate::model::nic::pci::PciAddress;
 use crate::model::rate_limit::RateLimit;
@@ -270,11 +273,18 @@ impl MainLoop {
         let settings = self.config.settings();
         let (roots, cdi_dir) = (self.roots.clone(), settings.cdi.dir.clone());
         let cordons = cordons::directory(&settings.daemon.run_dir);
+        let uses_names = settings.strategy == Strategy::Cdi;
         Arc::new(move || {
             let libraries = libraries::places(&roots).into_iter();
             let mut places: Vec<_> = libraries.map(|place| (place, WatchedContent::Libraries)).collect();
             places.push((roots.local_path(&roots.dev), WatchedContent::Nodes));
             places.push((cdi_dir.clone(), WatchedContent::Specs));
+            // What stands there decides what a runtime makes of our names.
+            let others = CDI_DIRECTORIES.map(|directory| roots.local_path(Path::new(directory)));
+            let others = others
+                .into_iter()
+                .filter(|directory| uses_names && *directory != cdi_dir);
+            places.extend(others.map(|directory| (directory, WatchedContent::Specs)));
             // So that it can be watched before an admin needs it.
             let _ = fs::create_dir(&cordons);
             places.push((cordons.clone(), WatchedContent::Cordons));

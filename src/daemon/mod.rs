@@ -126,7 +126,14 @@ fn main_loop(
     let scan_runner = scan_runner(&roots, settings, &news);
     let wake = Arc::clone(&news);
     let on_news = move || wake.notify_one();
-    let publisher = Publisher::new(scan_runner, settings, Arc::clone(streams), meter.clone(), on_news);
+    let publisher = Publisher::new(
+        scan_runner,
+        settings,
+        Arc::clone(streams),
+        meter.clone(),
+        &roots,
+        on_news,
+    );
     let DaemonSettings { run_dir, start_grace } = &settings.daemon;
     let notifier = Notifier::new(run_dir, *start_grace, publisher.subscribe(), streams.subscribe());
     let inputs = LoopInputs {

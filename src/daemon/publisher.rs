@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -12,7 +12,9 @@ use tokio::time::{Instant, timeout};
 use super::change_log::ChangeLog;
 use super::health_monitor::HealthMonitor;
 use crate::host::cdi_dir::directory::CdiDirectory;
+use crate::host::cdi_dir::resolver::Resolver;
 use crate::host::files::atomic_file::WriteOutcome;
+use crate::host::files::roots::Roots;
 use crate::host::files::sandbox::{StaleSandbox, WritableDir};
 use crate::host::nics::scan_options::ScanOptions;
 use crate::host::nics::scan_runner::{PartialLook, Preparation, ScanRunner};
@@ -24,6 +26,8 @@ use crate::model::alloc::strategy::Strategy;
 use crate::model::cdi::model::Spec;
 use crate::model::cdi::netdev_view;
 use crate::model::cdi::render::{self, Policy};
+use crate::model::cdi::resolution::Unresolved;
+use crate::model::cdi::survey::CDI_DIRECTORIES;
 use crate::model::config::Settings;
 use crate::model::message_id;
 use crate::model::nic::inventory::{Inventory, Nic};
@@ -62,6 +66,8 @@ pub struct Publisher {
     snapshots: watch::Sender<Arc<Snapshot>>,
     on_disk: Option<Spec>,
     write_error: Option<String>,
+    resolver: Arc<Mutex<Resolver>>,
+    unresolved: Unresolved,
     blind: Option<String>,
     interfaces: BTreeMap<String, PciAddress>,
     node: NodeStatus,
@@ -76,8 +82,11 @@ impl Publisher {
         settings: &Settings,
         streams: Arc<watch::Sender<Streams>>,
         meter: Meter,
+        roots: &Roots,
         on_news: impl Fn() + Send + Sync + 'static,
     ) -> Self {
+        let usual = CDI_DIRECTORIES.map(|directory| roots.local_path(Path::new(directory)));
+        let resolver = Resolver::new(usual.into(), cdi_directory(settings).file());
         Self {
             scan_runner,
             health_monitor: HealthMonitor::new(settings.health.policy.clone(), &settings.daemon.run_dir),
@@ -89,6 +98,8 @@ impl Publisher {
             snapshots: watch::Sender::default(),
             on_disk: None,
             write_error: None,
+            resolver: Arc::new(Mutex::new(resolver)),
+            unresolved: Unresolved::new(),
             blind: None,
             interfaces: BTreeMap::new(),
             node: NodeStatus::default(),
@@ -104,6 +115,7 @@ impl Publisher {
         self.policy = settings.policy();
         self.strategy = settings.strategy;
         self.cdi = cdi_directory(settings);
+        lock(&self.resolver).own_is(self.cdi.file());
     }
 
     /// What is published, now and later.
@@ -184,11 +196,13 @@ impl Publisher {
         if self.blind.take().is_some() {
             tracing::info!("the node can be looked at again");
         }
-        let netdev = |nic: &Nic| {
-            let netdev = nic.netdev.as_ref().ok()?.as_ref()?;
-            Some((netdev.name.clone(), nic.address))
+        let named = |nic: &Nic| {
+            let address = nic.address;
+            nic.interfaces()
+                .map(|name| (name.to_owned(), address))
+                .collect::<Vec<_>>()
         };
-        self.interfaces = inventory.nics.iter().filter_map(netdev).collect();
+        self.interfaces = inventory.nics.iter().flat_map(named).collect();
         let problems = netdev_view::problems(&inventory, self.policy.netdev_view);
         inventory.problems.extend(problems);
         self.publish(&inventory).await
@@ -221,7 +235,7 @@ impl Publisher {
         }
         let written = self.write(render::spec(inventory, &self.policy)).await;
         if self.strategy == Strategy::Cdi {
-            next.fail_if_not_on_disk(self.on_disk.as_ref());
+            next.fail_unresolved(&self.unresolved, &self.policy.naming);
         }
         self.change_log.tell(inventory, &self.policy, &next);
         self.node = NodeStatus::new(inventory, &next, |nic| self.policy.selection.withheld(nic));
@@ -257,18 +271,25 @@ impl Publisher {
 
     async fn write(&mut self, spec: Option<Spec>) -> bool {
         let (cdi, file) = (self.cdi.clone(), self.cdi.file());
-        let publish = move || (cdi.publish(spec.as_ref()).map_err(anyhow::Error::new), spec);
+        // With `direct`, no pod is given a name.
+        let resolver = (self.strategy == Strategy::Cdi).then(|| Arc::clone(&self.resolver));
+        let publish = move || {
+            let published = cdi.publish(spec.as_ref()).map_err(anyhow::Error::new);
+            let found = resolver
+                .zip(spec.as_ref())
+                .map(|(resolver, spec)| lock(&resolver).unresolved(spec, published.is_ok()));
+            (published, spec, found.unwrap_or_default())
+        };
         let (published, spec) = match self.disk.run_within(DISK_PATIENCE, publish).await {
-            Ok(done) => done,
+            Ok((published, spec, unresolved)) => {
+                self.unresolved = unresolved;
+                (published, spec)
+            }
             // The same words as long as it lasts.
             Err(NotDone::Hangs(_) | NotDone::Busy) => {
                 let directory = self.cdi.path.display();
-                (
-                    Err(anyhow::anyhow!(
-                        "writing to {directory} hangs: is its file system in reach?"
-                    )),
-                    None,
-                )
+                let error = anyhow::anyhow!("writing to {directory} hangs: is its file system in reach?");
+                (Err(error), None)
             }
             Err(error) => (Err(error.into()), None),
         };
@@ -296,6 +317,10 @@ impl Publisher {
             }
         }
     }
+}
+
+fn lock(resolver: &Mutex<Resolver>) -> MutexGuard<'_, Resolver> {
+    resolver.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn cdi_directory(settings: &Settings) -> CdiDirectory {

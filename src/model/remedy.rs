@@ -26,6 +26,10 @@ pub fn for_check(check: Check, names: Names<'_>) -> String {
             "see which driver has it: lspci -nnk -s {address}; load what is missing: modprobe cxi-ss1; \
              modprobe -a cxi_user cxi_eth"
         ),
+        Check::Readable => format!(
+            "see whether the driver is stuck: dmesg | grep -e {address} -e {cxi} -e 'blocked for more'; cat \
+             /sys/bus/pci/devices/{address}/properties/link must answer at once"
+        ),
         Check::PciEnabled => format!(
             "see why the driver has disabled it: dmesg | grep -e {address} -e {cxi}; nothing enables it again but a reboot: \
              kubectl drain NODE, then reboot"
@@ -43,6 +47,9 @@ pub fn for_check(check: Check, names: Names<'_>) -> String {
             "see the address: ip link show dev {netdev}; cxi_stat -d {cxi}; the fabric manager's agent sets it once the \
              fabric knows this node"
         ),
+        Check::NetdevUp if names.netdev.is_none() => {
+            "find it: lsns -t net; nsenter --net=NAMESPACE ip link; load what makes it: modprobe cxi_eth".to_owned()
+        }
         Check::NetdevUp => format!("set it up: ip link set dev {netdev} up"),
         Check::CxiService => format!("list them: cxi_service list -v -d {cxi}"),
         Check::Resources => format!("see who uses them: cxi_service list -v -d {cxi}; fuser -v /dev/{cxi}"),

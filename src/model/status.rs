@@ -10,7 +10,7 @@ use super::alloc::resource::ResourceName;
 use super::alloc::snapshot::Snapshot;
 use super::alloc::strategy::Strategy;
 use super::health::history::NicHistory;
-use super::health::{self, Check, Condition, HealthPolicy, Held, Verdict};
+use super::health::{self, Check, Condition, HealthPolicy, Held, SharedNids, Verdict};
 use super::nic::attributes::Function;
 use super::nic::inventory::{Inventory, Nic};
 use super::nic::selection::Named;
@@ -96,6 +96,29 @@ pub struct NodeStatus {
     pub problems: Vec<String>,
     /// By PCI address.
     pub nics: Vec<NicStatus>,
+    /// NICs that an admin has taken out of use and that are not there.
+    #[serde(default)]
+    pub cordoned_absent: Vec<AbsentCordon>,
+}
+
+/// An order for a NIC that is not there. It counts once the NIC comes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AbsentCordon {
+    /// PCI address.
+    pub address: String,
+    /// The admin's words; may be empty.
+    pub reason: String,
+}
+
+impl AbsentCordon {
+    /// Those of a scan.
+    pub fn list(inventory: &Inventory) -> Vec<Self> {
+        let orders = inventory.cordoned_absent.iter().map(|(address, cordon)| Self {
+            address: address.to_string(),
+            reason: cordon.reason.clone(),
+        });
+        orders.collect()
+    }
 }
 
 /// A source of events.
@@ -174,6 +197,7 @@ impl NodeStatus {
         Self {
             nics: nics.collect(),
             problems: inventory.problems.iter().map(ReadError::to_string).collect(),
+            cordoned_absent: AbsentCordon::list(inventory),
             ..Self::default()
         }
     }
@@ -223,13 +247,9 @@ impl NicStatus {
     }
 
     /// As a single look judges it, without what only a daemon remembers, by the default policy.
-    pub fn fresh(nic: &Nic, withheld: Option<String>, unix_seconds: u64) -> Self {
+    pub fn fresh(nic: &Nic, shared_nids: &SharedNids, withheld: Option<String>, unix_seconds: u64) -> Self {
         let policy = HealthPolicy::default();
-        let conditions = health::assess(nic, &NicHistory::default(), unix_seconds);
-        let conditions: Vec<Condition> = conditions
-            .into_iter()
-            .map(|condition| policy.apply(condition))
-            .collect();
+        let conditions = health::judge(nic, shared_nids, &NicHistory::default(), unix_seconds, &policy);
         Self::new(nic, withheld, &conditions, &[])
     }
 
@@ -265,11 +285,18 @@ impl NicStatus {
             texts.collect::<Vec<_>>().join("; ")
         };
         match (self.healthy, with(Verdict::Fail), with(Verdict::Warn)) {
+            (false, failed, warnings) if failed.is_empty() => unusable(&warnings),
             (false, failed, _) => format!("unhealthy: {failed}"),
             (true, _, warnings) if warnings.is_empty() => "healthy".to_owned(),
             (true, _, warnings) => format!("healthy; {warnings}"),
         }
     }
+}
+
+/// No condition fails, and there is nothing to be given to a pod: of a NIC that hangs, its node is not known.
+fn unusable(warnings: &str) -> String {
+    let separator = if warnings.is_empty() { "" } else { "; " };
+    format!("unhealthy: its device node is not known{separator}{warnings}")
 }
 
 impl Named for NicStatus {

@@ -24,8 +24,14 @@ pub enum Change {
     Cordon(&'static str),
     /// The admin takes that back.
     Uncordon,
-    /// Something else is where an admin's order would be.
+    /// The order is a directory.
     CordonDirectory,
+    /// The order is a link that leads nowhere.
+    CordonLink,
+    /// The directory of the orders is none.
+    CordonsFile,
+    /// There is a netdev with a name before all others, in this state.
+    FirstNetdev(&'static str),
     /// The link has restarted so many seconds ago, each in an entry of its own.
     Restarts(&'static [u64]),
     /// The driver lets go of it.
@@ -34,8 +40,14 @@ pub enum Change {
     Bind,
     /// The one after the other.
     Rebind,
+    /// Link, fabric address and retry handler cannot be read.
+    Blind,
+    /// They can.
+    Seeing,
     /// Someone looks; what that look found is remembered.
     Look,
+    /// Someone looks while the clock is so many seconds behind.
+    LookBefore(u64),
 }
 
 impl Change {
@@ -58,6 +70,27 @@ impl Change {
             }
             Self::Uncordon => fs::remove_file(cordons.join(pci)).unwrap(),
             Self::CordonDirectory => fs::create_dir_all(cordons.join(pci)).unwrap(),
+            Self::CordonLink => {
+                fs::create_dir_all(&cordons).unwrap();
+                symlink("nowhere", cordons.join(pci)).unwrap();
+            }
+            Self::CordonsFile => {
+                let _ = fs::remove_dir_all(&cordons);
+                fs::create_dir_all(run_dir).unwrap();
+                fs::write(&cordons, "").unwrap();
+            }
+            Self::FirstNetdev(operstate) => {
+                let directory = sysfs(node, pci).join("net/aaa0");
+                fs::create_dir(&directory).unwrap();
+                for (name, value) in [
+                    ("address", "02:00:00:00:00:77\n"),
+                    ("addr_assign_type", "3\n"),
+                    ("carrier", "1\n"),
+                    ("operstate", *operstate),
+                ] {
+                    fs::write(directory.join(name), value).unwrap();
+                }
+            }
             Self::Restarts(ago) => {
                 for (entry, ago) in ago.iter().enumerate() {
                     let value = format!("{}\n", now - ago);
@@ -68,7 +101,18 @@ impl Change {
             Self::Unbind => node.unbind(pci).unwrap(),
             Self::Bind => drop(node.bind(pci).unwrap()),
             Self::Rebind => drop(node.rebind(pci).unwrap()),
-            Self::Look => {}
+            Self::Blind => {
+                for attribute in ["link", "nid", "pct_eq"] {
+                    node.unset(pci, &format!("properties/{attribute}")).unwrap();
+                }
+            }
+            Self::Seeing => {
+                for (attribute, value) in [("link", "1\n"), ("nid", "0x12\n"), ("pct_eq", "7\n")] {
+                    node.set(pci, &format!("properties/{attribute}"), value.as_bytes())
+                        .unwrap();
+                }
+            }
+            Self::Look | Self::LookBefore(_) => {}
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use crate::cli::terminal::nic_table;
+use crate::model::health::SharedNids;
 use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::selection::Selection;
 use crate::model::reading::{ReadError, Reading};
@@ -42,10 +43,11 @@ fn unusable(nic: &Nic, selection: &Selection) -> Option<String> {
 
 fn nics(inventory: &Inventory, selection: &Selection) -> String {
     // Nobody remembers anything here, nor asks what time it is.
+    let shared_nids = SharedNids::of(&inventory.nics);
     let statuses = inventory
         .nics
         .iter()
-        .map(|nic| NicStatus::fresh(nic, selection.withheld(nic), 0));
+        .map(|nic| NicStatus::fresh(nic, &shared_nids, selection.withheld(nic), 0));
     nic_table::nics(&statuses.collect::<Vec<_>>())
 }
 

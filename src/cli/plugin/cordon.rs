@@ -1,17 +1,26 @@
-//! `cordon` and `uncordon`: a NIC that no new pod shall get. The order is a file, so it holds with and without a daemon.
+//! `cordon` and `uncordon`: a NIC that no new pod shall get. The order is a file, so it holds with and without a daemon, and
+//! before the NIC is there.
 
-use anyhow::bail;
+use std::fs;
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
 
 use super::args::{CordonArgs, NodeArgs, UncordonArgs};
 use super::node_view;
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output;
-use crate::host::files::atomic_file::{self, WriteOutcome};
-use crate::host::files::lock;
+use crate::host::files::roots::{RootArgs, Roots};
+use crate::host::files::{atomic_file, lock};
 use crate::host::nics::cordons;
 use crate::model::nic::pci::PciAddress;
 use crate::model::nic::selection;
-use crate::model::status::NicStatus;
+
+/// How long sysfs may take to say whether a NIC is there. The order holds without an answer.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Cordons.
 pub fn cordon(args: &CordonArgs) -> anyhow::Result<Ended> {
@@ -19,16 +28,23 @@ pub fn cordon(args: &CordonArgs) -> anyhow::Result<Ended> {
         bail!("--reason must be one line without control characters: it goes into the log");
     }
     let nic = Target::find(&args.nic, &args.node)?;
-    let line = format!("{}\n", args.reason);
-    atomic_file::replace(
-        &cordons::directory(&args.node.run_dir),
-        &nic.address,
-        None,
-        line.as_bytes(),
-    )?;
-    let when = match lock::running(&args.node.run_dir) {
-        Some(_) => "no new pod gets it",
-        None => "no daemon runs; one that is started before the next boot gives it to no new pod",
+    let directory = cordons::directory(&args.node.run_dir);
+    let name = nic.address.to_string();
+    let oddity = fs::symlink_metadata(directory.join(&name)).ok();
+    if let Some(oddity) = oddity.as_ref().and_then(cordons::oddity) {
+        output::raw(&format!(
+            "{} is cordoned already, by what is {oddity} and holds no reason: {}\n",
+            nic.called,
+            directory.join(&name).display()
+        ))?;
+        return Ok(Ended::Done);
+    }
+    atomic_file::replace(&directory, &name, None, format!("{}\n", args.reason).as_bytes())?;
+    let when = match (nic.is_there, lock::running(&args.node.run_dir)) {
+        (Some(false), _) => "it is not there now; no new pod gets it once it comes, until the next boot",
+        (None, _) => "sysfs does not say whether it is there; no new pod gets it",
+        (_, Some(_)) => "no new pod gets it",
+        (_, None) => "no daemon runs; one that is started before the next boot gives it to no new pod",
     };
     output::raw(&format!(
         "cordoned {}: {when}; running pods keep it; undo with: cxi-device-plugin uncordon {}\n",
@@ -40,17 +56,33 @@ pub fn cordon(args: &CordonArgs) -> anyhow::Result<Ended> {
 /// Uncordons. A NIC that is gone can be uncordoned by its address.
 pub fn uncordon(args: &UncordonArgs) -> anyhow::Result<Ended> {
     let directory = cordons::directory(&args.node.run_dir);
-    let address = args.nic.parse::<PciAddress>().map(|address| address.to_string());
-    let nic = match address {
-        Ok(address) if directory.join(&address).exists() => Target {
-            called: address.clone(),
-            address,
-        },
-        _ => Target::find(&args.nic, &args.node)?,
+    let removes = |address| {
+        cordons::remove(&directory, address)
+            .with_context(|| format!("cannot remove {}", directory.join(address.to_string()).display()))
     };
-    let said = match atomic_file::remove(&directory, &nic.address)? {
-        WriteOutcome::Absent => format!("{} is not cordoned\n", nic.called),
-        _ => format!("uncordoned {}\n", nic.called),
+    let by_address = args.nic.parse::<PciAddress>().ok();
+    if let Some(address) = by_address
+        && removes(address)?
+    {
+        output::raw(&format!("uncordoned {address}\n"))?;
+        return Ok(Ended::Done);
+    }
+    let nic = match by_address {
+        Some(address) => {
+            let nic = Target::by_address(address, &args.node)?;
+            if nic.is_there == Some(false) {
+                // There is nothing to take back; whoever has mistyped is told what there is.
+                Target::by_look(&args.nic, &args.node)?
+            } else {
+                nic
+            }
+        }
+        None => Target::find(&args.nic, &args.node)?,
+    };
+    let said = if removes(nic.address)? {
+        format!("uncordoned {}\n", nic.called)
+    } else {
+        format!("{} is not cordoned\n", nic.called)
     };
     output::raw(&said)?;
     Ok(Ended::Done)
@@ -58,19 +90,66 @@ pub fn uncordon(args: &UncordonArgs) -> anyhow::Result<Ended> {
 
 /// The NIC in question.
 struct Target {
-    address: String,
-    /// For people: all its names.
+    address: PciAddress,
+    /// For people: all its names, as far as they are known.
     called: String,
+    /// None when nobody can tell.
+    is_there: Option<bool>,
 }
 
 impl Target {
+    /// By its address without a look at the NICs, which may hang; by another name with one.
     fn find(name: &str, node: &NodeArgs) -> anyhow::Result<Self> {
-        let inventory = node_view::inventory(node)?;
-        let nics: Vec<NicStatus> = inventory.nics.iter().map(node_view::status).collect();
+        match name.parse::<PciAddress>() {
+            Ok(address) => Self::by_address(address, node),
+            Err(error) if name.contains(':') => bail!("'{name}': {error}"),
+            Err(_) => Self::by_look(name, node),
+        }
+    }
+
+    fn by_address(address: PciAddress, node: &NodeArgs) -> anyhow::Result<Self> {
+        let name = address.to_string();
+        let record = node_view::daemon_status(&node.run_dir).ok().flatten();
+        let nics = record.map(|record| record.node.nics).unwrap_or_default();
+        let known = nics.iter().find(|nic| nic.address == name);
+        Ok(Self {
+            address,
+            called: known.map_or(name, |nic| nic.called()),
+            is_there: if known.is_some() {
+                Some(true)
+            } else {
+                is_there(address, &node.roots)?
+            },
+        })
+    }
+
+    fn by_look(name: &str, node: &NodeArgs) -> anyhow::Result<Self> {
+        let nics = node_view::statuses(&node_view::inventory(node)?);
         let nic = selection::find(name, &nics)?;
         Ok(Self {
             called: nic.called(),
-            address: nic.address.clone(),
+            address: nic.address.parse()?,
+            is_there: Some(true),
         })
+    }
+}
+
+/// Asks on a thread that may hang; it ends with this process.
+fn is_there(address: PciAddress, args: &RootArgs) -> anyhow::Result<Option<bool>> {
+    let (answer, answers) = mpsc::channel();
+    let args = args.clone();
+    let look = move || {
+        let found = Roots::new(&args).map(|roots| {
+            let functions = roots.sysfs.join("bus/pci/devices");
+            let nic = Path::new(&functions).join(address.to_string());
+            fs::symlink_metadata(roots.local_path(&nic)).is_ok()
+        });
+        // Nobody may be waiting any more.
+        let _ = answer.send(found);
+    };
+    thread::Builder::new().spawn(look).context("cannot start a thread")?;
+    match answers.recv_timeout(PATIENCE) {
+        Ok(found) => Ok(Some(found?)),
+        Err(_late) => Ok(None),
     }
 }

@@ -19,7 +19,7 @@ struct Explained {
     /// The daemon whose record this is; null for a fresh look, in which nothing is held back or remembered.
     daemon_pid: Option<u32>,
     nic: NicStatus,
-    /// Of each condition that is not ok.
+    /// Of each condition that warns or fails.
     remedies: Vec<Remedy>,
 }
 
@@ -42,13 +42,14 @@ fn explain_nic(args: &ExplainArgs, name: &str) -> anyhow::Result<Ended> {
         Some(status) => (Some(status.pid), status.node.nics),
         None => {
             let inventory = node_view::inventory(&args.node)?;
-            (None, inventory.nics.iter().map(node_view::status).collect())
+            (None, node_view::statuses(&inventory))
         }
     };
     let nic = selection::find(name, &nics)?.clone();
     let conditions = nic.conditions.iter().map(|status| &status.condition);
     let remedies = conditions
-        .filter(|condition| condition.verdict != Verdict::Ok)
+        // That something is not known is no reason to do anything.
+        .filter(|condition| condition.verdict.is_bad())
         .map(|condition| Remedy {
             check: condition.check,
             text: nic.remedy(condition.check),

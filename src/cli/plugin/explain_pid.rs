@@ -10,7 +10,7 @@ use crate::cli::terminal::table::{Cell, plain, table};
 use crate::host::containers::process::Process;
 use crate::host::files::roots::Roots;
 use crate::model::container::{self, ContainerFinding, ContainerReport, NicReport};
-use crate::model::health::Verdict;
+use crate::model::health::{SharedNids, Verdict};
 
 /// For programs.
 #[derive(Serialize)]
@@ -26,7 +26,8 @@ pub fn run(args: &ExplainArgs, pid: u32) -> anyhow::Result<Ended> {
     let roots = Roots::new(&args.node.roots)?;
     let process = Process::find(&roots, pid)?;
     let inventory = node_view::inventory(&args.node)?;
-    let (container, views) = process.look(&roots, &inventory.nics, node_view::status)?;
+    let shared_nids = SharedNids::of(&inventory.nics);
+    let (container, views) = process.look(&roots, &inventory.nics, |nic| node_view::status(nic, &shared_nids))?;
     let explained = Explained {
         pid,
         report: container::judge(&container, &views),

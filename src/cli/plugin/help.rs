@@ -131,6 +131,8 @@ Examples:
   cxi-device-plugin cordon hsn0 --reason 'cable to be changed, ticket 4711'
       Kubelet gives the NIC to no new pod; running pods keep it. Lasts until uncordon or the next boot, with and
       without a daemon
+  cxi-device-plugin cordon 0000:61:00.0
+      By its PCI address, a NIC that hangs or is not there; the order counts once it comes
 
 Exit codes:
   0

@@ -15,6 +15,7 @@ use crate::host::files::lock;
 use crate::host::files::roots::Roots;
 use crate::host::nics::cordons;
 use crate::host::nics::scan::Scanner;
+use crate::model::health::SharedNids;
 use crate::model::libs::library_mode::LibraryMode;
 use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::selection::Selection;
@@ -37,9 +38,15 @@ pub fn inventory(args: &NodeArgs) -> anyhow::Result<Inventory> {
     Ok(inventory)
 }
 
-/// A NIC as a single look judges it.
-pub fn status(nic: &Nic) -> NicStatus {
-    NicStatus::fresh(nic, Selection::default().withheld(nic), unix_seconds())
+/// The NICs as a single look judges them.
+pub fn statuses(inventory: &Inventory) -> Vec<NicStatus> {
+    let shared_nids = SharedNids::of(&inventory.nics);
+    inventory.nics.iter().map(|nic| status(nic, &shared_nids)).collect()
+}
+
+/// One of them.
+pub fn status(nic: &Nic, shared_nids: &SharedNids) -> NicStatus {
+    NicStatus::fresh(nic, shared_nids, Selection::default().withheld(nic), unix_seconds())
 }
 
 /// The record of the daemon that runs; none when none runs.

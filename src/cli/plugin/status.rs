@@ -79,7 +79,7 @@ fn described(status: &Status) -> String {
         line("problem", paint(WARNING, &visible(problem)));
     }
     if status.node.nics.is_empty() {
-        return text + "no CXI NIC\n";
+        return text + "no CXI NIC\n" + &nic_table::absent(&status.node.cordoned_absent);
     }
-    text + "\n" + &nic_table::nics(&status.node.nics)
+    text + "\n" + &nic_table::nics(&status.node.nics) + &nic_table::absent(&status.node.cordoned_absent)
 }

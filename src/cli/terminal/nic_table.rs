@@ -1,13 +1,25 @@
 //! The NICs of a node as a table for people.
 
-use super::output::{BAD, GOOD, WARNING};
+use super::output::{BAD, GOOD, WARNING, visible};
 use super::table::{Cell, plain, table};
-use crate::model::status::NicStatus;
+use crate::model::status::{AbsentCordon, NicStatus};
 
 /// A line for each.
 pub fn nics<'a>(nics: impl IntoIterator<Item = &'a NicStatus>) -> String {
     let headings = ["ADDRESS", "CXI", "NETDEV", "TYPE", "NUMA", "SPEED", "NID", "STATE"];
     table(headings, nics.into_iter().map(row).collect())
+}
+
+/// A line for each NIC that is cordoned and not there.
+pub fn absent(cordons: &[AbsentCordon]) -> String {
+    let line = |cordon: &AbsentCordon| {
+        let reason = match cordon.reason.as_str() {
+            "" => String::new(),
+            reason => format!(" ({})", visible(reason)),
+        };
+        format!("cordoned, and not there: {}{reason}\n", cordon.address)
+    };
+    cordons.iter().map(line).collect()
 }
 
 fn row(nic: &NicStatus) -> [Cell; 8] {

@@ -1,4 +1,5 @@
 //! CDI directories: our own spec file, and the specs of others beside it.
 
 pub mod directory;
+pub mod resolver;
 pub mod spec_files;

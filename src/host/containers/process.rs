@@ -150,7 +150,11 @@ impl Process {
                 None => Ok(false),
             },
             has_netdev: netdev.as_ref().map(Option::is_some).map_err(Clone::clone),
-            nic: assess(&Nic { netdev, ..nic.clone() }),
+            nic: assess(&Nic {
+                netdev,
+                further_netdevs: Vec::new(),
+                ..nic.clone()
+            }),
         }
     }
 

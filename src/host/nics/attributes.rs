@@ -12,6 +12,8 @@ use crate::model::reading::{ReadError, Reading};
 const PF_BAR0_BYTES: u64 = 1 << 31;
 /// Entries of the ring buffer `link_restarts/` (`cass_sysfs.c`).
 const LINK_RESTARTS: usize = 10;
+/// A NIC has one; more than a few are nobody's.
+const NETDEVS: usize = 8;
 
 /// Reads attributes of one PCI function.
 #[derive(Debug)]
@@ -126,12 +128,16 @@ impl<'a> Attributes<'a> {
         })
     }
 
-    /// The Ethernet interface; none when there is none here.
-    pub fn netdev(&self) -> Reading<Option<Netdev>> {
-        let Some(name) = self.roots.names_if_there(&self.sysfs.join("net"))?.into_iter().next() else {
+    /// The Ethernet interfaces by name; none where their directory is missing. It is there and empty while they are in another
+    /// network namespace.
+    pub fn netdevs(&self) -> Reading<Option<Vec<Netdev>>> {
+        let directory = self.sysfs.join("net");
+        let names = self.roots.names_if_there(&directory)?;
+        if names.is_empty() && !self.roots.local_path(&directory).is_dir() {
             return Ok(None);
-        };
-        Ok(Some(netdev(self.roots, &self.sysfs.join("net"), name)))
+        }
+        let netdevs = names.into_iter().take(NETDEVS);
+        Ok(Some(netdevs.map(|name| netdev(self.roots, &directory, name)).collect()))
     }
 
     /// The netdev knows the speed of every generation; `properties/speed` knows that of Cassini 1 only.

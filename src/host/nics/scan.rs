@@ -11,7 +11,7 @@ use std::thread;
 
 use super::attributes::Attributes;
 use super::beside::{self, Beside};
-use super::cordons;
+use super::cordons::{self, Orders};
 use super::fru::FruTexts;
 use super::readers::{PATIENCE, Read, Readers};
 use super::scan_options::ScanOptions;
@@ -74,33 +74,39 @@ impl Scanner {
     /// The list of PCI functions cannot be read: that says nothing of the NICs, least of all that there are none.
     pub fn scan(&self) -> Reading<Inventory> {
         let scanner = Arc::new(self.clone());
-        let beside = {
-            let scanner = Arc::clone(&scanner);
-            beginning("libraries", move || scanner.beside())
-        };
+        let begin_beside = Arc::clone(&scanner);
+        let beside = beginning("libraries", move || begin_beside.beside());
+        let begin_orders = Arc::clone(&scanner);
+        let orders = beginning("cordons", move || begin_orders.orders());
         let nics = {
             let scanner = Arc::clone(&scanner);
             let look = move || scanner.nics(&mut Readers::new(|| {}), &BTreeMap::new());
-            beginning("node", look).and_then(|nics| {
-                // Its own wait for the NICs comes first.
-                let nics = nics.recv_timeout(2 * PATIENCE);
-                nics.unwrap_or_else(|_| Err(ReadError::new("the node", hangs())))
-            })
+            ended(beginning("node", look), "the node")
         };
-        let beside = beside.and_then(|beside| {
-            let beside = beside.recv_timeout(PATIENCE);
-            beside.unwrap_or_else(|_| Err(ReadError::new(beside::WHAT, hangs())))
-        });
-        let beside = beside.unwrap_or_else(|read_error| Beside::default().as_before(&read_error));
-        Ok(self.inventory(nics?, beside))
+        let beside = ended(beside, beside::WHAT).unwrap_or_else(|read_error| Beside::default().as_before(&read_error));
+        Ok(self.inventory(nics?, beside, &ended(orders, "the cordons")))
     }
 
     /// Puts together what was found.
-    pub(super) fn inventory(&self, (nics, mut problems): (Vec<Nic>, Vec<ReadError>), beside: Beside) -> Inventory {
+    pub(super) fn inventory(
+        &self,
+        (mut nics, mut problems): (Vec<Nic>, Vec<ReadError>),
+        beside: Beside,
+        orders: &Reading<Orders>,
+    ) -> Inventory {
         problems.extend(beside.problems);
+        for nic in &mut nics {
+            nic.cordon = order_for(nic.address, orders);
+        }
+        let mut cordoned_absent = orders.clone().unwrap_or_default();
+        nics.iter().for_each(|nic| drop(cordoned_absent.remove(&nic.address)));
+        if let (Some(_), Err(read_error)) = (&self.cordons, orders) {
+            problems.push(read_error.clone());
+        }
         Inventory {
             sysfs: self.roots.sysfs.clone(),
             nics,
+            cordoned_absent,
             libraries: beside.libraries,
             companion_nodes: beside.companion_nodes,
             problems,
@@ -197,7 +203,6 @@ impl Scanner {
         match known {
             Some(nic) if nic.cxi.as_ref().ok() == cxi => Nic {
                 answers: Err(ReadError::new(&nic.sysfs, reason)),
-                cordon: self.cordon(address),
                 ..nic.clone()
             },
             _ => {
@@ -225,7 +230,12 @@ impl Scanner {
             Ok((_, Some(function))) => *function,
             _ => read.function(),
         };
-        let netdev = read.netdev();
+        let netdevs = read.netdevs();
+        let netdev_is_elsewhere = netdevs
+            .as_ref()
+            .is_ok_and(|netdevs| netdevs.as_ref().is_some_and(Vec::is_empty));
+        let mut netdevs = netdevs.map(|netdevs| netdevs.unwrap_or_default().into_iter());
+        let netdev = netdevs.as_mut().map(Iterator::next).map_err(|error| error.clone());
         Nic {
             address,
             answers: Ok(()),
@@ -240,7 +250,7 @@ impl Scanner {
             numa_node: read.numa_node(),
             pci_directory: read.pci_directory(),
             driver_instance: read.inode("properties"),
-            cordon: self.cordon(address),
+            cordon: Err(ReadError::new("the cordons", "not read")),
             enable_count: read.number("enable"),
             config_vendor: read.config_vendor(),
             link: read.number("properties/link").map(|link| link == 1),
@@ -261,14 +271,19 @@ impl Scanner {
             generation: id.map(|(generation, _)| generation),
             cxi,
             netdev,
+            further_netdevs: netdevs.into_iter().flatten().collect(),
+            netdev_is_elsewhere,
             sysfs,
         }
     }
 
-    /// The admin's order, if there is one.
-    fn cordon(&self, address: PciAddress) -> Reading<Option<Cordon>> {
+    /// The admin's orders. It may hang.
+    ///
+    /// # Errors
+    /// They are not read, or cannot be.
+    pub(super) fn orders(&self) -> Reading<Orders> {
         match &self.cordons {
-            Some(directory) => cordons::read(directory, address),
+            Some(directory) => cordons::read(directory),
             None => Err(ReadError::new("the cordons", "not read")),
         }
     }
@@ -303,8 +318,20 @@ impl Scanner {
     }
 }
 
-fn hangs() -> String {
-    format!("a look at it hangs for {} s", PATIENCE.as_secs())
+/// The order for this NIC among all of them.
+pub(super) fn order_for(address: PciAddress, orders: &Reading<Orders>) -> Reading<Option<Cordon>> {
+    orders
+        .as_ref()
+        .map(|orders| orders.get(&address).cloned())
+        .map_err(Clone::clone)
+}
+
+/// The result of what was begun; the wait for the NICs themselves comes first.
+fn ended<T>(begun: Reading<mpsc::Receiver<Reading<T>>>, what: &str) -> Reading<T> {
+    begun?.recv_timeout(2 * PATIENCE).unwrap_or_else(|_| {
+        let seconds = 2 * PATIENCE.as_secs();
+        Err(ReadError::new(what, format!("a look at it hangs for {seconds} s")))
+    })
 }
 
 /// Begins something that may hang; its result comes by what is returned.

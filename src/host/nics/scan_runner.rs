@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::beside::{self, Beside};
+use super::cordons::Orders;
 use super::readers::{PATIENCE, Readers};
 use super::scan::Scanner;
 use super::scan_options::ScanOptions;
@@ -45,11 +46,14 @@ pub struct ScanRunner {
     /// What is beside NICs.
     libraries: Worker,
     preparations: Worker,
+    /// The admin's orders.
+    cordons: Worker,
     known: BTreeMap<PciAddress, Nic>,
     problems: Vec<ReadError>,
     beside: Option<Beside>,
     /// What is published of what is beside NICs, with what is wrong.
     shown: Beside,
+    orders: Reading<Orders>,
     has_hung: bool,
 }
 
@@ -75,10 +79,12 @@ impl ScanRunner {
             readers: Arc::new(Mutex::new(Readers::new(tell()))),
             libraries: Worker::telling("libraries", tell()),
             preparations: Worker::new("watches"),
+            cordons: Worker::telling("cordons", tell()),
             known: BTreeMap::new(),
             problems: Vec::new(),
             beside: None,
             shown: Beside::default(),
+            orders: Err(ReadError::new("the cordons", "not read")),
             has_hung: false,
         }
     }
@@ -105,13 +111,16 @@ impl ScanRunner {
         let beside = self.libraries.run_within(patience, move || scanner.beside());
         let (scanner, readers, known) = (Arc::clone(&self.scanner), Arc::clone(&self.readers), self.known.clone());
         let look = move || scanner.nics(&mut lock(&readers), &known);
-        let (nics, beside) = tokio::join!(in_time(&self.nics, look), beside);
+        let (nics, beside, orders) = tokio::join!(in_time(&self.nics, look), beside, self.read_orders());
+        self.orders = orders;
         self.shown = self.take_beside(beside);
         let (nics, problems) = nics?;
         self.tell_of_hangs(&nics);
         self.known = nics.iter().map(|nic| (nic.address, nic.clone())).collect();
         self.problems.clone_from(&problems);
-        Ok(self.scanner.inventory((nics, problems), self.shown.clone()))
+        Ok(self
+            .scanner
+            .inventory((nics, problems), self.shown.clone(), &self.orders))
     }
 
     /// These NICs alone.
@@ -125,11 +134,13 @@ impl ScanRunner {
         };
         let (scanner, readers) = (Arc::clone(&self.scanner), Arc::clone(&self.readers));
         let look = move || scanner.again(&mut lock(&readers), &known);
-        let Some(nics) = in_time(&self.nics, look).await? else {
+        let (nics, orders) = tokio::join!(in_time(&self.nics, look), self.read_orders());
+        let Some(nics) = nics? else {
             return Ok(PartialLook::Unclear);
         };
         self.tell_of_hangs(&nics);
-        let mut is_same = true;
+        let mut is_same = orders == self.orders;
+        self.orders = orders;
         for nic in nics {
             is_same &= self.known.get(&nic.address) == Some(&nic);
             self.known.insert(nic.address, nic);
@@ -138,7 +149,15 @@ impl ScanRunner {
             return Ok(PartialLook::Same);
         }
         let found = (self.known.values().cloned().collect(), self.problems.clone());
-        Ok(PartialLook::Changed(self.scanner.inventory(found, self.shown.clone())))
+        let inventory = self.scanner.inventory(found, self.shown.clone(), &self.orders);
+        Ok(PartialLook::Changed(inventory))
+    }
+
+    /// The admin's orders. Those of NICs that were known are remembered by their health.
+    async fn read_orders(&self) -> Reading<Orders> {
+        let scanner = Arc::clone(&self.scanner);
+        let read = self.cordons.run_within(BESIDE_PATIENCE, move || scanner.orders()).await;
+        read.unwrap_or_else(|_| Err(ReadError::new("the cordons", "reading them hangs")))
     }
 
     /// What could be seen, or else what was known; that it hangs is said once.

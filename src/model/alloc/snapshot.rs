@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::strategy::Strategy;
-use crate::model::cdi::model::{ContainerEdits, Spec};
+use crate::model::cdi::model::ContainerEdits;
+use crate::model::cdi::naming::{NameKind, Naming};
 use crate::model::cdi::render::{self, Policy};
+use crate::model::cdi::resolution::Unresolved;
 use crate::model::health::{self, Check, Condition, Health, Held, Verdict};
 use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::pci::PciAddress;
@@ -64,6 +66,14 @@ impl Device {
         self.edits.is_some() && health::is_healthy(&self.conditions)
     }
 
+    fn cdi_fault(&self) -> Option<&str> {
+        let fault = self
+            .conditions
+            .iter()
+            .find(|condition| condition.check == Check::CdiFile);
+        fault.map(|fault| fault.reason.as_str())
+    }
+
     fn fail(&mut self, check: Check, reason: &str) {
         self.conditions.push(Condition {
             check,
@@ -119,23 +129,28 @@ impl Snapshot {
         between.strategy = self.strategy;
         between.devices.retain(|address, _| self.devices.contains_key(address));
         for (address, device) in &mut between.devices {
-            if device.is_healthy() && !self.devices.get(address).is_some_and(Device::is_healthy) {
-                device.fail(Check::CdiFile, "the CDI file is about to be written");
+            let former = self.devices.get(address);
+            if device.is_healthy() && !former.is_some_and(Device::is_healthy) {
+                // What was wrong with the file is so until it has been looked at again.
+                let reason = former
+                    .and_then(Device::cdi_fault)
+                    .unwrap_or("the CDI file is about to be written");
+                device.fail(Check::CdiFile, reason);
             }
         }
         between
     }
 
-    /// Takes from the healthy the devices whose names the spec on disk does not carry as they are now.
-    pub fn fail_if_not_on_disk(&mut self, on_disk: Option<&Spec>) {
+    /// Takes from the healthy the devices that a runtime would not find on disk.
+    pub fn fail_unresolved(&mut self, unresolved: &Unresolved, naming: &Naming) {
+        let is_named = naming.kinds.contains(&NameKind::Pci);
         for (address, device) in &mut self.devices {
-            let name = address.to_string();
-            let written = on_disk.and_then(|spec| spec.devices.iter().find(|device| device.name == name));
-            if device.is_healthy() && written.map(|device| &device.container_edits) != device.edits.as_ref() {
-                device.fail(
-                    Check::CdiFile,
-                    "the CDI file could not be written, so a runtime would not find this NIC",
-                );
+            let reason = match unresolved.get(&address.to_string()) {
+                _ if !is_named => Some("cdi.names leaves out pci, the name that pods are given"),
+                reason => reason.map(String::as_str),
+            };
+            if let Some(reason) = reason.filter(|_| device.is_healthy()) {
+                device.fail(Check::CdiFile, reason);
             }
         }
     }

@@ -8,6 +8,7 @@ pub mod naming;
 pub mod netdev_view;
 pub mod read;
 pub mod render;
+pub mod resolution;
 pub mod survey;
 
 /// Vendor and class of our devices: `hpe.com/cxi`.

@@ -7,6 +7,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use thiserror::Error;
 
+use super::model::Spec;
+
 /// Versions that the newest library knows.
 const VERSIONS: [&str; 10] = [
     "0.1.0", "0.2.0", "0.3.0", "0.4.0", "0.5.0", "0.6.0", "0.7.0", "0.8.0", "1.0.0", "1.1.0",
@@ -28,6 +30,8 @@ pub struct OfferedDevice {
     pub name: String,
     /// Its device nodes on the host.
     pub nodes: Vec<String>,
+    /// The same as containers have them.
+    pub container_nodes: Vec<String>,
 }
 
 /// Why readers drop a file.
@@ -150,6 +154,24 @@ struct NodeText {
     host_path: Option<String>,
 }
 
+impl From<&Spec> for Offered {
+    /// What a spec of ours offers.
+    fn from(spec: &Spec) -> Self {
+        let devices = spec.devices.iter().map(|device| {
+            let nodes = &device.container_edits.device_nodes;
+            OfferedDevice {
+                name: device.name.clone(),
+                nodes: nodes.iter().map(|node| node.host_path.clone()).collect(),
+                container_nodes: nodes.iter().map(|node| node.path.clone()).collect(),
+            }
+        });
+        Self {
+            kind: spec.kind.clone(),
+            devices: devices.collect(),
+        }
+    }
+}
+
 impl EditsText {
     fn is_empty(&self) -> bool {
         let lists = [
@@ -167,10 +189,14 @@ impl EditsText {
 impl DeviceText {
     fn offered(self) -> OfferedDevice {
         let nodes = self.container_edits.and_then(|edits| edits.device_nodes);
-        let nodes = nodes.unwrap_or_default().into_iter();
+        let nodes = nodes.unwrap_or_default();
         OfferedDevice {
             name: self.name,
-            nodes: nodes.map(|node| node.host_path.unwrap_or(node.path)).collect(),
+            container_nodes: nodes.iter().map(|node| node.path.clone()).collect(),
+            nodes: nodes
+                .into_iter()
+                .map(|node| node.host_path.unwrap_or(node.path))
+                .collect(),
         }
     }
 }

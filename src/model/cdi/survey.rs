@@ -8,6 +8,9 @@ use super::read::{Offered, OfferedDevice};
 use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::pci::PciAddress;
 
+/// Where runtimes read specs unless they are told otherwise, by rising priority.
+pub const CDI_DIRECTORIES: [&str; 2] = ["/etc/cdi", "/var/run/cdi"];
+
 /// A spec file of a CDI directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpecFile {
@@ -57,6 +60,8 @@ pub struct SurveyedName {
     pub file: PathBuf,
     /// Its device nodes on the host.
     pub nodes: Vec<String>,
+    /// The same as containers have them.
+    pub container_nodes: Vec<String>,
     /// What comes of it.
     pub state: NameState,
 }
@@ -90,6 +95,7 @@ pub fn survey(directories: &[Vec<SpecFile>], host: &HostDevices) -> Vec<Surveyed
                 name: device.name.clone(),
                 file: source.path.to_owned(),
                 nodes: device.nodes.clone(),
+                container_nodes: device.container_nodes.clone(),
                 state,
             });
         }
@@ -185,6 +191,7 @@ mod tests {
         let devices = names.iter().map(|name| OfferedDevice {
             name: (*name).to_owned(),
             nodes: vec![format!("/dev/{name}")],
+            container_nodes: vec![format!("/dev/{name}")],
         });
         SpecFile {
             path: path.into(),

@@ -110,7 +110,12 @@ impl ContainerFinding {
     }
 
     fn unknown(kind: &'static str, reason: impl ToString) -> Self {
-        Self::new(Verdict::Unknown, kind, reason.to_string())
+        // That something cannot be read is no reason to change anything.
+        let look = if kind == "cxi-service" { kind } else { "node" };
+        Self {
+            remedy: remedy::in_container(look).to_owned(),
+            ..Self::new(Verdict::Unknown, kind, reason.to_string())
+        }
     }
 
     fn from_condition(condition: &Condition, verdict: Verdict, view: &NicInContainer) -> Self {

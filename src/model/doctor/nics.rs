@@ -4,15 +4,16 @@ use super::driver;
 use super::facts::NodeFacts;
 use super::finding::{Evidence, Examination, FindingId, Level};
 use super::network;
-use crate::model::health::{Check, Condition, Verdict};
+use crate::model::health::{Check, Condition, SharedNids, Verdict};
 use crate::model::nic::attributes::Function;
 use crate::model::nic::inventory::Nic;
 use crate::model::status::NicStatus;
 
 pub(super) fn examine(facts: &NodeFacts, examination: &mut Examination) {
     let Ok(inventory) = &facts.inventory else { return };
+    let shared_nids = SharedNids::of(&inventory.nics);
     for nic in &inventory.nics {
-        nic_of(facts, nic, examination);
+        nic_of(facts, nic, &shared_nids, examination);
     }
     virtual_functions(&inventory.nics, examination);
 }
@@ -29,7 +30,7 @@ pub(super) fn name(nic: &Nic) -> String {
 }
 
 /// Without a driver there is nothing more to ask of a NIC.
-fn nic_of(facts: &NodeFacts, nic: &Nic, examination: &mut Examination) {
+fn nic_of(facts: &NodeFacts, nic: &Nic, shared_nids: &SharedNids, examination: &mut Examination) {
     match &nic.driver {
         Ok(None) => return unbound(facts, nic, examination),
         Ok(Some(driver)) if driver::is_foreign(nic) => return foreign(nic, driver, examination),
@@ -37,18 +38,18 @@ fn nic_of(facts: &NodeFacts, nic: &Nic, examination: &mut Examination) {
     }
     let is_explained = not_in_class(facts, nic, examination) || no_node(nic, examination);
     let has_no_netdev = no_netdev(facts, nic, examination);
-    let status = NicStatus::fresh(nic, facts.selection.withheld(nic), facts.unix_seconds);
+    let status = NicStatus::fresh(nic, shared_nids, facts.selection.withheld(nic), facts.unix_seconds);
     for condition in conditions(facts, &status) {
         let is_known = match condition.check {
             Check::Present => is_explained,
-            Check::FabricAddress | Check::NetdevUp => has_no_netdev && condition.verdict == Verdict::Unknown,
+            Check::FabricAddress | Check::NetdevUp => has_no_netdev && condition.verdict != Verdict::Fail,
             // No look tells these: see the note about the default service.
             Check::CxiService | Check::Resources => condition.verdict == Verdict::Unknown,
             // Only the daemon has an earlier count to compare with.
             Check::PcieErrors => condition.verdict == Verdict::Unknown && nic.pcie_uncorrectable_errors.is_ok(),
             _ => false,
         };
-        if !is_known {
+        if !is_known && !condition.is_consequence() {
             examine_condition(nic, &status, condition, examination);
         }
     }

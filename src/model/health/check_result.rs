@@ -43,6 +43,11 @@ impl CheckResult {
         Self::new(Verdict::Fail, reason)
     }
 
+    /// Whether it is not as it should be.
+    pub fn is_bad(&self) -> bool {
+        self.verdict.is_bad()
+    }
+
     /// With what was read at `path`.
     pub fn with_evidence(mut self, path: impl Into<PathBuf>, value: impl fmt::Display) -> Self {
         self.evidence.push(Evidence {

@@ -44,6 +44,8 @@ impl fmt::Display for Verdict {
 pub enum Check {
     /// The PCI function is bound, its classes are there and the device node belongs to it.
     Present,
+    /// What there is to know of the NIC can be read.
+    Readable,
     /// The PCI function is enabled and answers.
     PciEnabled,
     /// No admin has taken the NIC out of use.
@@ -73,8 +75,9 @@ pub enum Check {
 impl Check {
     /// Every check that a policy can set, in the order in which conditions are listed. The CDI file is none of them: it
     /// is about what we write, not about the NIC.
-    pub const OF_NIC: [Self; 12] = [
+    pub const OF_NIC: [Self; 13] = [
         Self::Present,
+        Self::Readable,
         Self::PciEnabled,
         Self::Cordoned,
         Self::Link,
@@ -92,6 +95,7 @@ impl Check {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Present => "present",
+            Self::Readable => "readable",
             Self::PciEnabled => "pci-enabled",
             Self::Cordoned => "cordoned",
             Self::Link => "link",
@@ -107,9 +111,14 @@ impl Check {
         }
     }
 
-    /// Whether news of it waits for the hold times. What an admin or the driver has done for good does not.
-    pub const fn is_held(self) -> bool {
+    /// Whether bad news of it waits for its hold time. What an admin or the driver has done does not.
+    pub const fn bad_news_waits(self) -> bool {
         !matches!(self, Self::Present | Self::PciEnabled | Self::Cordoned | Self::CdiFile)
+    }
+
+    /// Whether good news of it waits for its hold time: all does that may turn bad again by itself.
+    pub const fn good_news_waits(self) -> bool {
+        !matches!(self, Self::Cordoned | Self::CdiFile)
     }
 }
 
@@ -157,7 +166,21 @@ pub struct Condition {
     pub evidence: Vec<Evidence>,
 }
 
+/// How the reason of a consequence begins.
+const FOLLOWS: &str = "follows from";
+
 impl Condition {
+    /// Makes it one that says nothing of its own, since it comes of another one.
+    pub(super) fn follow(&mut self, cause: Check) {
+        self.verdict = Verdict::Unknown;
+        self.reason = follows(cause, &self.reason);
+    }
+
+    /// Whether it says nothing of its own.
+    pub fn is_consequence(&self) -> bool {
+        self.verdict == Verdict::Unknown && self.reason.starts_with(FOLLOWS)
+    }
+
     /// The reason with what was read.
     pub fn text(&self) -> String {
         let evidence: Vec<String> = self.evidence.iter().map(ToString::to_string).collect();
@@ -172,6 +195,11 @@ impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.check, self.text())
     }
+}
+
+/// The reason of a condition that comes of another one.
+pub(super) fn follows(cause: Check, reason: &str) -> String {
+    format!("{FOLLOWS} {cause}: {reason}")
 }
 
 /// A condition that has changed and is not published yet.

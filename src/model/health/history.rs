@@ -1,12 +1,14 @@
-//! What one look at a NIC cannot show: counters as they were at first, and a retry handler that has died. Kept from look to
-//! look, and over our own restarts, until the node is rebooted.
+//! What one look at a NIC cannot show: counters as they were at first, a retry handler that has died, restarts that were
+//! ahead of the clock, and an order that cannot be read any more. Kept from look to look, and over our own restarts, until the
+//! node is rebooted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::nic::attributes::Function;
 use crate::model::nic::inventory::Nic;
+use crate::model::nic::offer::is_our_driver;
 use crate::model::nic::pci::PciAddress;
 use crate::model::reading::Reading;
 
@@ -23,6 +25,13 @@ pub struct NicHistory {
     pub aer_fatal: Option<u64>,
     /// What has been seen of the retry handler.
     pub retry_handler: RetryHandler,
+    /// Restarts of the link that were in the future when they were seen, as after the clock was set back. When they were, nobody
+    /// knows; they must not count once the clock comes to them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub restarts_ahead: BTreeSet<u64>,
+    /// The reason of the admin's order as it was read last: that it cannot be read takes it back for nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cordon: Option<String>,
 }
 
 /// What has been seen of a NIC's retry handler while one driver instance was bound to it.
@@ -61,8 +70,13 @@ impl RetryHandler {
 
 impl NicHistory {
     /// Takes note of what a look has found. Whatever could not be read changes nothing.
-    pub fn note(&mut self, nic: &Nic) {
-        if let Ok(driver_instance) = nic.driver_instance {
+    pub fn note(&mut self, nic: &Nic, unix_seconds: u64) {
+        if let Ok(driver) = &nic.driver
+            && !driver.as_deref().is_some_and(is_our_driver)
+        {
+            // Whatever is bound next is another instance, even if the kernel should give its directory the same number.
+            self.driver_instance = None;
+        } else if let Ok(driver_instance) = nic.driver_instance {
             if self.driver_instance != Some(driver_instance) {
                 self.driver_instance = Some(driver_instance);
                 self.retry_handler = self.retry_handler.reborn();
@@ -70,6 +84,14 @@ impl NicHistory {
             if let (Function::Physical, Ok(queue)) = (nic.function, &nic.retry_handler_eq) {
                 self.retry_handler = self.retry_handler.seen(*queue != 0);
             }
+        }
+        if let Ok(restarts) = &nic.link_restarts {
+            self.restarts_ahead.retain(|ahead| restarts.contains(ahead));
+            self.restarts_ahead
+                .extend(restarts.iter().filter(|at| **at > unix_seconds));
+        }
+        if let Ok(cordon) = &nic.cordon {
+            self.cordon = cordon.as_ref().map(|cordon| cordon.reason.clone());
         }
         start(&mut self.pcie_uncorrectable, &nic.pcie_uncorrectable_errors);
         start(&mut self.aer_fatal, &nic.aer_fatal_errors);

@@ -44,7 +44,7 @@ impl Hold {
     /// The first sight of a condition is published at once.
     pub fn new(seen: Condition) -> Self {
         Self {
-            has_been_good: !seen.verdict.is_bad(),
+            has_been_good: seen.verdict == Verdict::Ok,
             published: seen.clone(),
             seen,
             worse_since: None,
@@ -56,12 +56,17 @@ impl Hold {
     /// Takes note of the condition as it is now. What is no news, or news that does not wait, is published at once.
     pub fn see(&mut self, seen: Condition, times: HoldTimes, now: Duration) {
         let (is, was) = (severity(seen.verdict), severity(self.published.verdict));
-        let is_first_good = is == Verdict::Ok && !self.has_been_good;
+        let is_first_good = seen.verdict == Verdict::Ok && !self.has_been_good;
+        self.has_been_good |= seen.verdict == Verdict::Ok;
+        let waits = if is > was {
+            seen.check.bad_news_waits()
+        } else {
+            seen.check.good_news_waits()
+        };
         self.seen = seen;
-        if is == was || is_first_good || !self.seen.check.is_held() {
+        if is == was || is_first_good || !waits {
             self.publish();
         }
-        self.has_been_good |= is == Verdict::Ok;
         let was = severity(self.published.verdict);
         self.better_since = (is < was).then(|| self.better_since.unwrap_or(now));
         if is > was {

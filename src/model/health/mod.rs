@@ -1,19 +1,22 @@
 //! Would libfabric accept this NIC, and would the fabric route to it? Pure: the same readings, history and times give
 //! the same verdicts.
 //!
-//! [`assess`](fn@assess) makes [`Condition`]s of one NIC, [`policy`] says what a bad one means on this site, [`history`]
-//! keeps what one look cannot show, [`hold`] lets news wait, and the [`Engine`] puts the four together. A NIC is healthy when
-//! no condition fails; what is unknown never makes it unhealthy.
+//! The checks make [`Condition`]s of one NIC, [`policy`] says what a bad one means on this site, [`judge`](fn@judge) silences
+//! what follows from another one, [`history`] keeps what one look cannot show, [`hold`] lets news wait, and the [`Engine`] puts
+//! all together. A NIC is healthy when no condition fails; what is unknown never makes it unhealthy.
 
 mod check_result;
 mod checks;
 mod condition;
+mod consequence;
 mod engine;
 pub mod history;
 pub mod hold;
 pub mod policy;
+mod shared_nids;
 
-pub use self::checks::assess;
 pub use self::condition::{Check, Condition, Evidence, Held, Verdict, is_healthy};
+pub use self::consequence::judge;
 pub use self::engine::{Engine, Health, Moment};
 pub use self::policy::{Action, HealthPolicy};
+pub use self::shared_nids::SharedNids;

@@ -80,8 +80,9 @@ const fn default_action(check: Check) -> Action {
         | Check::Link
         | Check::RetryHandler
         | Check::FabricAddress
+        | Check::NetdevUp
         | Check::CdiFile => Action::Fail,
-        Check::NetdevUp
+        Check::Readable
         | Check::CxiService
         | Check::Resources
         | Check::PcieErrors

@@ -6,6 +6,9 @@ use std::str::FromStr;
 
 use crate::model::reading::Reading;
 
+/// `CXI_INVALID_NID`, the value of `properties/nid` before the fabric address is set.
+pub const INVALID_NID: u64 = 0xffff_ffff;
+
 /// Root of the PCIe hierarchy that a directory of sysfs is below.
 pub fn pcie_root(directory: &Path) -> Option<&str> {
     let mut names = directory.iter().filter_map(|name| name.to_str());
@@ -105,9 +108,9 @@ pub struct Netdev {
 /// An admin's order to keep a NIC from new pods.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cordon {
-    /// The file that stands for it.
+    /// What stands for it.
     pub file: PathBuf,
-    /// The admin's words; may be empty.
+    /// The admin's words, or why they cannot be read; may be empty.
     pub reason: String,
 }
 

@@ -1,5 +1,6 @@
 //! What one scan found: the NICs of the node and the host's libraries, as an immutable value.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::attributes::{Cordon, CxiName, DeviceNode, Fru, Function, Generation, Netdev, PcieLink, pcie_root};
@@ -14,6 +15,8 @@ pub struct Inventory {
     pub sysfs: PathBuf,
     /// Sorted by PCI address.
     pub nics: Vec<Nic>,
+    /// The admin's orders for NICs that are not there.
+    pub cordoned_absent: BTreeMap<PciAddress, Cordon>,
     /// Libraries of libfabric's CXI provider, in the order in which they are mounted.
     pub libraries: Vec<Library>,
     /// Further device nodes that CXI programs use where the host has them, such as `/dev/xpmem`.
@@ -43,8 +46,12 @@ pub struct Nic {
     pub in_class_cxi: Reading<bool>,
     /// The usable device node.
     pub node: Reading<DeviceNode>,
-    /// The Ethernet interface; none when it is absent or in another network namespace.
+    /// The Ethernet interface, the first by name; none when it is absent or in another network namespace.
     pub netdev: Reading<Option<Netdev>>,
+    /// Further ones behind that, by name.
+    pub further_netdevs: Vec<Netdev>,
+    /// Whether it has one, and in another network namespace.
+    pub netdev_is_elsewhere: bool,
     /// NUMA node; none where the firmware names none (sysfs says -1).
     pub numa_node: Reading<Option<u32>>,
     /// Where the PCI function really is below sysfs, such as `devices/pci0000:20/0000:20:01.1/0000:21:00.0`.
@@ -100,6 +107,8 @@ impl Nic {
             in_class_cxi: none(&sysfs),
             node: none(&sysfs),
             netdev: none(&sysfs),
+            further_netdevs: Vec::new(),
+            netdev_is_elsewhere: false,
             numa_node: none(&sysfs),
             pci_directory: none(&sysfs),
             driver_instance: none(&sysfs),
@@ -120,6 +129,12 @@ impl Nic {
             fru: none(&sysfs),
             sysfs,
         }
+    }
+
+    /// The names of its interfaces.
+    pub fn interfaces(&self) -> impl Iterator<Item = &str> {
+        let first = self.netdev.iter().flatten();
+        first.chain(&self.further_netdevs).map(|netdev| netdev.name.as_str())
     }
 
     /// Root of the PCIe hierarchy the NIC hangs off, such as `pci0000:20`.

@@ -59,31 +59,42 @@ pub(super) fn pcie_errors(nic: &Nic, history: &NicHistory) -> CheckResult {
 }
 
 /// Automatic restarts of the fabric link.
-pub(super) fn link_flaps(nic: &Nic, unix_seconds: u64) -> CheckResult {
+pub(super) fn link_flaps(nic: &Nic, history: &NicHistory, unix_seconds: u64) -> CheckResult {
     if nic.function == Function::Virtual {
         return CheckResult::unknown("a VF's link is that of its PF");
     }
     let restarts = match &nic.link_restarts {
         Err(read_error) => return CheckResult::unknown(read_error),
-        Ok(restarts) => restarts,
+        Ok(restarts) => restarts.iter().copied().filter(|at| *at > 0),
     };
+    // What was ahead of the clock once may be of any time.
+    let (ahead, dated): (Vec<u64>, Vec<u64>) =
+        restarts.partition(|at| *at > unix_seconds || history.restarts_ahead.contains(at));
     let within = |seconds: u64| {
-        let window = unix_seconds.saturating_sub(seconds)..=unix_seconds;
-        restarts.iter().filter(|at| **at > 0 && window.contains(at)).count()
+        let since = unix_seconds.saturating_sub(seconds);
+        dated.iter().filter(|at| **at >= since).count()
     };
     let too_many = FLAPS.iter().find(|(limit, seconds, _)| within(*seconds) >= *limit);
-    let last = restarts.iter().max().filter(|last| **last > 0);
+    let last = dated.iter().max();
     let outcome = match (too_many, last) {
         (Some((_, seconds, name)), _) => CheckResult::bad(format!(
             "the fabric link has restarted {} times in {name}",
             within(*seconds)
         )),
         (None, Some(_)) => CheckResult::ok("the fabric link has not restarted often"),
-        (None, None) => return CheckResult::ok("the fabric link has not restarted"),
+        (None, None) => CheckResult::ok("the fabric link has not restarted"),
     };
-    match last {
+    let outcome = match last {
         Some(last) => outcome.with_attribute(nic, "link_restarts", format!("last at {last} s")),
         None => outcome,
+    };
+    match ahead.len() {
+        0 => outcome,
+        count => outcome.with_attribute(
+            nic,
+            "link_restarts",
+            format!("{count} not counted, as they were ahead of the clock"),
+        ),
     }
 }
 

@@ -4,27 +4,46 @@ mod degradation;
 mod required;
 
 use super::check_result::CheckResult;
-use super::condition::{Check, Condition};
+use super::condition::{Check, Condition, follows};
 use super::history::NicHistory;
+use super::shared_nids::SharedNids;
 use crate::model::nic::inventory::Nic;
+
+/// What only a bound driver answers for.
+const DRIVERS_OWN: [Check; 8] = [
+    Check::Readable,
+    Check::PciEnabled,
+    Check::Link,
+    Check::RetryHandler,
+    Check::FabricAddress,
+    Check::NetdevUp,
+    Check::Resources,
+    Check::LinkFlaps,
+];
 
 /// Every condition of a NIC in the order of [`Check::OF_NIC`], before any policy: what is bad fails.
 ///
-/// `history` is what earlier looks have left, `unix_seconds` the time of day.
-pub fn assess(nic: &Nic, history: &NicHistory, unix_seconds: u64) -> Vec<Condition> {
+/// `shared_nids` is what other NICs have in common with it, `history` what earlier looks have left, `unix_seconds` the time
+/// of day.
+pub(super) fn assess(nic: &Nic, shared_nids: &SharedNids, history: &NicHistory, unix_seconds: u64) -> Vec<Condition> {
+    let unbound = required::unbound(nic);
     let assessed = |check| {
         let outcome = match check {
+            _ if unbound && DRIVERS_OWN.contains(&check) => {
+                CheckResult::unknown(follows(Check::Present, "there is nothing without its driver"))
+            }
             Check::Present => required::present(nic),
             Check::PciEnabled => required::pci_enabled(nic),
-            Check::Cordoned => required::cordoned(nic),
+            Check::Readable => required::readable(nic),
+            Check::Cordoned => required::cordoned(nic, history),
             Check::Link => required::link(nic),
             Check::RetryHandler => required::retry_handler(nic, history),
-            Check::FabricAddress => required::fabric_address(nic),
+            Check::FabricAddress => required::fabric_address(nic, &shared_nids.others(nic)),
             Check::NetdevUp => required::netdev_up(nic),
             Check::CxiService => CheckResult::unknown("needs a command on /dev/cxiN, which this version does not send"),
             Check::Resources => degradation::resources(nic),
             Check::PcieErrors => degradation::pcie_errors(nic, history),
-            Check::LinkFlaps => degradation::link_flaps(nic, unix_seconds),
+            Check::LinkFlaps => degradation::link_flaps(nic, history, unix_seconds),
             Check::PcieLink => degradation::pcie_link(nic),
             Check::CdiFile => CheckResult::unknown("a matter of what is written"),
         };

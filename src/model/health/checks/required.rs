@@ -2,17 +2,52 @@
 
 use crate::model::health::check_result::CheckResult;
 use crate::model::health::history::{NicHistory, RetryHandler};
-use crate::model::nic::attributes::{Function, Netdev};
+use crate::model::nic::attributes::{Function, INVALID_NID, Netdev};
 use crate::model::nic::inventory::Nic;
 use crate::model::nic::offer::{DRIVERS, is_our_driver};
-use crate::model::reading::Reading;
+use crate::model::nic::pci::PciAddress;
+use crate::model::reading::{ReadError, Reading};
 
-/// `CXI_INVALID_NID`, the value of `properties/nid` before the fabric address is set.
-const INVALID_NID: u64 = 0xffff_ffff;
 /// Value of `properties/platform` on hardware; retry handlers run on nothing else.
 const PLATFORM_ASIC: u64 = 0;
 /// `NET_ADDR_SET`: the address was set from outside, as the fabric manager's agent does.
 const NET_ADDR_SET: u64 = 3;
+
+/// Whether no driver of ours is bound, so that nothing else can be said of the NIC.
+pub(super) fn unbound(nic: &Nic) -> bool {
+    nic.driver
+        .as_ref()
+        .is_ok_and(|driver| !driver.as_deref().is_some_and(is_our_driver))
+}
+
+/// That something cannot be read is no fault of the NIC; that nothing can be, or that reading hangs, is one to look at.
+pub(super) fn readable(nic: &Nic) -> CheckResult {
+    let attributes = [
+        ("properties/link", nic.link.as_ref().err()),
+        ("properties/nid", nic.nid.as_ref().err()),
+        ("properties/pct_eq", nic.retry_handler_eq.as_ref().err()),
+    ];
+    let unread: Vec<_> = attributes
+        .iter()
+        .filter_map(|(name, error)| Some((name, (*error)?)))
+        .collect();
+    let is_blind = unread.len() == attributes.len();
+    if let Err(ReadError { path, reason }) = &nic.answers {
+        let rest = if is_blind {
+            "nothing is known of it"
+        } else {
+            "the other values are those of the last look that ended"
+        };
+        return CheckResult::bad(format!("{reason}; {rest}")).with_evidence(path, "no answer");
+    }
+    if is_blind {
+        let outcome = CheckResult::bad("neither link nor fabric address nor retry handler can be read");
+        return unread.into_iter().fold(outcome, |outcome, (name, error)| {
+            outcome.with_attribute(nic, name, &error.reason)
+        });
+    }
+    CheckResult::ok("it answers")
+}
 
 pub(super) fn present(nic: &Nic) -> CheckResult {
     match &nic.driver {
@@ -58,17 +93,22 @@ pub(super) fn pci_enabled(nic: &Nic) -> CheckResult {
     }
 }
 
-pub(super) fn cordoned(nic: &Nic) -> CheckResult {
+pub(super) fn cordoned(nic: &Nic, history: &NicHistory) -> CheckResult {
     match &nic.cordon {
-        Err(read_error) => CheckResult::unknown(read_error),
+        Err(read_error) => match &history.cordon {
+            None => CheckResult::unknown(read_error),
+            Some(reason) => CheckResult::bad(format!("{}, as far as can be told", order(reason)))
+                .with_evidence(&read_error.path, &read_error.reason),
+        },
         Ok(None) => CheckResult::ok("not cordoned"),
-        Ok(Some(cordon)) => {
-            let reason = match cordon.reason.as_str() {
-                "" => "cordoned by an admin".to_owned(),
-                reason => format!("cordoned by an admin: {reason}"),
-            };
-            CheckResult::bad(reason).with_evidence(&cordon.file, "there")
-        }
+        Ok(Some(cordon)) => CheckResult::bad(order(&cordon.reason)).with_evidence(&cordon.file, "there"),
+    }
+}
+
+fn order(reason: &str) -> String {
+    match reason {
+        "" => "cordoned by an admin".to_owned(),
+        reason => format!("cordoned by an admin: {reason}"),
     }
 }
 
@@ -108,11 +148,11 @@ pub(super) fn retry_handler(nic: &Nic, history: &NicHistory) -> CheckResult {
     outcome.with_attribute(nic, "properties/pct_eq", queue)
 }
 
-pub(super) fn fabric_address(nic: &Nic) -> CheckResult {
+pub(super) fn fabric_address(nic: &Nic, twins: &[PciAddress]) -> CheckResult {
     if let Ok(INVALID_NID) = nic.nid {
         return CheckResult::bad("the NIC has no fabric address").with_attribute(nic, "properties/nid", "0xffffffff");
     }
-    match &nic.netdev {
+    let outcome = match &nic.netdev {
         Err(read_error) => CheckResult::unknown(read_error),
         Ok(None) => CheckResult::unknown("no netdev in this network namespace, so its Ethernet address is not known"),
         Ok(Some(netdev)) => match (is_fabric_mac(nic, netdev), &nic.nid) {
@@ -120,6 +160,18 @@ pub(super) fn fabric_address(nic: &Nic) -> CheckResult {
             (Ok((true, _)), Err(read_error)) => CheckResult::unknown(read_error),
             (Ok((_, outcome)), _) => outcome,
         },
+    };
+    match (twins, &nic.nid) {
+        ([], _) | (_, Err(_)) => outcome,
+        _ if outcome.is_bad() => outcome,
+        (twins, Ok(nid)) => {
+            let twins: Vec<String> = twins.iter().map(ToString::to_string).collect();
+            CheckResult::suspect(format!(
+                "another NIC has the same fabric address ({}): libfabric lists only one of them, without a word",
+                twins.join(", ")
+            ))
+            .with_attribute(nic, "properties/nid", format!("{nid:#x}"))
+        }
     }
 }
 
@@ -131,7 +183,10 @@ fn is_fabric_mac(nic: &Nic, netdev: &Netdev) -> Reading<(bool, CheckResult)> {
     let outcome = if is_fabric {
         CheckResult::ok("the Ethernet address is a fabric address")
     } else {
-        CheckResult::bad("the Ethernet address is no fabric address, so libfabric ignores the NIC")
+        CheckResult::bad(format!(
+            "the Ethernet address is no fabric address, so libfabric ignores the NIC{}",
+            first_of_many(nic, netdev)
+        ))
     };
     let of_netdev = |attribute| format!("net/{}/{attribute}", netdev.name);
     let outcome = outcome.with_attribute(nic, &of_netdev("address"), mac).with_attribute(
@@ -142,21 +197,59 @@ fn is_fabric_mac(nic: &Nic, netdev: &Netdev) -> Reading<(bool, CheckResult)> {
     Ok((is_fabric, outcome))
 }
 
-/// libfabric's test: operstate up, or unknown with a carrier.
+/// libfabric's test: operstate up, or unknown with a carrier. It drops the NIC otherwise (`cxip_get_if`).
 pub(super) fn netdev_up(nic: &Nic) -> CheckResult {
     let netdev = match &nic.netdev {
         Err(read_error) => return CheckResult::unknown(read_error),
-        Ok(None) => return CheckResult::unknown("no netdev in this network namespace"),
+        Ok(None) if nic.netdev_is_elsewhere => {
+            let reason = "its netdev is in another network namespace: libfabric takes the NIC only there";
+            return CheckResult::suspect(reason).with_attribute(nic, "net", "empty");
+        }
+        Ok(None) => {
+            let reason = "it has no netdev, so libfabric ignores the NIC: is the module cxi_eth loaded?";
+            return CheckResult::suspect(reason).with_attribute(nic, "net", "missing");
+        }
         Ok(Some(netdev)) => netdev,
     };
-    let state = match &netdev.operstate {
+    let (is_up, state) = match is_up(netdev) {
         Err(read_error) => return CheckResult::unknown(read_error),
         Ok(state) => state,
     };
-    let outcome = match (state.as_str(), &netdev.carrier) {
-        ("unknown", Err(read_error)) => return CheckResult::unknown(read_error),
-        ("up", _) | ("unknown", Ok(true)) => CheckResult::ok(format!("netdev {} is up", netdev.name)),
-        _ => CheckResult::bad(format!("netdev {} is not up", netdev.name)),
+    let outcome = if is_up {
+        CheckResult::ok(format!("netdev {} is up{}", netdev.name, first_of_many(nic, netdev)))
+    } else {
+        CheckResult::bad(format!(
+            "netdev {} is not up, so libfabric ignores the NIC{}",
+            netdev.name,
+            first_of_many(nic, netdev)
+        ))
     };
-    outcome.with_attribute(nic, &format!("net/{}/operstate", netdev.name), state)
+    let outcome = outcome.with_attribute(nic, &format!("net/{}/operstate", netdev.name), state);
+    nic.further_netdevs.iter().fold(outcome, |outcome, further| {
+        let state = further.operstate.as_deref().unwrap_or("not readable");
+        outcome.with_attribute(nic, &format!("net/{}/operstate", further.name), state)
+    })
+}
+
+fn is_up(netdev: &Netdev) -> Reading<(bool, &str)> {
+    let state = netdev.operstate.as_deref().map_err(Clone::clone)?;
+    let is_up = match state {
+        "up" => true,
+        "unknown" => netdev.carrier.clone()?,
+        _ => false,
+    };
+    Ok((is_up, state))
+}
+
+/// libfabric takes the first interface of `/sys/class/net` by name that belongs to the NIC (`cxip_if.c`, `netdev_lookup`:
+/// `glob`), whatever the others are like.
+fn first_of_many(nic: &Nic, netdev: &Netdev) -> String {
+    match nic.further_netdevs.len() {
+        0 => String::new(),
+        further => format!(
+            "; of its {} netdevs it looks at {}, the first by name",
+            further + 1,
+            netdev.name
+        ),
+    }
 }
