@@ -98,17 +98,20 @@ async fn a_foreign_file_with_our_names_is_named_and_left_alone() {
 /// Nothing can be written while a link stands where our file of the other format would be.
 #[tokio::test]
 async fn names_that_are_gone_from_a_file_that_cannot_be_written_are_given_to_nobody() {
-    let moved: &dyn Fn(&str) -> String = &|spec| spec.replace("path: /dev/cxi0\n", "path: /dev/other\n");
-    let hooked: &dyn Fn(&str) -> String = &|spec| {
+    fn moved(spec: &str) -> String {
+        spec.replace("path: /dev/cxi0\n", "path: /dev/other\n")
+    }
+    fn hooked(spec: &str) -> String {
         let hook = "containerEdits:\n    hooks: [{hookName: prestart, path: /x}]\n";
         spec.replacen("containerEdits:\n", hook, 1)
-    };
-    let damages: [Option<&dyn Fn(&str) -> String>; 5] = [
-        None,
-        Some(&|_| "garbage".to_owned()),
-        Some(&|_| String::new()),
-        Some(moved),
-        Some(hooked),
+    }
+    // None for a file that is gone.
+    let damages: [fn(&str) -> Option<String>; 5] = [
+        |_| None,
+        |_| Some("garbage".to_owned()),
+        |_| Some(String::new()),
+        |spec| Some(moved(spec)),
+        |spec| Some(hooked(spec)),
     ];
     for damage in damages {
         let host = DaemonFixture::new(&[NicSpec::new(Kind::Cassini1)]);
@@ -118,9 +121,9 @@ async fn names_that_are_gone_from_a_file_that_cannot_be_written_are_given_to_nob
         daemon.wait_for_log("is a symbolic link");
         daemon.look();
         wait_for(&kubelet, &[(A, true)]).await; // all that runtimes need is there
-        match damage {
+        match damage(&good) {
             None => fs::remove_file(host.spec_file()).unwrap(),
-            Some(damage) => fs::write(host.spec_file(), damage(&good)).unwrap(),
+            Some(text) => fs::write(host.spec_file(), text).unwrap(),
         }
         wait_for(&kubelet, &[(A, false)]).await;
         daemon.wait_for_log("unhealthy: cdi-file: ");
