@@ -15,7 +15,8 @@ use crate::host::cdi_dir::directory::CdiDirectory;
 use crate::host::files::atomic_file::WriteOutcome;
 use crate::host::nics::scan_options::ScanOptions;
 use crate::host::nics::scan_runner::{Preparation, ScanRunner};
-use crate::kubelet::service::Streams;
+
+use crate::kubelet::streams::Streams;
 use crate::metrics::{CdiWrite, Meter};
 use crate::model::alloc::snapshot::Snapshot;
 use crate::model::alloc::strategy::Strategy;
@@ -161,8 +162,9 @@ impl Publisher {
             self.strategy,
             self.health_monitor.judge(&inventory.nics),
         );
-        let between = self.snapshots.borrow().intermediate_to(&next);
-        if self.send(between) {
+        let before = Arc::clone(&self.snapshots.borrow());
+        // Before the first state there is none between.
+        if before.generation > 0 && self.send(before.intermediate_to(&next)) {
             self.delivered().await;
         }
         let written = self.write(render::spec(inventory, &self.policy)).await;
@@ -177,11 +179,12 @@ impl Publisher {
         written
     }
 
-    /// Publishes a snapshot unless it says what the one before said.
+    /// Publishes a snapshot unless it says what the one before said. The first one is always news: generation 0 means that
+    /// nothing was ever published.
     fn send(&self, mut next: Snapshot) -> bool {
         self.snapshots.send_if_modified(|current| {
             next.generation = current.generation;
-            let is_news = **current != next;
+            let is_news = current.generation == 0 || **current != next;
             if is_news {
                 next.generation += 1;
                 *current = Arc::new(std::mem::take(&mut next));

@@ -8,6 +8,7 @@ pub mod doctor_fixture;
 pub mod generator_fixture;
 pub mod mounts;
 pub mod network;
+pub mod raw_kubelet;
 pub mod skip;
 pub mod tracer;
 
