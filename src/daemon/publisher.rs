@@ -43,6 +43,8 @@ pub struct Publisher {
     snapshots: watch::Sender<Arc<Snapshot>>,
     on_disk: Option<Spec>,
     write_error: Option<String>,
+    /// What kubelet had taken when it was waited for in vain.
+    stalled_at: Option<u64>,
     blind: Option<String>,
     interfaces: BTreeSet<String>,
     node: NodeStatus,
@@ -68,6 +70,7 @@ impl Publisher {
             snapshots: watch::Sender::default(),
             on_disk: None,
             write_error: None,
+            stalled_at: None,
             blind: None,
             interfaces: BTreeSet::new(),
             node: NodeStatus::default(),
@@ -193,12 +196,18 @@ impl Publisher {
         })
     }
 
-    /// Waits until kubelet's stream has taken what was published, or there is no stream.
-    async fn delivered(&self) {
+    /// Waits until kubelet has taken what was published, or there is no stream. One that was waited for in vain is not
+    /// waited for again before it takes something.
+    async fn delivered(&mut self) {
         let generation = self.snapshots.borrow().generation;
         let mut streams = self.streams.subscribe();
+        if self.stalled_at == Some(streams.borrow().delivered) {
+            return;
+        }
         let delivered = streams.wait_for(|streams| streams.open == 0 || streams.delivered >= generation);
-        if timeout(DELIVERY_DEADLINE, delivered).await.is_err() {
+        let in_time = timeout(DELIVERY_DEADLINE, delivered).await.is_ok();
+        self.stalled_at = (!in_time).then(|| self.streams.borrow().delivered);
+        if !in_time {
             tracing::warn!("kubelet does not take the device list; going on without it");
         }
     }

@@ -18,7 +18,7 @@ use crate::model::pace::Pace;
 /// So many lists at once, then one in each interval: a kubelet that reads its connection, but handles nothing of it, cannot
 /// be told from a quick one before the stream's window is full.
 const AT_ONCE: u32 = 10;
-const INTERVAL: Duration = Duration::from_millis(500);
+const INTERVAL: Duration = Duration::from_millis(150);
 /// Bytes around a message: of gRPC, and of an HTTP/2 frame.
 const AROUND: usize = 5 + 9;
 
