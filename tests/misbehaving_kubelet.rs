@@ -14,7 +14,7 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use common::daemon::{A, B, Daemon, DaemonFixture, PATIENCE, RESOURCE, assert_no_violations, nics, until, wait_for};
-use common::raw_kubelet::{Manner, RawKubelet, be_foreign, foreign, runtime, watch};
+use common::raw_kubelet::{Manner, RawKubelet, be_foreign, foreign, plugin, runtime, watch};
 use cxi_device_plugin::model::alloc::resource::ResourceName;
 use cxi_sim::kubelet::{Kubelet, pb};
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket};
@@ -380,19 +380,27 @@ async fn large_requests_are_answered_or_refused_in_few_words() {
 }
 
 #[tokio::test]
-async fn many_callers_do_not_keep_kubelet_out() {
+async fn many_callers_of_another_process_keep_neither_kubelet_out_nor_the_end_up() {
     let host = DaemonFixture::new(&nics(1));
-    let (_daemon, mut kubelet) = (host.start(&[]), host.kubelet());
+    let (daemon, kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
+    daemon.wait_for_log("registered with kubelet");
     let socket = own_socket(&host);
-    let mut callers = Vec::new();
-    for _ in 0..200 {
-        // Some are turned away.
-        callers.push(std::os::unix::net::UnixStream::connect(&socket));
+    let (mut child, mut streams) = others(&socket).await;
+    let mut client = plugin(&socket).await;
+    let mut opened = Vec::new();
+    for _ in 0..50 {
+        opened.push(client.list_and_watch(pb::Empty {}).await);
     }
+    assert!(opened.iter().any(Result::is_err), "there is no limit");
+    streams.clear();
+    daemon.wait_for_log("too many callers on our socket");
     kubelet.allocate(RESOURCE, vec![vec![A.to_owned()]]).await.unwrap();
-    kubelet.restart().unwrap();
-    wait_for(&kubelet, &[(A, true)]).await;
+    let open = fs::read_dir(format!("/proc/{}/fd", daemon.pid())).unwrap().count();
+    assert!(open < 100, "{open} open files");
+    assert_eq!(daemon.terminate().code(), Some(0));
+    let _ = child.kill();
+    child.wait().unwrap();
     assert_no_violations(&kubelet);
 }
 

@@ -1,7 +1,7 @@
 //! A Registration service on kubelet's socket that does what no test of the whole emulated kubelet can have it do, and a
 //! client of a plugin's socket that is slow or foreign.
 
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::Arc;
@@ -125,11 +125,14 @@ pub fn foreign(test: &str, socket: &Path) -> Child {
     command.stdout(std::process::Stdio::piped()).spawn().unwrap()
 }
 
-/// In that other process: takes lists for ever, and says so on stdout after the first.
+/// In that other process: takes lists for ever, beside more connections than anyone needs, and says so on stdout
+/// after the first list of each.
 pub fn be_foreign() {
     let Some(socket) = std::env::var_os(SOCKET) else { return };
     runtime().block_on(async {
         let mut lists = watch(Path::new(&socket)).await;
+        // Most are closed by the other side.
+        let _idle: Vec<_> = (0..200).map(|_| UnixStream::connect(&socket)).collect();
         while let Ok(Some(_)) = lists.message().await {
             println!("watching");
         }
