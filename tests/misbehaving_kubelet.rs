@@ -355,6 +355,12 @@ async fn large_requests_are_answered_or_refused_in_few_words() {
     let host = DaemonFixture::new(&nics(2));
     let (daemon, kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true), (B, true)]).await;
+    let memory = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap()
+    };
+    let before = memory();
     let many = |count: usize| (0..count).map(|id| format!("0000:{id:04}:00.0")).collect::<Vec<_>>();
     let refused = async |containers| {
         let refused = kubelet.allocate(RESOURCE, containers).await.unwrap_err().to_string();
@@ -375,6 +381,8 @@ async fn large_requests_are_answered_or_refused_in_few_words() {
     refused(vec![vec!["y".repeat(5_000_000)]]).await;
     let answer = kubelet.allocate(RESOURCE, vec![vec![A.to_owned(), B.to_owned()]]).await;
     assert_eq!(answer.unwrap().container_responses.len(), 1);
+    let more = memory().saturating_sub(before);
+    common::say(&format!("{before} kB before large requests, {more} kB more after them"));
     let longest = daemon.log().lines().map(str::len).max().unwrap();
     assert!(longest < 2000, "{longest}");
 }
@@ -393,9 +401,16 @@ async fn many_callers_of_another_process_keep_neither_kubelet_out_nor_the_end_up
         opened.push(client.list_and_watch(pb::Empty {}).await);
     }
     assert!(opened.iter().any(Result::is_err), "there is no limit");
+    // Those of kubelet's process have a claim.
     streams.clear();
+    opened.clear();
+    drop(client);
     daemon.wait_for_log("too many callers on our socket");
     kubelet.allocate(RESOURCE, vec![vec![A.to_owned()]]).await.unwrap();
+    assert!(kubelet.forget(RESOURCE));
+    registered(&kubelet, 2).await;
+    wait_for(&kubelet, &[(A, true)]).await;
+    assert!(!daemon.log().contains("connections did not end"), "{}", daemon.log());
     let open = fs::read_dir(format!("/proc/{}/fd", daemon.pid())).unwrap().count();
     assert!(open < 100, "{open} open files");
     assert_eq!(daemon.terminate().code(), Some(0));

@@ -13,10 +13,14 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use super::pb;
 use super::pb::registration_client::RegistrationClient;
 use super::service::OPTIONS;
+use crate::model::alloc::brief::beginning;
 use crate::model::alloc::resource::ResourceName;
 
 /// Kubelet dials back inside the call and gives that 10 s.
 pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Characters of kubelet's words that are passed on.
+const MESSAGE: usize = 500;
 
 /// Tells kubelet of our endpoint over this connection, which must be older than the endpoint's socket: a starting kubelet
 /// removes all sockets, then listens, so one that has taken our call removes none any more.
@@ -46,7 +50,8 @@ fn refusal(status: &Status, resource: &ResourceName) -> String {
     if status.source().is_some() {
         return "the connection to kubelet was lost during the registration".to_owned();
     }
-    format!("kubelet refused the registration of {resource}: {}", status.message())
+    let message = beginning(status.message(), MESSAGE);
+    format!("kubelet refused the registration of {resource}: {message}")
 }
 
 /// A channel over this one connection. tonic's own would dial anew when the connection is lost, and so tell the next

@@ -90,11 +90,15 @@ impl RunningServer {
         let _ = self.ended.clone().wait_for(|ended| *ended).await;
     }
 
-    /// Ends the streams, lets calls in flight finish, and returns when no connection is left.
+    /// Ends the streams, lets kubelet's calls in flight finish, and returns when no connection is left. Others have no claim
+    /// to hold that up.
     pub async fn close(mut self) {
         self.closing.send_replace(true);
+        let kubelet = self.doorman.kubelet;
+        self.doorman.cut(|pid| kubelet.is_some() && pid != kubelet);
         if timeout(DRAIN_DEADLINE, &mut self.task).await.is_err() {
-            self.doorman.cut();
+            tracing::debug!("connections did not end within {} s", DRAIN_DEADLINE.as_secs());
+            self.doorman.cut(|_| true);
             if timeout(DRAIN_DEADLINE, &mut self.task).await.is_err() {
                 self.task.abort();
             }
@@ -135,8 +139,9 @@ impl Doorman {
         peers.push(Arc::downgrade(peer));
     }
 
-    fn cut(&self) {
+    fn cut(&self, whose: impl Fn(Pid) -> bool) {
         let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        peers.iter().filter_map(Weak::upgrade).for_each(|peer| peer.cut());
+        let living = peers.iter().filter_map(Weak::upgrade);
+        living.filter(|peer| whose(peer.pid)).for_each(|peer| peer.cut());
     }
 }

@@ -283,10 +283,14 @@ impl Running {
         *since = Some(Instant::now());
         self.meter.registered();
         self.standing.registered(socket.name());
-        // From now on a stream that lives is the better witness: its kubelet does, too, whoever has touched the socket.
+        // From now on kubelet's stream is the better witness: while it lives, its kubelet does, whoever has touched the socket.
+        let is_another = |current: Epoch| match opened {
+            true => !current.is_same_file(epoch),
+            false => current != epoch,
+        };
         tokio::select! {
             _ = streams.wait_for(|streams| streams.open == 0) => SessionEnd::StreamClosed,
-            end = self.overtaken(socket, |current| !current.is_same_file(epoch)) => end,
+            end = self.overtaken(socket, is_another) => end,
         }
     }
 

@@ -8,13 +8,15 @@ const CHARACTERS: usize = 63;
 const IDS: usize = 8;
 const CONTAINERS: usize = 4;
 
-/// The beginning of a text, with everything escaped that is not printed.
-pub fn excerpt(text: &str) -> String {
+/// The beginning of an ID, with everything escaped that is not printed.
+pub fn excerpt(id: &str) -> String {
+    beginning(id, CHARACTERS)
+}
+
+/// So many characters of a text, with everything escaped that is not printed.
+pub fn beginning(text: &str, count: usize) -> String {
     let mut characters = text.chars();
-    let mut excerpt: String = (&mut characters)
-        .take(CHARACTERS)
-        .flat_map(char::escape_debug)
-        .collect();
+    let mut excerpt: String = (&mut characters).take(count).flat_map(char::escape_debug).collect();
     if characters.next().is_some() {
         excerpt += "…";
     }
