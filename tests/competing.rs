@@ -50,7 +50,7 @@ async fn a_socket_that_nobody_serves_any_more_is_no_rival() {
 }
 
 #[tokio::test]
-async fn streams_that_end_again_and_again_are_said_once_and_a_restart_is_none() {
+async fn streams_that_end_again_and_again_are_a_hint_that_is_said_once_and_a_restart_is_none() {
     let host = DaemonFixture::new(&nics(1));
     let (daemon, mut kubelet) = (host.start(&[]), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
@@ -62,6 +62,8 @@ async fn streams_that_end_again_and_again_are_said_once_and_a_restart_is_none() 
     for _ in 0..6 {
         displace(&kubelet).await;
     }
-    assert_eq!(count(&daemon), 1, "{}", daemon.log());
-    assert!(daemon.log().contains("kubelet ends our stream again and again"));
+    assert_eq!(count(&daemon), 0, "no proof: {}", daemon.log());
+    let hint =
+        "WARN not registered: kubelet ended the ListAndWatch stream, again and again: does another plugin register";
+    assert_eq!(daemon.log().matches(hint).count(), 1, "{}", daemon.log());
 }

@@ -423,3 +423,59 @@ async fn without_a_free_process_id_all_goes_on() {
     assert_no_violations(&kubelet);
     assert_eq!(daemon.terminate().code(), Some(0));
 }
+
+#[tokio::test]
+async fn a_kubelet_directory_that_hangs_stops_neither_allocate_nor_the_end() {
+    let test = "a_kubelet_directory_that_hangs_stops_neither_allocate_nor_the_end";
+    if !network::is_own(test) {
+        return;
+    }
+    if !Hang::possible() {
+        return skip(Need::Fuse, "no mount namespace, or /dev/fuse cannot be opened");
+    }
+    let host = two_nics();
+    let (daemon, kubelet) = (host.start(&["--pulse", "0"]), host.kubelet());
+    wait_for(&kubelet, &[(A, true), (B, true)]).await;
+    let hang = Hang::at(host.kubelet_dir());
+    for round in 0..4 {
+        // Each look at the node has the session look at kubelet's directory.
+        host.node.link(B, round % 2 == 1).unwrap();
+        daemon.hang_up();
+        wait_for(&kubelet, &[(A, true), (B, round % 2 == 1)]).await;
+        let answer = kubelet.allocate(RESOURCE, vec![vec![A.to_owned()]]).await.unwrap();
+        assert_eq!(answer.container_responses[0].devices[0].host_path, "/dev/cxi0");
+    }
+    daemon.wait_for_log("does not answer");
+    assert_eq!(kubelet.registrations(RESOURCE), 1, "{}", daemon.log());
+    assert!(threads(&daemon) <= THREADS, "{} threads", threads(&daemon));
+    assert_eq!(daemon.terminate().code(), Some(0));
+    hang.end();
+    assert_no_violations(&kubelet);
+}
+
+#[tokio::test]
+async fn a_kubelet_directory_that_hangs_at_the_start_is_said_and_used_when_it_answers() {
+    let test = "a_kubelet_directory_that_hangs_at_the_start_is_said_and_used_when_it_answers";
+    if !network::is_own(test) {
+        return;
+    }
+    if !Hang::possible() {
+        return skip(Need::Fuse, "no mount namespace, or /dev/fuse cannot be opened");
+    }
+    let host = two_nics();
+    let kubelet = host.kubelet();
+    let hang = Hang::at(host.kubelet_dir());
+    let daemon = host.start(&[]);
+    daemon.wait_for_log("WARN not registered: kubelet's directory");
+    host.wait_for_spec(|spec| spec.contains(A));
+    daemon.look();
+    hang.end();
+    wait_for(&kubelet, &[(A, true), (B, true)]).await;
+    assert_eq!(
+        daemon.log().matches("WARN not registered").count(),
+        1,
+        "{}",
+        daemon.log()
+    );
+    assert_no_violations(&kubelet);
+}

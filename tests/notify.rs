@@ -85,6 +85,20 @@ fn without_any_nic_it_is_ready_as_well() {
 }
 
 #[test]
+fn a_node_that_cannot_be_looked_at_is_not_called_empty_and_waited_for() {
+    let host = DaemonFixture::new(&nics(1));
+    let (functions, aside) = (host.node.root().join("sys/bus/pci/devices"), host.path("aside"));
+    std::fs::rename(&functions, &aside).unwrap();
+    let (daemon, mut systemd) = start(&host);
+    systemd.hears("STATUS=the node cannot be looked at yet, so kubelet is told of nothing");
+    assert!(!systemd.has_heard("READY=1"), "{:?}", systemd.heard);
+    std::fs::rename(&aside, &functions).unwrap();
+    daemon.hang_up();
+    let message = systemd.hears("READY=1");
+    assert_eq!(message, "READY=1\nSTATUS=1 NIC, 1 healthy, kubelet not registered\n");
+}
+
+#[test]
 fn a_nic_that_is_not_healthy_yet_is_waited_for() {
     let host = DaemonFixture::new(&nics(2));
     break_link(&host.node);

@@ -13,7 +13,6 @@ use std::time::Instant;
 use common::daemon::PATIENCE;
 use cxi_device_plugin::daemon::Publisher;
 use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
-use cxi_device_plugin::host::files::sandbox::WritableDir;
 use cxi_device_plugin::host::nics::scan::Scanner;
 use cxi_device_plugin::host::nics::scan_runner::{Preparation, ScanRunner};
 use cxi_device_plugin::kubelet::session::Session;
@@ -90,7 +89,6 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
     let kubelet = Arc::new(Kubelet::start(&folder.path().join("kubelet")).unwrap());
     let (stop, stopping) = watch::channel(false);
     let session = Session {
-        mount: WritableDir::new(&folder.path().join("kubelet")),
         kubelet_dir: folder.path().join("kubelet"),
         resource: RESOURCE.parse().unwrap(),
         is_expected: false,

@@ -8,12 +8,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use common::daemon::{A, B, Daemon, DaemonFixture, PATIENCE, RESOURCE, assert_no_violations, until, wait_for};
+use cxi_device_plugin::host::files::unix_socket::Call;
+use cxi_device_plugin::kubelet::directory::{Found, KubeletDir};
 use cxi_device_plugin::kubelet::registration::register;
-use cxi_device_plugin::kubelet::socket;
+use cxi_device_plugin::model::alloc::resource::ResourceName;
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::node::{Kind, NicSpec};
 use fastrand::Rng;
-use tokio::sync::Mutex;
+use tokio::net::UnixStream;
 
 const ROUNDS: usize = 100;
 
@@ -67,13 +69,8 @@ async fn disturb(host: &DaemonFixture, daemon: &mut Option<Daemon>, kubelet: &mu
     }
 }
 
-/// The umask is the process's, and to bind our socket narrows it for a moment: what the other test makes then, only root could
-/// use.
-static UMASK: Mutex<()> = Mutex::const_new(());
-
 #[tokio::test]
 async fn after_each_of_100_restarts_it_is_registered_once_and_nothing_stale_is_left() {
-    let _alone = UMASK.lock().await;
     let seed = std::env::var("CXI_RANDOM_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
     common::say(&format!("seed {seed} (CXI_RANDOM_SEED={seed} repeats this run)"));
     let mut rng = Rng::with_seed(seed);
@@ -113,14 +110,19 @@ async fn after_each_of_100_restarts_it_is_registered_once_and_nothing_stale_is_l
 }
 
 #[tokio::test]
-async fn a_kubelet_that_started_since_our_socket_was_bound_is_not_told_of_it() {
-    let _alone = UMASK.lock().await;
+async fn a_kubelet_that_started_since_our_call_is_not_told_of_our_socket() {
     let folder = tempfile::tempdir().unwrap();
-    let resource = RESOURCE.parse().unwrap();
-    let (socket, _listener) = socket::bind(folder.path(), &resource, 1).unwrap();
-    let kubelet = Kubelet::start(folder.path()).unwrap();
-    let refused = register(folder.path(), &socket, &resource).await.unwrap_err();
-    assert!(refused.contains("removed our socket"), "{refused}");
+    let resource: ResourceName = RESOURCE.parse().unwrap();
+    let dir = KubeletDir::new(folder.path().to_owned(), resource.clone());
+    let mut kubelet = Kubelet::start(folder.path()).unwrap();
+    let Ok(Found::Called(_, Call::Taken(stream))) = dir.find().await else {
+        panic!("kubelet takes no call");
+    };
+    kubelet.restart().unwrap();
+    let (socket, _listener) = dir.bind(1).await.unwrap().unwrap();
+    let stream = UnixStream::from_std(stream).unwrap();
+    let refused = register(stream, socket.name(), &resource).await.unwrap_err();
+    assert!(refused.contains("kubelet"), "{refused}");
     assert_eq!(kubelet.registrations(RESOURCE), 0);
     assert_no_violations(&kubelet);
 }

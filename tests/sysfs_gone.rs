@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 
 use common::Generator;
-use common::daemon::{A, B, DaemonFixture, PATIENCE, RESOURCE, assert_no_violations, wait_for};
+use common::daemon::{A, B, DaemonFixture, RESOURCE, assert_no_violations, wait_for};
 use cxi_sim::node::{Kind, NicSpec};
 
 #[tokio::test]
@@ -32,20 +32,15 @@ async fn the_daemon_keeps_what_it_knew_and_recovers() {
 }
 
 #[tokio::test]
-async fn the_daemon_starts_without_touching_what_is_there() {
+async fn the_daemon_starts_without_touching_what_is_there_and_tells_kubelet_of_nothing() {
     let host = DaemonFixture::new(&[NicSpec::new(Kind::Cassini1)]);
     let written = Generator::below(host.node.root()).write_to(&host.path("cdi"));
     assert_eq!(written.code, 0, "{written:?}");
     let before = host.spec();
     fs::remove_dir_all(host.node.root().join("sys")).unwrap();
     let (daemon, kubelet) = (host.start(&[]), host.kubelet());
-    assert!(
-        kubelet
-            .wait_until(PATIENCE, |kubelet| kubelet.open_streams(RESOURCE) == 1)
-            .await,
-        "{}",
-        daemon.log()
-    );
+    daemon.wait_for_log("not registered: no look at the node has succeeded yet");
+    assert_eq!(kubelet.registrations(RESOURCE), 0);
     assert_eq!(host.spec(), before);
 }
 

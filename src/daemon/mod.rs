@@ -28,13 +28,14 @@ use crate::export::Exporter;
 use crate::host::files::configured_roots::roots;
 use crate::host::files::lock::InstanceLock;
 use crate::host::files::roots::Roots;
-use crate::host::files::sandbox::{StaleSandbox, WritableDir};
+use crate::host::files::sandbox::StaleSandbox;
 use crate::host::nics::cordons;
 use crate::host::nics::scan::Scanner;
 use crate::host::nics::scan_options::ScanOptions;
 use crate::host::nics::scan_runner::ScanRunner;
-use crate::kubelet::service::Streams;
+
 use crate::kubelet::session::Session;
+use crate::kubelet::streams::Streams;
 use crate::metrics::Meter;
 use crate::model::config::Settings;
 use crate::model::config::settings::{DaemonSettings, Enabled};
@@ -153,7 +154,6 @@ fn session(
     meter: &Meter,
 ) -> Session {
     Session {
-        mount: WritableDir::new(&settings.kubelet.dir),
         kubelet_dir: settings.kubelet.dir,
         is_expected: settings.kubelet.enabled == Enabled::Yes,
         resource: settings.resource.name,

@@ -19,7 +19,7 @@ use crate::host::files::sandbox::{StaleSandbox, WritableDir};
 use crate::host::nics::scan_options::ScanOptions;
 use crate::host::nics::scan_runner::{PartialLook, Preparation, ScanRunner};
 use crate::host::worker::{NotDone, Worker};
-use crate::kubelet::service::Streams;
+use crate::kubelet::streams::Streams;
 use crate::metrics::{CdiWrite, Meter};
 use crate::model::alloc::snapshot::Snapshot;
 use crate::model::alloc::strategy::Strategy;
@@ -68,6 +68,8 @@ pub struct Publisher {
     write_error: Option<String>,
     resolver: Arc<Mutex<Resolver>>,
     unresolved: Unresolved,
+    /// What kubelet had taken when it was waited for in vain.
+    stalled_at: Option<u64>,
     blind: Option<String>,
     interfaces: BTreeMap<String, PciAddress>,
     node: NodeStatus,
@@ -100,6 +102,7 @@ impl Publisher {
             write_error: None,
             resolver: Arc::new(Mutex::new(resolver)),
             unresolved: Unresolved::new(),
+            stalled_at: None,
             blind: None,
             interfaces: BTreeMap::new(),
             node: NodeStatus::default(),
@@ -227,10 +230,9 @@ impl Publisher {
             self.strategy,
             self.health_monitor.judge(&inventory.nics),
         );
-        let between = self.snapshots.borrow().intermediate_to(&next);
+        let before = Arc::clone(&self.snapshots.borrow());
         // Before anything was published, nothing can be lost, and kubelet is not to hear of a list without NICs.
-        let was_published = self.snapshots.borrow().generation > 0;
-        if was_published && self.send(between) {
+        if before.generation > 0 && self.send(before.intermediate_to(&next)) {
             self.delivered().await;
         }
         let written = self.write(render::spec(inventory, &self.policy)).await;
@@ -245,7 +247,8 @@ impl Publisher {
         written
     }
 
-    /// Publishes a snapshot unless it says what the one before said.
+    /// Publishes a snapshot unless it says what the one before said. The first one is always news: generation 0 means that
+    /// nothing was ever published.
     fn send(&self, mut next: Snapshot) -> bool {
         self.snapshots.send_if_modified(|current| {
             next.generation = current.generation;
@@ -259,12 +262,18 @@ impl Publisher {
         })
     }
 
-    /// Waits until kubelet's stream has taken what was published, or there is no stream.
-    async fn delivered(&self) {
+    /// Waits until kubelet has taken what was published, or there is no stream. One that was waited for in vain is not
+    /// waited for again before it takes something.
+    async fn delivered(&mut self) {
         let generation = self.snapshots.borrow().generation;
         let mut streams = self.streams.subscribe();
+        if self.stalled_at == Some(streams.borrow().delivered) {
+            return;
+        }
         let delivered = streams.wait_for(|streams| streams.open == 0 || streams.delivered >= generation);
-        if timeout(DELIVERY_DEADLINE, delivered).await.is_err() {
+        let in_time = timeout(DELIVERY_DEADLINE, delivered).await.is_ok();
+        self.stalled_at = (!in_time).then(|| self.streams.borrow().delivered);
+        if !in_time {
             tracing::warn!("kubelet does not take the device list; going on without it");
         }
     }

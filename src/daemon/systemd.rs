@@ -15,7 +15,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::host::files::atomic_file;
-use crate::kubelet::service::Streams;
+
+use crate::kubelet::streams::Streams;
 use crate::model::alloc::snapshot::Snapshot;
 use crate::model::readiness::{Readiness, Tally};
 

@@ -1,8 +1,15 @@
 //! Kubelet: the device plugin API, and the state machine that keeps us registered.
 
 mod competing;
+mod connection;
+pub mod directory;
+mod list_stream;
 pub mod pb;
 pub mod registration;
+mod server;
 pub mod service;
 pub mod session;
-pub mod socket;
+mod socket;
+mod standing;
+pub mod streams;
+mod waiting;

@@ -8,10 +8,14 @@ use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
+use super::connection::Peer;
+use super::list_stream::{self, DeviceList};
 use super::pb;
 use super::pb::device_plugin_server::DevicePlugin;
+use super::streams::StreamBook;
 use crate::metrics::ResourceMeter;
-use crate::model::alloc::allocate::{Allocation, allocate};
+use crate::model::alloc::allocate::{Allocation, allocate, bounded};
+use crate::model::alloc::brief::Asked;
 use crate::model::alloc::preference::preferred;
 use crate::model::alloc::resource::ResourceName;
 use crate::model::alloc::snapshot::{ListedDevice, Snapshot};
@@ -23,14 +27,9 @@ pub const OPTIONS: pb::DevicePluginOptions = pb::DevicePluginOptions {
     get_preferred_allocation_available: true,
 };
 
-/// How kubelet's streams stand.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Streams {
-    /// Open ListAndWatch streams.
-    pub open: usize,
-    /// Generation of the last snapshot that a stream has passed on.
-    pub delivered: u64,
-}
+/// Bytes of the longest request: [`bounded`] many IDs of their longest, twice, as a preference names those that are free and
+/// those that must be.
+pub const REQUEST_LIMIT: usize = 576 * 1024;
 
 /// The service for one resource.
 #[derive(Debug, Clone)]
@@ -39,15 +38,13 @@ pub struct PluginService {
     pub resource: ResourceName,
     /// What is published.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
-    /// Kept up to date by the streams.
-    pub streams: Arc<watch::Sender<Streams>>,
+    /// Where the streams are noted.
+    pub streams: Arc<StreamBook>,
     /// Turns true when the streams shall end.
     pub closing: watch::Receiver<bool>,
     /// Counts.
     pub meter: ResourceMeter,
 }
-
-type DeviceList = Result<pb::ListAndWatchResponse, Status>;
 
 #[tonic::async_trait]
 impl DevicePlugin for PluginService {
@@ -60,10 +57,14 @@ impl DevicePlugin for PluginService {
         Ok(Response::new(OPTIONS))
     }
 
-    async fn list_and_watch(&self, _request: Request<pb::Empty>) -> Result<Response<Self::ListAndWatchStream>, Status> {
+    async fn list_and_watch(&self, request: Request<pb::Empty>) -> Result<Response<Self::ListAndWatchStream>, Status> {
+        let peer = request.extensions().get::<Arc<Peer>>().cloned();
+        let Some(open) = self.streams.open(peer.as_ref().and_then(|peer| peer.pid)) else {
+            return Err(Status::resource_exhausted("too many streams are open"));
+        };
         let (messages, stream) = mpsc::channel(1);
-        let open = OpenStream::new(Arc::clone(&self.streams));
-        tokio::spawn(pass_on(self.snapshots.clone(), messages, self.closing.clone(), open));
+        let (snapshots, closing) = (self.snapshots.clone(), self.closing.clone());
+        tokio::spawn(list_stream::pass_on(snapshots, messages, closing, open, peer));
         Ok(Response::new(ReceiverStream::new(stream)))
     }
 
@@ -71,6 +72,10 @@ impl DevicePlugin for PluginService {
         &self,
         request: Request<pb::PreferredAllocationRequest>,
     ) -> Result<Response<pb::PreferredAllocationResponse>, Status> {
+        let requests = &request.get_ref().container_requests;
+        let named = |container: &pb::ContainerPreferredAllocationRequest| container.available_device_i_ds.len();
+        bounded(requests.iter().map(named).sum(), requests.len())
+            .map_err(|refusal| Status::invalid_argument(refusal.to_string()))?;
         let snapshot = Arc::clone(&self.snapshots.borrow());
         let answer = |container: &pb::ContainerPreferredAllocationRequest| {
             let size = usize::try_from(container.allocation_size).unwrap_or(0);
@@ -78,7 +83,7 @@ impl DevicePlugin for PluginService {
             let device_i_ds = preferred(&snapshot, available, &container.must_include_device_i_ds, size);
             pb::ContainerPreferredAllocationResponse { device_i_ds }
         };
-        let container_responses = request.get_ref().container_requests.iter().map(answer).collect();
+        let container_responses = requests.iter().map(answer).collect();
         Ok(Response::new(pb::PreferredAllocationResponse { container_responses }))
     }
 
@@ -89,18 +94,17 @@ impl DevicePlugin for PluginService {
         let answer = |container: &pb::ContainerAllocateRequest| {
             allocate(&snapshot, &self.resource, &container.devices_ids).map(pb::ContainerAllocateResponse::from)
         };
-        let answers: Result<Vec<_>, _> = requests.iter().map(answer).collect();
-        let asked: Vec<&[String]> = requests
-            .iter()
-            .map(|container| container.devices_ids.as_slice())
-            .collect();
+        let asked: Vec<&[String]> = requests.iter().map(|container| &*container.devices_ids).collect();
+        let answers = bounded(asked.iter().map(|ids| ids.len()).sum(), asked.len())
+            .and_then(|()| requests.iter().map(answer).collect::<Result<Vec<_>, _>>());
+        let asked = Asked(&asked);
         self.meter.allocated(began.elapsed(), answers.is_ok());
         match answers {
             Ok(container_responses) => {
                 tracing::info!(
                     message_id = message_id::ALLOCATED,
                     resource = %self.resource,
-                    ?asked,
+                    %asked,
                     generation = snapshot.generation,
                     "allocated"
                 );
@@ -111,7 +115,7 @@ impl DevicePlugin for PluginService {
                 tracing::warn!(
                     message_id = message_id::REFUSED,
                     resource = %self.resource,
-                    ?asked,
+                    %asked,
                     reason,
                     "refused: {reason}"
                 );
@@ -125,59 +129,6 @@ impl DevicePlugin for PluginService {
         _request: Request<pb::PreStartContainerRequest>,
     ) -> Result<Response<pb::PreStartContainerResponse>, Status> {
         Ok(Response::new(pb::PreStartContainerResponse {}))
-    }
-}
-
-/// Counts itself among the open streams as long as it lives.
-struct OpenStream(Arc<watch::Sender<Streams>>);
-
-impl OpenStream {
-    fn new(streams: Arc<watch::Sender<Streams>>) -> Self {
-        streams.send_modify(|streams| streams.open += 1);
-        Self(streams)
-    }
-
-    fn delivered(&self, generation: u64) {
-        self.0
-            .send_modify(|streams| streams.delivered = streams.delivered.max(generation));
-    }
-}
-
-impl Drop for OpenStream {
-    fn drop(&mut self) {
-        self.0.send_modify(|streams| streams.open -= 1);
-    }
-}
-
-/// Sends the list whenever it differs from the one before: kubelet writes its checkpoint at every message.
-async fn pass_on(
-    mut snapshots: watch::Receiver<Arc<Snapshot>>,
-    messages: mpsc::Sender<DeviceList>,
-    mut closing: watch::Receiver<bool>,
-    open: OpenStream,
-) {
-    let passing = async {
-        let mut last = None;
-        loop {
-            let snapshot = Arc::clone(&snapshots.borrow_and_update());
-            let list = snapshot.listing();
-            if last.as_ref() != Some(&list) {
-                messages
-                    .send(Ok(pb::ListAndWatchResponse::from(list.as_slice())))
-                    .await
-                    .ok()?;
-                // There is room again once the transport has taken the message.
-                messages.reserve().await.ok()?;
-                last = Some(list);
-            }
-            open.delivered(snapshot.generation);
-            snapshots.changed().await.ok()?;
-        }
-    };
-    tokio::select! {
-        None::<()> = passing => {}
-        () = messages.closed() => {}
-        _ = closing.wait_for(|closing| *closing) => {}
     }
 }
 

@@ -1,52 +1,52 @@
-//! Registered with kubelet, whenever there is one: wait for its socket, bind a new one of our own, serve, register, and
+//! Registered with kubelet, whenever there is one: have it take our call, bind a new socket of our own, serve, register, and
 //! stay until something ends it; then again. Kubelet may start, stop, restart or forget us in any order.
 
 use std::fmt;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
-use tokio_stream::wrappers::UnixListenerStream;
-use tonic::transport::Server;
+use tokio::time::{Instant, sleep_until, timeout};
 
-use super::competing::CompetingPlugins;
-use super::pb::device_plugin_server::DevicePluginServer;
-use super::registration::{Epoch, register};
-use super::service::{PluginService, Streams};
-use super::socket;
-use crate::host::files::sandbox::{StaleSandbox, WritableDir};
-use crate::host::files::unix_socket::OwnSocket;
+use super::directory::{Epoch, Found, KubeletDir};
+use super::registration::register;
+use super::server::RunningServer;
+use super::service::PluginService;
+use super::standing::Standing;
+use super::streams::{Pid, StreamBook, Streams};
+use super::waiting::{self, Changes, Kubelet};
+use crate::host::files::sandbox::StaleSandbox;
+use crate::host::files::unix_socket::{Call, SocketFile};
 use crate::host::files::watch::DirectoryWatch;
 use crate::metrics::ResourceMeter;
 use crate::model::alloc::resource::ResourceName;
 use crate::model::alloc::snapshot::Snapshot;
 use crate::model::backoff::Backoff;
-use crate::model::message_id;
 use crate::model::status::KubeletState;
 
 /// Kubelet opens ListAndWatch right after it has answered Register.
 const STREAM_DEADLINE: Duration = Duration::from_secs(5);
-/// How long calls in flight may take when a server closes.
-const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
+/// A stream of this age has been good: what comes after it is no failed try.
+const LASTING: Duration = Duration::from_secs(10);
+/// What one and the same kubelet has at least between the end of our stream and the next registration: versions 1.25 to 1.36
+/// drop the newer registration if they see the older stream end after it.
+const PAUSE: Duration = Duration::from_millis(50);
+/// So many streams that did not last are worth a thought about other plugins.
+const SUSPICIOUS: u32 = 3;
 
 /// What a session needs.
 #[derive(Debug)]
 pub struct Session {
     /// Kubelet's plugin directory.
     pub kubelet_dir: PathBuf,
-    /// The same directory, as it was when we started.
-    pub mount: WritableDir,
     /// Whether its absence is worth a warning.
     pub is_expected: bool,
     /// The resource to register.
     pub resource: ResourceName,
     /// What is published.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
-    /// Where the streams say how they stand.
+    /// Where kubelet's stream says how it stands.
     pub streams: Arc<watch::Sender<Streams>>,
     /// Changes now and then: the time to look at what may have happened without an event.
     pub tick: watch::Receiver<()>,
@@ -56,16 +56,28 @@ pub struct Session {
     pub meter: ResourceMeter,
 }
 
-/// What a session watches.
-struct Watched {
-    kubelet_dir: DirectoryWatch,
-    competing: CompetingPlugins,
+/// A session at work.
+struct Running {
+    dir: KubeletDir,
+    changes: Changes,
+    standing: Standing,
+    resource: ResourceName,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    streams: Arc<watch::Sender<Streams>>,
+    meter: ResourceMeter,
+}
+
+/// A registration that is over.
+struct Ended {
+    why: SessionEnd,
+    /// How long kubelet followed our list, if it ever did.
+    lived: Option<Duration>,
 }
 
 /// Why a registration is over.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 enum SessionEnd {
-    NotBound(io::Error),
+    NotBound(String),
     Refused(String),
     NoStream,
     StreamClosed,
@@ -98,221 +110,214 @@ impl Session {
     /// # Errors
     /// No socket can be bound before another start.
     pub async fn run(self, mut stopping: watch::Receiver<bool>) -> Result<(), StaleSandbox> {
-        let mut watched = Watched {
-            kubelet_dir: DirectoryWatch::new(self.kubelet_dir.clone(), self.tick.clone()),
-            competing: CompetingPlugins::default(),
+        let mut running = Running {
+            dir: KubeletDir::new(self.kubelet_dir.clone(), self.resource.clone()),
+            changes: Changes::new(DirectoryWatch::new(self.kubelet_dir, self.tick)),
+            standing: Standing::new(self.resource.clone(), self.kubelet, self.is_expected),
+            resource: self.resource,
+            snapshots: self.snapshots,
+            streams: self.streams,
+            meter: self.meter,
         };
+        running.run(&mut stopping).await
+    }
+}
+
+impl Running {
+    async fn run(&mut self, stopping: &mut watch::Receiver<bool>) -> Result<(), StaleSandbox> {
+        let mut stop = stopping.clone();
+        let stopped = async move { drop(stop.wait_for(|stopping| *stopping).await) };
+        tokio::pin!(stopped);
+        tokio::select! {
+            () = self.first_look() => {}
+            () = &mut stopped => return Ok(()),
+        }
         let mut backoff = Backoff::default();
-        let mut last_reason = String::new();
-        let mut lost = None;
-        let began = Instant::now();
+        let mut before: Option<(Pid, Instant)> = None;
+        let mut short_streams = 0;
         for count in 1.. {
-            let epoch = tokio::select! {
-                epoch = self.kubelet_is_there(&mut watched.kubelet_dir) => epoch,
-                _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
+            let kubelet = tokio::select! {
+                kubelet = self.kubelet(before) => kubelet,
+                () = &mut stopped => return Ok(()),
             };
-            let Some((ended, was_live)) = self.live(epoch, count, &mut watched, &mut stopping).await else {
+            let (epoch, pid) = (kubelet.epoch, kubelet.pid);
+            let Some(Ended { why, lived }) = self.live(kubelet, count, stopping).await else {
                 return Ok(());
             };
-            self.meter.ended(was_live);
-            if matches!(ended, SessionEnd::NotBound(_)) {
-                self.mount.check()?;
+            before = Some((pid, Instant::now()));
+            self.meter.ended(lived.is_some());
+            if matches!(why, SessionEnd::NotBound(_)) {
+                self.dir.check().await?;
             }
-            // One and the same kubelet, having ended our stream, had taken our registration again.
-            if was_live && lost == Some(epoch) && watched.competing.displaced(began.elapsed()) {
-                self.tell_of_rival("kubelet ends our stream again and again");
-            }
-            lost = matches!(ended, SessionEnd::StreamClosed).then_some(epoch);
-            if was_live {
+            if lived.is_some_and(|lived| lived >= LASTING) {
                 backoff.reset();
-                last_reason.clear();
+                short_streams = 0;
+                self.standing.forget_reason();
+            } else if why == SessionEnd::StreamClosed {
+                short_streams += 1;
             }
-            self.tell_of_end(&ended, &mut last_reason);
+            self.standing.not_registered(self.reason(&why, short_streams));
             let wait = backoff.next(fastrand::f64());
+            tracing::debug!("next try in {} ms", wait.as_millis());
             tokio::select! {
-                _ = timeout(wait, self.kubelet_is_new(epoch, &mut watched.kubelet_dir)) => {}
-                _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
-            }
-            if Epoch::current(&self.kubelet_dir) != Some(epoch) {
-                backoff.reset();
+                new = timeout(wait, self.new_life(epoch)) => if new.is_ok() {
+                    backoff.reset();
+                    short_streams = 0;
+                },
+                () = &mut stopped => return Ok(()),
             }
         }
         Ok(())
     }
 
-    fn tell_of_end(&self, ended: &SessionEnd, last_reason: &mut String) {
-        let (resource, reason) = (&self.resource, ended.to_string());
-        self.set_state(KubeletState::NotRegistered { reason: reason.clone() });
-        if reason == *last_reason {
-            tracing::debug!(%resource, "not registered: {reason}");
-        } else {
-            let message_id = message_id::NOT_REGISTERED;
-            tracing::warn!(message_id, %resource, reason, "not registered: {reason}; trying again");
-            *last_reason = reason;
+    /// Streams that end again and again are no proof of another plugin, but a hint.
+    fn reason(&self, why: &SessionEnd, short_streams: u32) -> String {
+        if *why == SessionEnd::StreamClosed && short_streams >= SUSPICIOUS {
+            let resource = &self.resource;
+            return format!("{why}, again and again: does another plugin register {resource}, too?");
         }
+        why.to_string()
     }
 
-    fn tell_of_rival(&self, reason: &str) {
-        let (message_id, resource) = (message_id::COMPETING_PLUGIN, &self.resource);
-        tracing::error!(
-            message_id,
-            %resource,
-            reason,
-            "another plugin serves {resource}, too ({reason}): they take the NICs from each other. Remove it; the Go plugin is \
-             a DaemonSet"
-        );
-    }
-
-    async fn kubelet_is_there(&self, kubelet_dir: &mut DirectoryWatch) -> Epoch {
-        let mut waiting = false;
-        loop {
-            if let Some(epoch) = Epoch::current(&self.kubelet_dir) {
-                return epoch;
+    /// Kubelet shall not be told of an empty node because nobody could look at it.
+    async fn first_look(&mut self) {
+        self.dir.remember().await;
+        if self.snapshots.borrow().generation == 0 {
+            let reason = "no look at the node has succeeded yet, so its NICs are not known";
+            self.standing.not_registered(reason.to_owned());
+            if self
+                .snapshots
+                .wait_for(|snapshot| snapshot.generation > 0)
+                .await
+                .is_err()
+            {
+                // Nobody is left to look, so the end is near.
+                std::future::pending::<()>().await;
             }
-            if !std::mem::replace(&mut waiting, true) {
-                self.set_state(KubeletState::Waiting);
-                let place = self.kubelet_dir.display();
-                let message_id = message_id::KUBELET_AWAITED;
-                if self.is_expected {
-                    tracing::warn!(message_id, "waiting for kubelet.sock in {place}");
-                } else {
-                    tracing::info!(message_id, "waiting for kubelet.sock in {place}");
-                }
-            }
-            kubelet_dir.changed().await;
+            self.standing.forget_reason();
         }
     }
 
-    fn set_state(&self, kubelet: KubeletState) {
-        self.kubelet.send_if_modified(|shown| {
-            let is_news = *shown != kubelet;
-            *shown = kubelet;
-            is_news
-        });
+    /// A kubelet that takes calls, and that has had the time to forget our last stream.
+    async fn kubelet(&mut self, before: Option<(Pid, Instant)>) -> Kubelet {
+        let kubelet = waiting::kubelet(&self.dir, &mut self.changes, &mut self.standing).await;
+        if let Some((pid, ended)) = before
+            && (pid.is_none() || pid == kubelet.pid)
+        {
+            sleep_until(ended + PAUSE).await;
+        }
+        kubelet
     }
 
-    async fn kubelet_is_new(&self, epoch: Epoch, kubelet_dir: &mut DirectoryWatch) {
-        while Epoch::current(&self.kubelet_dir).is_none_or(|current| current == epoch) {
-            kubelet_dir.changed().await;
+    /// Returns when kubelet's socket is another one, or was touched.
+    async fn new_life(&mut self, epoch: Epoch) {
+        while !matches!(self.dir.epoch().await, Ok(Some(current)) if current != epoch) {
+            self.changes.next().await;
         }
     }
 
-    /// One registration from beginning to end, and whether it ever was live; none when we were told to stop.
-    async fn live(
-        &self,
-        epoch: Epoch,
-        count: u64,
-        watched: &mut Watched,
-        stopping: &mut watch::Receiver<bool>,
-    ) -> Option<(SessionEnd, bool)> {
-        let server = match RunningServer::start(self, count) {
-            Ok(server) => server,
-            Err(error) => return Some((SessionEnd::NotBound(error), false)),
+    /// One registration from beginning to end; none when we were told to stop.
+    async fn live(&mut self, kubelet: Kubelet, count: u64, stopping: &mut watch::Receiver<bool>) -> Option<Ended> {
+        let not_bound = |reason: String| {
+            let why = SessionEnd::NotBound(reason);
+            Some(Ended { why, lived: None })
         };
-        let mut was_live = false;
+        let (socket, listener) = match self.dir.bind(count).await {
+            Ok(Ok(bound)) => bound,
+            Ok(Err(error)) => return not_bound(error.to_string()),
+            Err(not_done) => return not_bound(waiting::silent(&self.dir, &not_done)),
+        };
+        let (closing, close) = watch::channel(false);
+        let book = Arc::new(StreamBook::new(kubelet.pid, Arc::clone(&self.streams)));
+        let service = PluginService {
+            resource: self.resource.clone(),
+            snapshots: self.snapshots.clone(),
+            streams: Arc::clone(&book),
+            closing: close,
+            meter: self.meter.clone(),
+        };
+        let server = match RunningServer::start(listener, service, closing, kubelet.pid) {
+            Ok(server) => server,
+            Err(error) => {
+                self.dir.remove(socket).await;
+                return not_bound(error.to_string());
+            }
+        };
+        let mut since = None;
         let ended = tokio::select! {
-            ended = self.stay_registered(epoch, &server.socket, watched, &mut was_live) => Some(ended),
+            why = self.stay_registered(kubelet, &socket, &book, &mut since) => Some(why),
             () = server.failed() => Some(SessionEnd::ServerFailed),
             _ = stopping.wait_for(|stopping| *stopping) => None,
         };
+        let lived = since.map(|since: Instant| since.elapsed());
         server.close().await;
-        ended.map(|ended| (ended, was_live))
+        self.dir.remove(socket).await;
+        ended.map(|why| Ended { why, lived })
     }
 
     async fn stay_registered(
-        &self,
-        epoch: Epoch,
-        socket: &OwnSocket,
-        watched: &mut Watched,
-        was_live: &mut bool,
+        &mut self,
+        kubelet: Kubelet,
+        socket: &SocketFile,
+        book: &StreamBook,
+        since: &mut Option<Instant>,
     ) -> SessionEnd {
-        if let Err(reason) = register(&self.kubelet_dir, socket, &self.resource).await {
+        let Kubelet { epoch, stream, .. } = kubelet;
+        let mut streams = self.streams.subscribe();
+        let resource = self.resource.clone();
+        book.announce();
+        let registered = tokio::select! {
+            registered = register(stream, socket.name(), &resource) => registered,
+            end = self.overtaken(socket, |current| current != epoch) => return end,
+        };
+        if let Err(reason) = registered {
             return SessionEnd::Refused(reason);
         }
-        let mut streams = self.streams.subscribe();
-        if timeout(STREAM_DEADLINE, streams.wait_for(|streams| streams.open > 0))
-            .await
-            .is_err()
-        {
+        let opened = tokio::select! {
+            opened = timeout(STREAM_DEADLINE, streams.wait_for(|streams| streams.open > 0)) => opened.is_ok(),
+            end = self.overtaken(socket, |current| current != epoch) => return end,
+        };
+        if !opened && !self.adopt(book).await {
             return SessionEnd::NoStream;
         }
-        *was_live = true;
+        *since = Some(Instant::now());
         self.meter.registered();
-        tracing::info!(
-            message_id = message_id::REGISTERED,
-            resource = %self.resource,
-            socket = socket.file_name(),
-            "registered with kubelet"
-        );
-        self.set_state(KubeletState::Registered);
-        loop {
-            // Looked at first: kubelet may have removed the socket while it answered.
-            if Epoch::current(&self.kubelet_dir).is_some_and(|current| current != epoch) {
-                return SessionEnd::KubeletRestarted;
-            }
-            if !socket.is_in_place() {
-                return SessionEnd::SocketGone;
-            }
-            for name in watched.competing.sockets(&self.kubelet_dir, &self.resource) {
-                self.tell_of_rival(&format!("its socket is {name}"));
-            }
-            tokio::select! {
-                _ = streams.wait_for(|streams| streams.open == 0) => return SessionEnd::StreamClosed,
-                () = watched.kubelet_dir.changed() => {}
-            }
+        self.standing.registered(socket.name());
+        // From now on kubelet's stream is the better witness: while it lives, its kubelet does, whoever has touched the socket.
+        let is_another = |current: Epoch| match opened {
+            true => !current.is_same_file(epoch),
+            false => current != epoch,
+        };
+        tokio::select! {
+            _ = streams.wait_for(|streams| streams.open == 0) => SessionEnd::StreamClosed,
+            end = self.overtaken(socket, is_another) => end,
         }
     }
-}
 
-/// A gRPC server on a socket of its own.
-struct RunningServer {
-    socket: OwnSocket,
-    closing: watch::Sender<bool>,
-    task: JoinHandle<()>,
-    ended: watch::Receiver<bool>,
-}
+    /// Kubelet lives, has accepted us, and opens no stream: then one from another process may be its, by a proxy.
+    async fn adopt(&self, book: &StreamBook) -> bool {
+        let lives = matches!(self.dir.find().await, Ok(Found::Called(_, Call::Taken(_))));
+        let adopted = lives && book.adopt();
+        if adopted {
+            tracing::info!("the list is followed by another process than the one that listens at kubelet.sock");
+        }
+        adopted
+    }
 
-impl RunningServer {
-    fn start(session: &Session, count: u64) -> io::Result<Self> {
-        let (socket, listener) = socket::bind(&session.kubelet_dir, &session.resource, count)?;
-        let (closing, mut close) = watch::channel(false);
-        let (end, ended) = watch::channel(false);
-        let service = PluginService {
-            resource: session.resource.clone(),
-            snapshots: session.snapshots.clone(),
-            streams: Arc::clone(&session.streams),
-            closing: close.clone(),
-            meter: session.meter.clone(),
-        };
-        let task = tokio::spawn(async move {
-            let told_to_close = async move { drop(close.wait_for(|closing| *closing).await) };
-            let server = Server::builder().add_service(DevicePluginServer::new(service));
-            let served = server
-                .serve_with_incoming_shutdown(UnixListenerStream::new(listener), told_to_close)
-                .await;
-            if let Err(error) = served {
-                tracing::error!("gRPC server: {error}");
+    /// Returns when what a registration stands on is gone. Of a directory that does not answer nothing is known.
+    async fn overtaken(&mut self, socket: &SocketFile, is_another: impl Fn(Epoch) -> bool) -> SessionEnd {
+        loop {
+            // Looked at first: kubelet may have removed the socket while it answered.
+            match self.dir.look(socket, self.standing.named().clone()).await {
+                Ok(seen) if seen.epoch.is_some_and(&is_another) => return SessionEnd::KubeletRestarted,
+                Ok(seen) if !seen.is_in_place => return SessionEnd::SocketGone,
+                Ok(seen) => seen
+                    .competing
+                    .into_iter()
+                    .for_each(|name| self.standing.competing(name)),
+                Err(not_done) => tracing::debug!("{}", waiting::silent(&self.dir, &not_done)),
             }
-            end.send_replace(true);
-        });
-        Ok(Self {
-            socket,
-            closing,
-            task,
-            ended,
-        })
-    }
-
-    /// Returns only if the server ends by itself.
-    async fn failed(&self) {
-        let _ = self.ended.clone().wait_for(|ended| *ended).await;
-    }
-
-    /// Ends the streams and lets calls in flight finish; the socket goes with `self`.
-    async fn close(mut self) {
-        self.closing.send_replace(true);
-        if timeout(DRAIN_DEADLINE, &mut self.task).await.is_err() {
-            self.task.abort();
+            self.changes.next().await;
         }
     }
 }

@@ -4,20 +4,26 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net;
 use std::path::Path;
 
 use nix::sys::stat::Mode;
-use tokio::net::UnixListener;
 
-use crate::host::files::unix_socket::{OwnSocket, is_dead};
+use crate::host::files::unix_socket::{SocketFile, is_dead};
 use crate::model::alloc::resource::ResourceName;
 
+/// Names begin anew after so many, as a socket's path has little room (`model/config/socket_path.rs`).
+const COUNTS: u64 = 1_000_000;
+
 /// Binds `cxi-<hash>-<pid>-<count>.sock`, for root only.
-pub fn bind(directory: &Path, resource: &ResourceName, count: u64) -> io::Result<(OwnSocket, UnixListener)> {
+///
+/// # Errors
+/// What the system says.
+pub fn bind(directory: &Path, resource: &ResourceName, count: u64) -> io::Result<(SocketFile, net::UnixListener)> {
     remove_dead(directory, resource);
-    let pid = std::process::id();
+    let (pid, count) = (std::process::id(), count % COUNTS);
     let path = directory.join(format!("cxi-{}-{pid}-{count}.sock", resource.short_hash()));
-    OwnSocket::bind(&path, Mode::S_IRUSR | Mode::S_IWUSR)
+    SocketFile::bind(&path, Mode::S_IRUSR | Mode::S_IWUSR)
 }
 
 /// Removes what predecessors that were killed have left. A socket that somebody serves is let be.

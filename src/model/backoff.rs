@@ -6,16 +6,28 @@ const FIRST: Duration = Duration::from_millis(100);
 const LAST: Duration = Duration::from_secs(30);
 
 /// Doubles with each failed try.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Backoff {
+    first: Duration,
     tries: u32,
 }
 
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::from_first(FIRST)
+    }
+}
+
 impl Backoff {
+    /// With another first wait than 100 ms.
+    pub fn from_first(first: Duration) -> Self {
+        Self { first, tries: 0 }
+    }
+
     /// The wait after one more failed try: between half and all of 100 ms, 200 ms, ... 30 s, by `chance` in 0..1, so
     /// that the plugins of a whole machine do not act as one.
     pub fn next(&mut self, chance: f64) -> Duration {
-        let full = FIRST.saturating_mul(2_u32.saturating_pow(self.tries)).min(LAST);
+        let full = self.first.saturating_mul(2_u32.saturating_pow(self.tries)).min(LAST);
         self.tries = self.tries.saturating_add(1);
         full.mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0)
     }

@@ -27,6 +27,8 @@ pub struct Tally {
     pub nics: usize,
     /// New pods may get them.
     pub healthy: usize,
+    /// Whether the node could be looked at yet.
+    pub is_known: bool,
 }
 
 impl Tally {
@@ -35,11 +37,15 @@ impl Tally {
         Self {
             nics: snapshot.devices.len(),
             healthy: snapshot.devices.values().filter(|nic| Device::is_healthy(nic)).count(),
+            is_known: snapshot.generation > 0,
         }
     }
 
     /// For `systemctl status`.
     pub fn status(self, is_registered: bool) -> String {
+        if !self.is_known {
+            return "the node cannot be looked at yet, so kubelet is told of nothing".to_owned();
+        }
         let nics = if self.nics == 1 { "NIC" } else { "NICs" };
         let kubelet = if is_registered { "" } else { "not " };
         format!(
@@ -72,7 +78,7 @@ impl Readiness {
 
     /// Whether the daemon is ready. A node without any NIC is: a NIC that is there shows itself before its driver does.
     pub fn is_ready(&self, now: Duration, tally: Tally) -> bool {
-        tally.healthy == tally.nics || self.deadline().is_none_or(|deadline| now >= deadline)
+        (tally.is_known && tally.healthy == tally.nics) || self.deadline().is_none_or(|deadline| now >= deadline)
     }
 
     /// It is ready; no later start of this boot waits.
@@ -93,8 +99,17 @@ impl Readiness {
 mod tests {
     use super::*;
 
-    const WAITING: Tally = Tally { nics: 4, healthy: 3 };
+    const WAITING: Tally = tally(4, 3);
     const GRACE: Duration = Duration::from_secs(20);
+
+    const fn tally(nics: usize, healthy: usize) -> Tally {
+        let is_known = true;
+        Tally {
+            nics,
+            healthy,
+            is_known,
+        }
+    }
 
     fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -108,14 +123,22 @@ mod tests {
     fn the_first_start_waits_for_every_nic_or_for_the_grace() {
         let start = started("", 8);
         assert!(!start.is_ready(seconds(8), WAITING));
-        assert!(start.is_ready(seconds(8), Tally { nics: 4, healthy: 4 }));
+        assert!(start.is_ready(seconds(8), tally(4, 4)));
         assert!(!start.is_ready(Duration::from_millis(27_999), WAITING));
         assert!(start.is_ready(seconds(28), WAITING));
     }
 
     #[test]
     fn a_node_without_nics_is_ready_at_once() {
-        assert!(started("", 8).is_ready(seconds(8), Tally { nics: 0, healthy: 0 }));
+        assert!(started("", 8).is_ready(seconds(8), tally(0, 0)));
+    }
+
+    #[test]
+    fn a_node_that_could_not_be_looked_at_is_waited_for_and_is_not_called_empty() {
+        let unknown = Tally::new(&Snapshot::default());
+        assert!(!started("", 8).is_ready(seconds(8), unknown));
+        assert!(started("", 8).is_ready(seconds(28), unknown));
+        assert!(!unknown.status(false).contains("0 NICs"));
     }
 
     #[test]
@@ -156,7 +179,7 @@ mod tests {
     #[test]
     fn the_status_counts() {
         assert_eq!(WAITING.status(true), "4 NICs, 3 healthy, kubelet registered");
-        let one = Tally { nics: 1, healthy: 0 };
+        let one = tally(1, 0);
         assert_eq!(one.status(false), "1 NIC, 0 healthy, kubelet not registered");
     }
 }

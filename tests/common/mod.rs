@@ -9,6 +9,7 @@ pub mod generator_fixture;
 pub mod hang;
 pub mod mounts;
 pub mod network;
+pub mod raw_kubelet;
 pub mod skip;
 pub mod tracer;
 

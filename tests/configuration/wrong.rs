@@ -187,6 +187,15 @@ const ROWS: &[Row] = &[
         "[allocation]\nstrategy = \"cdi\"\n[cdi]\nnames = [\"cxi\"]\n",
         &["4:9: cdi.names: strategy \"cdi\" tells kubelet"],
     ),
+    // Longer than the path of a socket can be.
+    (
+        "[kubelet]\ndir = \"/a234567890123456789012345678901234567890123456789012345678901234567890123456\"\n",
+        &["2:7: kubelet.dir: this path is 77 bytes long, and with our socket's name in it, it has at most 74"],
+    ),
+    (
+        "[export]\nmetrics_socket = \"/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\n",
+        &["2:18: export.metrics_socket: this path is 112 bytes long"],
+    ),
     // A root that is not there.
     (
         "[roots]\nofi = \"/absent\"\n",

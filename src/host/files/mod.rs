@@ -8,5 +8,6 @@ pub mod read;
 pub mod roots;
 pub mod sandbox;
 pub mod unix_socket;
+pub mod unread;
 pub mod untrusted;
 pub mod watch;

@@ -1,56 +1,62 @@
-//! Unix sockets that we serve: never without their mode, never over somebody else's, and gone with us.
+//! Unix sockets: those that we serve, never without their mode, never over somebody else's, and gone with us; and calls to
+//! those of others, which never wait.
 
 use std::fs;
 use std::io;
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
-use nix::sys::stat::{Mode, umask};
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket};
+use nix::sys::stat::{Mode, fchmod};
 use tokio::net::UnixListener;
 
-/// A socket file of ours, removed when this value goes, unless somebody else has put another file there.
-#[derive(Debug)]
-pub struct OwnSocket {
+/// Callers that the kernel lets wait, as the standard library has it.
+const QUEUE: i32 = 128;
+
+/// A socket file of ours: what it is, not whose duty it is to remove it.
+#[derive(Debug, Clone)]
+pub struct SocketFile {
     path: PathBuf,
     identity: (u64, u64),
 }
 
-impl OwnSocket {
+impl SocketFile {
     /// Binds `path`, for whom `mode` allows from the first instant.
     ///
     /// # Errors
     /// What the system says; above all, that something is there already.
-    pub fn bind(path: &Path, mode: Mode) -> io::Result<(Self, UnixListener)> {
-        let old = umask(Mode::from_bits_truncate(0o777) & !mode);
-        let listener = UnixListener::bind(path);
-        umask(old);
-        let listener = listener?;
-        let own = Self {
+    pub fn bind(path: &Path, mode: Mode) -> io::Result<(Self, net::UnixListener)> {
+        let listener = stream()?;
+        // The file gets the mode of the unbound socket, less the umask; to narrow that, which is the whole process's, would
+        // harm what other threads write meanwhile.
+        fchmod(&listener, mode)?;
+        bind(listener.as_raw_fd(), &UnixAddr::new(path)?)?;
+        let file = Self {
             path: path.to_owned(),
             identity: identity(path)?,
         };
-        Ok((own, listener))
+        // Where the umask has taken something from it. Until somebody listens, nobody gets through.
+        fs::set_permissions(path, fs::Permissions::from_mode(mode.bits()))?;
+        listen(&listener, Backlog::new(QUEUE)?)?;
+        Ok((file, listener.into()))
     }
 
     /// Its name in its directory.
-    pub fn file_name(&self) -> String {
-        self.path
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default()
+    pub fn name(&self) -> String {
+        let name = self.path.file_name();
+        name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
     /// Whether the path still leads to us.
     pub fn is_in_place(&self) -> bool {
         identity(&self.path).is_ok_and(|identity| identity == self.identity)
     }
-}
 
-impl Drop for OwnSocket {
-    fn drop(&mut self) {
+    /// Removes it, unless somebody else has put another file there.
+    pub fn remove(&self) {
         if self.is_in_place() {
             // Nothing to be done about a failure: the next start removes what is left.
             let _ = fs::remove_file(&self.path);
@@ -58,16 +64,75 @@ impl Drop for OwnSocket {
     }
 }
 
+/// A socket file of ours, removed when this value goes.
+#[derive(Debug)]
+pub struct OwnSocket(SocketFile);
+
+impl OwnSocket {
+    /// As [`SocketFile::bind`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn bind(path: &Path, mode: Mode) -> io::Result<(Self, UnixListener)> {
+        let (file, listener) = SocketFile::bind(path, mode)?;
+        // What fails from here on leaves no file behind.
+        let own = Self(file);
+        listener.set_nonblocking(true)?;
+        Ok((own, UnixListener::from_std(listener)?))
+    }
+
+    /// Whether the path still leads to us.
+    pub fn is_in_place(&self) -> bool {
+        self.0.is_in_place()
+    }
+}
+
+impl Drop for OwnSocket {
+    fn drop(&mut self) {
+        self.0.remove();
+    }
+}
+
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
     fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
+/// How a call comes out.
+#[derive(Debug)]
+pub enum Call {
+    /// It is taken, or waits in the queue. The stream does not block.
+    Taken(net::UnixStream),
+    /// Somebody serves it, whose queue of callers is full.
+    QueueFull,
+    /// Nobody serves it.
+    Refused,
+}
+
+/// Calls whoever serves this socket, without waiting for them.
+///
+/// # Errors
+/// What else the system says: that there is no such socket, or that we have no file descriptor left.
+pub fn call(path: &Path) -> io::Result<Call> {
+    let caller = stream()?;
+    match connect(caller.as_raw_fd(), &UnixAddr::new(path)?) {
+        Ok(()) => Ok(Call::Taken(caller.into())),
+        Err(Errno::EAGAIN) => Ok(Call::QueueFull),
+        Err(Errno::ECONNREFUSED) => Ok(Call::Refused),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Whether nobody serves this socket. Does not wait: somebody with a full queue of callers is alive.
 pub fn is_dead(path: &Path) -> bool {
+    matches!(call(path), Ok(Call::Refused))
+}
+
+/// Whether somebody serves this socket. Does not wait.
+pub fn is_alive(path: &Path) -> bool {
+    matches!(call(path), Ok(Call::Taken(_) | Call::QueueFull))
+}
+
+fn stream() -> io::Result<OwnedFd> {
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-    let Ok(address) = UnixAddr::new(path) else { return false };
-    let Ok(caller) = socket(AddressFamily::Unix, SockType::Stream, flags, None) else {
-        return false;
-    };
-    connect(caller.as_raw_fd(), &address) == Err(Errno::ECONNREFUSED)
+    Ok(socket(AddressFamily::Unix, SockType::Stream, flags, None)?)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
+use super::brief::excerpt;
 use super::resource::ResourceName;
 use super::snapshot::Snapshot;
 use super::strategy::Strategy;
@@ -33,6 +34,23 @@ pub enum Refusal {
     /// Nothing to hand out.
     #[error("device '{0}' has no device node at the moment")]
     NoNode(String),
+    /// More than any kubelet asks for.
+    #[error("{0} devices in {1} containers are asked for at once: at most {DEVICES} in {CONTAINERS} are answered")]
+    TooMany(usize, usize),
+}
+
+/// As many devices as kubelet's own limits let one request name, with room to spare.
+const DEVICES: usize = 4096;
+/// Kubelet asks for one container at a time.
+const CONTAINERS: usize = 128;
+
+/// Whether a request for so many devices in so many containers is answered at all.
+///
+/// # Errors
+/// It is not.
+pub fn bounded(devices: usize, containers: usize) -> Result<(), Refusal> {
+    let is_bounded = devices <= DEVICES && containers <= CONTAINERS;
+    is_bounded.then_some(()).ok_or(Refusal::TooMany(devices, containers))
 }
 
 /// The answer to one container's request for exactly these devices.
@@ -40,12 +58,12 @@ pub fn allocate(snapshot: &Snapshot, resource: &ResourceName, ids: &[String]) ->
     let mut addresses = BTreeSet::new();
     let mut of_nics = ContainerEdits::default();
     for id in ids {
-        let unknown = || Refusal::Unknown(id.clone());
+        let unknown = || Refusal::Unknown(excerpt(id));
         let address: PciAddress = id.parse().map_err(|_| unknown())?;
         let device = snapshot.devices.get(&address).ok_or_else(unknown)?;
-        let edits = device.edits.as_ref().ok_or_else(|| Refusal::NoNode(id.clone()))?;
+        let edits = device.edits.as_ref().ok_or_else(|| Refusal::NoNode(excerpt(id)))?;
         if !addresses.insert(address) {
-            return Err(Refusal::Repeated(id.clone()));
+            return Err(Refusal::Repeated(excerpt(id)));
         }
         of_nics.extend(edits);
     }

@@ -5,6 +5,7 @@ use super::inputs::{self, Effective, Findings};
 use super::keys;
 use super::problem::{ConfigError, Origin, Problem};
 use super::settings::Settings;
+use super::socket_path;
 use super::unknown;
 use crate::model::alloc::strategy::Strategy;
 use crate::model::cdi::naming::NameKind;
@@ -89,6 +90,12 @@ impl Settings {
                 "export.textfile",
                 "node_exporter reads only files whose names end in .prom",
             );
+        }
+        if let Some(reason) = socket_path::of_directory(&self.kubelet.dir) {
+            wrong("kubelet.dir", &reason);
+        }
+        if let Some(reason) = self.export.metrics_socket.as_deref().and_then(socket_path::of_socket) {
+            wrong("export.metrics_socket", &reason);
         }
         problems
     }

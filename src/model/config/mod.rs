@@ -10,6 +10,7 @@ pub mod problem;
 pub mod reload;
 pub mod settings;
 pub mod show;
+mod socket_path;
 mod unknown;
 pub mod value;
 mod warnings;
