@@ -1,6 +1,7 @@
 //! The daemon's loop: wait for a trigger, let the others settle, look, publish; again.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::live_config::LiveConfig;
 use super::publisher::Publisher;
 use super::systemd::Notifier;
 use crate::host::events::{Events, WatchedContent};
+use crate::host::files::path_watch::Place;
 use crate::host::files::roots::Roots;
 use crate::host::files::sandbox::{StaleSandbox, WritableDir};
 use crate::host::libraries;
@@ -28,6 +30,8 @@ use crate::model::trigger::Trigger;
 const SETTLE: Duration = Duration::from_millis(50);
 /// How soon what went wrong is tried again: a CDI file that could not be written, a node that could not be looked at.
 const RETRY: Duration = Duration::from_secs(5);
+/// What no event tells is looked for at most so often.
+const COMPARISON: Duration = Duration::from_secs(1);
 /// How often the log says that events were lost.
 const OVERFLOWS: Duration = Duration::from_secs(60);
 
@@ -46,6 +50,8 @@ pub struct MainLoop {
     cdi_mount: WritableDir,
     notifier: Notifier,
     tick: watch::Sender<()>,
+    beat: watch::Sender<()>,
+    compared: Instant,
     node: watch::Sender<Arc<NodeStatus>>,
     overflows: RateLimit,
     meter: Meter,
@@ -82,6 +88,8 @@ impl MainLoop {
             cdi_mount,
             notifier: inputs.notifier,
             tick: watch::Sender::default(),
+            beat: watch::Sender::default(),
+            compared: now,
             node: watch::Sender::default(),
             overflows: RateLimit::new(1, OVERFLOWS),
             meter: inputs.meter,
@@ -91,6 +99,11 @@ impl MainLoop {
     /// Changes with every look: whoever wants to look at something now and then does it with this, and wakes nobody.
     pub fn tick(&self) -> watch::Receiver<()> {
         self.tick.subscribe()
+    }
+
+    /// Changes with every look and, beside that, with the watchdog: the time for whoever wants to see what no event tells.
+    pub fn beat(&self) -> watch::Receiver<()> {
+        self.beat.subscribe()
     }
 
     /// What is published, now and later.
@@ -121,6 +134,8 @@ impl MainLoop {
         }
         self.notifier.tell();
         self.tick.send_replace(());
+        self.beat.send_replace(());
+        self.compared = self.looked;
         self.show();
     }
 
@@ -165,6 +180,7 @@ impl MainLoop {
                 trigger = self.events.next() => trigger,
                 () = self.notifier.due() => {
                     self.notifier.tell();
+                    self.compare();
                     continue;
                 }
                 _ = self.hangup.recv() => {
@@ -179,6 +195,15 @@ impl MainLoop {
             };
             self.note(&trigger);
             self.coalescer.trigger();
+        }
+    }
+
+    /// Uses that we are awake: inotify does not see everything.
+    fn compare(&mut self) {
+        if self.compared.elapsed() >= COMPARISON {
+            self.compared = Instant::now();
+            self.events.compare();
+            self.beat.send_replace(());
         }
     }
 
@@ -205,13 +230,16 @@ impl MainLoop {
         let (roots, cdi_dir) = (self.roots.clone(), settings.cdi.dir.clone());
         let cordons = cordons::directory(&settings.daemon.run_dir);
         Arc::new(move || {
-            let libraries = libraries::places(&roots).into_iter();
-            let mut places: Vec<_> = libraries.map(|place| (place, WatchedContent::Libraries)).collect();
-            places.push((roots.local_path(&roots.dev), WatchedContent::Nodes));
-            places.push((cdi_dir.clone(), WatchedContent::Specs));
             // So that it can be watched before an admin needs it.
             let _ = fs::create_dir(&cordons);
-            places.push((cordons.clone(), WatchedContent::Cordons));
+            let on_host = |path: &Path, content| Place::below(roots.top(), path, content);
+            let mut places = vec![
+                Place::new(&roots.local_path(&roots.dev), WatchedContent::Nodes),
+                Place::new(&cdi_dir, WatchedContent::Specs),
+                Place::new(&cordons, WatchedContent::Cordons),
+            ];
+            let libraries = libraries::places(&roots);
+            places.extend(libraries.iter().map(|path| on_host(path, WatchedContent::Libraries)));
             watcher.clone().watch(&places);
         })
     }

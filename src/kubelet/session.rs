@@ -99,7 +99,7 @@ impl Session {
     /// No socket can be bound before another start.
     pub async fn run(self, mut stopping: watch::Receiver<bool>) -> Result<(), StaleSandbox> {
         let mut watched = Watched {
-            kubelet_dir: DirectoryWatch::new(self.kubelet_dir.clone(), self.tick.clone()),
+            kubelet_dir: self.watch(),
             competing: CompetingPlugins::default(),
         };
         let mut backoff = Backoff::default();
@@ -138,6 +138,12 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    fn watch(&self) -> DirectoryWatch {
+        let resource = self.resource.clone();
+        let concerns_us = move |name: &str| socket::concerns(name, &resource);
+        DirectoryWatch::of_names(&self.kubelet_dir, self.tick.clone(), concerns_us)
     }
 
     fn tell_of_end(&self, ended: &SessionEnd, last_reason: &mut String) {

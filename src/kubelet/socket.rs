@@ -20,6 +20,13 @@ pub fn bind(directory: &Path, resource: &ResourceName, count: u64) -> io::Result
     OwnSocket::bind(&path, Mode::S_IRUSR | Mode::S_IWUSR)
 }
 
+/// Whether an entry of kubelet's directory is anything to us: kubelet's socket, one of ours, or one of another plugin for
+/// our resource. Kubelet itself writes its checkpoint there, and every plugin of the node has a socket.
+pub fn concerns(name: &str, resource: &ResourceName) -> bool {
+    let ours = format!("cxi-{}-", resource.short_hash());
+    name == "kubelet.sock" || name.starts_with(&ours) || name == resource.to_string().replace('/', "_")
+}
+
 /// Removes what predecessors that were killed have left. A socket that somebody serves is let be.
 fn remove_dead(directory: &Path, resource: &ResourceName) {
     let prefix = format!("cxi-{}-", resource.short_hash());

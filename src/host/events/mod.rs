@@ -56,6 +56,13 @@ impl Events {
         self.files.listener.as_ref().map(Files::watcher)
     }
 
+    /// Without an event: has every watched place looked at again, and waits for nothing.
+    pub fn compare(&self) {
+        if let Some(files) = &self.files.listener {
+            files.compare();
+        }
+    }
+
     /// After a scan: takes stock, and hears the link messages of these interfaces.
     pub fn follow(&mut self, interfaces: BTreeSet<String>) {
         self.note_private_network(&interfaces);
