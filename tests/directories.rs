@@ -420,6 +420,7 @@ async fn without_news_the_watchdogs_tick_leads_to_no_look() {
     wait_for(&kubelet, &[(A, true)]).await;
     // News that comes by itself.
     daemon.wait_for_log("card: ");
+    daemon.wait_for_log("trigger: file");
     daemon.wait_until_settled();
     let moved = || daemon.log().matches("trigger: file").count();
     let before = moved();
