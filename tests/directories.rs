@@ -174,11 +174,12 @@ async fn a_kubelet_that_lives_on_gets_us_back_in_a_directory_that_was_made_anew(
     let daemon = start(&host, &[("--kubelet-dir", &directory)]);
     let kubelet = Kubelet::start(&directory).unwrap();
     wait_for(&kubelet, &[(A, true)]).await;
+    wait_until_quiet(&daemon);
     let socket = sockets(&directory);
     fs::rename(host.path("lib"), host.path("aside")).unwrap();
     fs::create_dir_all(&directory).unwrap();
     // The same kubelet, by a link: its life is the same, only our socket is not there.
-    fs::hard_link(
+    symlink(
         host.path("aside/kubelet/plugins/kubelet.sock"),
         directory.join("kubelet.sock"),
     )
@@ -365,6 +366,12 @@ fn start_with_watchdog(host: &DaemonFixture, flags: &[(&str, &Path)]) -> (Daemon
     (host.spawn(command), ear)
 }
 
+/// Waits until what comes by itself after the start has come, and the tick alone is left.
+fn wait_until_quiet(daemon: &Daemon) {
+    daemon.wait_for_log("card: ");
+    daemon.wait_until_settled();
+}
+
 fn bind_over(what: &Path, place: &Path) {
     mount(Some(what), place, None::<&str>, MsFlags::MS_BIND, None::<&str>).unwrap();
 }
@@ -379,9 +386,10 @@ async fn a_mount_over_kubelets_directory_is_found_on_the_watchdogs_tick() {
         let host = DaemonFixture::new(&nics(1));
         let directory = host.path("lib/kubelet/plugins");
         fs::create_dir_all(&directory).unwrap();
-        let (_daemon, ear) = start_with_watchdog(&host, &[("--kubelet-dir", &directory)]);
+        let (daemon, ear) = start_with_watchdog(&host, &[("--kubelet-dir", &directory)]);
         let kubelet = Kubelet::start(&directory).unwrap();
         wait_for(&kubelet, &[(A, true)]).await;
+        wait_until_quiet(&daemon);
         let next = host.path("next");
         fs::create_dir_all(next.join(below)).unwrap();
         // What is there before the mount is told by nothing else.
@@ -404,7 +412,7 @@ fn a_mount_over_the_cdi_directory_is_found_on_the_watchdogs_tick() {
         let (daemon, ear) = start_with_watchdog(&host, &[("--cdi-dir", &directory)]);
         let spec = || fs::read_to_string(directory.join("hpe.com-cxi.yaml")).unwrap_or_default();
         until(|| spec().contains(A), || daemon.log());
-        daemon.wait_until_settled();
+        wait_until_quiet(&daemon);
         fs::create_dir_all(host.path("next").join(below)).unwrap();
         bind_over(&host.path("next"), &host.path(mounted));
         until(|| spec().contains(A), || daemon.log());
@@ -418,8 +426,7 @@ async fn without_news_the_watchdogs_tick_leads_to_no_look() {
     let (daemon, ear) = start_with_watchdog(&host, &[]);
     let kubelet = host.kubelet();
     wait_for(&kubelet, &[(A, true)]).await;
-    // News that comes by itself.
-    daemon.wait_for_log("card: ");
+    wait_until_quiet(&daemon);
     daemon.wait_for_log("trigger: file");
     daemon.wait_until_settled();
     let moved = || daemon.log().matches("trigger: file").count();
