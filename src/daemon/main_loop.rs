@@ -19,6 +19,7 @@ use crate::host::files::sandbox::{StaleSandbox, WritableDir};
 use crate::host::libraries;
 use crate::host::nics::cordons;
 use crate::host::nics::scan_runner::Preparation;
+use crate::host::worker::Worker;
 use crate::metrics::Meter;
 use crate::model::alloc::snapshot::Snapshot;
 use crate::model::coalesce::Coalescer;
@@ -30,6 +31,8 @@ use crate::model::trigger::Trigger;
 const SETTLE: Duration = Duration::from_millis(50);
 /// How soon what went wrong is tried again: a CDI file that could not be written, a node that could not be looked at.
 const RETRY: Duration = Duration::from_secs(5);
+/// How long a directory may take to be looked at.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// What no event tells is looked for at most so often.
 const COMPARISON: Duration = Duration::from_secs(1);
 /// How often the log says that events were lost.
@@ -47,7 +50,10 @@ pub struct MainLoop {
     hangup: Signal,
     news: Arc<Notify>,
     roots: Roots,
-    cdi_mount: WritableDir,
+    /// The CDI directory as it was at the start; none before the first look.
+    cdi_mount: Option<WritableDir>,
+    /// Looks at directories, which may hang.
+    worker: Worker,
     notifier: Notifier,
     tick: watch::Sender<()>,
     beat: watch::Sender<()>,
@@ -74,7 +80,6 @@ impl MainLoop {
     /// Looks at nothing yet.
     pub fn new(publisher: Publisher, roots: Roots, config: LiveConfig, inputs: LoopInputs) -> Self {
         let now = Instant::now();
-        let cdi_mount = WritableDir::new(&config.settings().cdi.dir);
         Self {
             publisher,
             events: Events::new(&roots),
@@ -85,7 +90,8 @@ impl MainLoop {
             hangup: inputs.hangup,
             news: inputs.news,
             roots,
-            cdi_mount,
+            cdi_mount: None,
+            worker: Worker::new("directories"),
             notifier: inputs.notifier,
             tick: watch::Sender::default(),
             beat: watch::Sender::default(),
@@ -118,6 +124,7 @@ impl MainLoop {
 
     /// Looks at the node once and publishes what has changed.
     pub async fn look(&mut self) {
+        self.remember_sandbox().await;
         tracing::debug!("looking at the node");
         let began = Instant::now();
         self.coalescer.begin(began - self.began);
@@ -163,7 +170,7 @@ impl MainLoop {
     pub async fn run(&mut self) -> StaleSandbox {
         loop {
             if !self.publisher.is_current()
-                && let Err(stale) = self.cdi_mount.check()
+                && let Err(stale) = self.check_sandbox().await
             {
                 return stale;
             }
@@ -198,11 +205,28 @@ impl MainLoop {
         }
     }
 
+    async fn remember_sandbox(&mut self) {
+        if self.cdi_mount.is_none() {
+            let directory = self.config.settings().cdi.dir.clone();
+            let remember = move || WritableDir::new(&directory);
+            self.cdi_mount = self.worker.run_within(PATIENCE, remember).await.ok();
+        }
+    }
+
+    /// A directory that hangs is none that was replaced.
+    async fn check_sandbox(&self) -> Result<(), StaleSandbox> {
+        let Some(cdi_mount) = self.cdi_mount.clone() else {
+            return Ok(());
+        };
+        let check = move || cdi_mount.check();
+        self.worker.run_within(PATIENCE, check).await.unwrap_or(Ok(()))
+    }
+
     /// Uses that we are awake: inotify does not see everything.
     fn compare(&mut self) {
         if self.compared.elapsed() >= COMPARISON {
             self.compared = Instant::now();
-            self.events.compare();
+            self.events.compare(&self.worker);
             self.beat.send_replace(());
         }
     }

@@ -45,3 +45,25 @@ fn is_ours(name: &str, prefix: &str) -> bool {
     let numbers = middle.and_then(|middle| middle.split_once('-'));
     numbers.is_some_and(|(pid, count)| pid.parse::<u32>().is_ok() && count.parse::<u64>().is_ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_kubelets_directory_only_these_sockets_concern_us() {
+        let resource: ResourceName = "beta.hpe.com/cxi".parse().unwrap();
+        let own = format!("cxi-{}-12-1.sock", resource.short_hash());
+        for name in ["kubelet.sock", "beta.hpe.com_cxi", &own] {
+            assert!(concerns(name, &resource), "{name}");
+        }
+        for name in [
+            "kubelet_internal_checkpoint",
+            ".1872632",
+            "amd.com_gpu",
+            "cxi-00000000-12-1.sock",
+        ] {
+            assert!(!concerns(name, &resource), "{name}");
+        }
+    }
+}

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::source::Listen;
 use crate::host::files::path_watch::{Change, Content, PathEvents, PathWatcher};
-use crate::host::worker::Worker;
+use crate::host::worker::{NotDone, Worker};
 use crate::model::nic::pci::PciAddress;
 use crate::model::trigger::Trigger;
 
@@ -58,7 +58,6 @@ impl Content for WatchedContent {
 #[derive(Debug)]
 pub struct Files {
     events: PathEvents<WatchedContent>,
-    worker: Worker,
     elsewhere: (mpsc::Sender<PathBuf>, mpsc::Receiver<PathBuf>),
     /// A way has changed; told when whoever did it may have finished.
     unfinished: Option<(Instant, PathBuf)>,
@@ -78,16 +77,20 @@ impl Files {
         self.events.problem()
     }
 
-    /// Sees, on a thread of its own, whether a place leads elsewhere without an event: by a mount, or on a file system that
+    /// Sees, on the thread of `worker`, whether a place leads elsewhere without an event: by a mount, or on a file system that
     /// tells of nothing. Then that is the next trigger.
-    pub fn compare(&self) {
-        let (worker, mut watcher) = (self.worker.clone(), self.watcher());
+    pub fn compare(&self, worker: &Worker) {
+        let (worker, mut watcher) = (worker.clone(), self.watcher());
         let elsewhere = self.elsewhere.0.clone();
         tokio::spawn(async move {
             match worker.run_within(PATIENCE, move || watcher.watch_again()).await {
                 // One that is not heard yet is as good.
                 Ok(Some(place)) => drop(elsewhere.try_send(place)),
                 Ok(None) => {}
+                // Said once for each time.
+                Err(hangs @ NotDone::Hangs(_)) => {
+                    tracing::warn!("cannot see where the watched directories are: {hangs}");
+                }
                 Err(not_done) => tracing::debug!("cannot see where the watched directories are: {not_done}"),
             }
         });
@@ -100,7 +103,6 @@ impl Listen for Files {
     fn open() -> io::Result<Self> {
         Ok(Self {
             events: PathEvents::open()?,
-            worker: Worker::new("places"),
             elsewhere: mpsc::channel(1),
             unfinished: None,
         })

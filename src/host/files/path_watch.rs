@@ -426,3 +426,110 @@ impl<C: Content> PathEvents<C> {
         Poll::Ready(Ok(change))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[derive(Debug, Clone, PartialEq)]
+    struct Ours;
+
+    impl Content for Ours {
+        fn mask(&self) -> WatchMask {
+            WatchMask::ATTRIB
+        }
+
+        fn includes(&self, name: &str) -> bool {
+            name.starts_with("ours")
+        }
+    }
+
+    /// `link` -> `real`, with `real/directory`, watched by the link.
+    fn watched() -> (TempDir, PathEvents<Ours>, PathWatcher<Ours>, Place<Ours>) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("real/directory")).unwrap();
+        symlink("real", folder.path().join("link")).unwrap();
+        let events = PathEvents::open().unwrap();
+        let mut watcher = events.watcher();
+        let place = Place::new(&folder.path().join("link/directory"), Ours);
+        assert_eq!(watcher.watch(std::slice::from_ref(&place)), None);
+        (folder, events, watcher, place)
+    }
+
+    fn count(events: &PathEvents<Ours>) -> usize {
+        lock(&events.shared).watched.len()
+    }
+
+    #[tokio::test]
+    async fn of_a_storm_one_change_is_told_and_of_foreign_names_none() {
+        let (folder, mut events, _watcher, _place) = watched();
+        let real = folder.path().join("real/directory");
+        for round in 0..500 {
+            fs::write(real.join("foreign"), "").unwrap();
+            fs::rename(real.join("foreign"), real.join("other")).unwrap();
+            fs::write(folder.path().join(format!("foreign{round}")), "").unwrap();
+        }
+        fs::write(real.join("ours1"), "").unwrap();
+        assert_eq!(events.next().await.unwrap(), Change::Entry(real_path(&folder, "ours1")));
+        for _ in 0..500 {
+            fs::rename(real.join("ours1"), real.join("ours2")).unwrap();
+            fs::rename(real.join("ours2"), real.join("ours1")).unwrap();
+        }
+        assert!(matches!(events.next().await.unwrap(), Change::Entry(_)));
+        fs::write(real.join("ours3"), "").unwrap();
+        assert_eq!(events.next().await.unwrap(), Change::Entry(real_path(&folder, "ours3")));
+    }
+
+    /// As it was watched.
+    fn real_path(folder: &TempDir, name: &str) -> PathBuf {
+        folder.path().join("link/directory").join(name)
+    }
+
+    #[tokio::test]
+    async fn each_name_on_the_way_is_watched_and_what_is_left_is_not() {
+        let (folder, mut events, mut watcher, place) = watched();
+        let before = count(&events);
+        for round in 0..5 {
+            let real = format!("real{round}");
+            fs::create_dir_all(folder.path().join(&real).join("directory")).unwrap();
+            fs::remove_file(folder.path().join("link")).unwrap();
+            symlink(&real, folder.path().join("link")).unwrap();
+            assert_eq!(events.next().await.unwrap(), Change::Way(folder.path().join("link")));
+            let moved = watcher.watch_again();
+            assert_eq!(moved, Some(folder.path().join("link/directory")));
+            assert_eq!((watcher.watch_again(), count(&events)), (None, before));
+            assert!(watcher.is_there(&place));
+            fs::rename(folder.path().join(&real), folder.path().join("aside")).unwrap();
+            assert_eq!(events.next().await.unwrap(), Change::Way(folder.path().join(&real)));
+            watcher.watch_again();
+            assert!(!watcher.is_there(&place) && count(&events) < before);
+            fs::rename(folder.path().join("aside"), folder.path().join(&real)).unwrap();
+            assert!(matches!(events.next().await.unwrap(), Change::Way(_)));
+            watcher.watch_again();
+            fs::write(folder.path().join(&real).join("directory/ours"), "").unwrap();
+            assert_eq!(events.next().await.unwrap(), Change::Entry(real_path(&folder, "ours")));
+        }
+    }
+
+    #[tokio::test]
+    async fn below_a_prefix_links_lead_where_the_host_would_go() {
+        let folder = tempfile::tempdir().unwrap();
+        for real in ["top/one", "top/two"] {
+            fs::create_dir_all(folder.path().join(real)).unwrap();
+        }
+        symlink("/one", folder.path().join("top/link")).unwrap();
+        let mut events = PathEvents::open().unwrap();
+        let mut watcher = events.watcher();
+        let place = Place::below(&folder.path().join("top"), Path::new("/link"), Ours);
+        watcher.watch(std::slice::from_ref(&place));
+        fs::write(folder.path().join("top/one/ours"), "").unwrap();
+        let entry = folder.path().join("top/one/ours");
+        assert_eq!(events.next().await.unwrap(), Change::Entry(entry));
+        fs::rename(folder.path().join("top"), folder.path().join("aside")).unwrap();
+        assert!(matches!(events.next().await.unwrap(), Change::Way(_)));
+    }
+}
