@@ -6,6 +6,7 @@ mod common;
 
 use std::fs;
 use std::os::unix::fs::chown;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
 
@@ -477,5 +478,46 @@ async fn a_kubelet_directory_that_hangs_at_the_start_is_said_and_used_when_it_an
         "{}",
         daemon.log()
     );
+    assert_no_violations(&kubelet);
+}
+
+#[tokio::test]
+async fn a_cdi_directory_that_hangs_keeps_nobody_waiting() {
+    let test = "a_cdi_directory_that_hangs_keeps_nobody_waiting";
+    if !network::is_own(test) {
+        return;
+    }
+    if !Hang::possible() {
+        return skip(Need::Fuse, "no mount namespace, or /dev/fuse cannot be opened");
+    }
+    let host = two_nics();
+    let ear = UnixDatagram::bind(host.path("notify")).unwrap();
+    ear.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut command = host.command();
+    command.args(["--pulse", "0", "--enable-cdi"]);
+    command
+        .env("NOTIFY_SOCKET", host.path("notify"))
+        .env("WATCHDOG_USEC", "500000");
+    let (daemon, kubelet) = (host.spawn(command), host.kubelet());
+    wait_for(&kubelet, &[(A, true), (B, true)]).await;
+    daemon.wait_for_log("card: ");
+    daemon.wait_until_settled();
+    let hang = Hang::at(host.path("cdi"));
+    daemon.wait_for_log("cannot see where the watched directories are");
+    // Many ticks later, each of which would look there.
+    let mut told = [0; 512];
+    for _ in 0..12 {
+        ear.recv(&mut told).unwrap();
+    }
+    kubelet.allocate(RESOURCE, vec![vec![A.to_owned()]]).await.unwrap();
+    assert!(threads(&daemon) <= THREADS, "{} threads", threads(&daemon));
+    assert_eq!(
+        daemon.log().matches("WARN cannot see where").count(),
+        1,
+        "{}",
+        daemon.log()
+    );
+    hang.end();
+    assert_eq!(daemon.terminate().code(), Some(0));
     assert_no_violations(&kubelet);
 }

@@ -14,11 +14,13 @@ use super::live_config::LiveConfig;
 use super::publisher::{PartialRefresh, Publisher};
 use super::systemd::Notifier;
 use crate::host::events::{Events, WatchedContent};
+use crate::host::files::path_watch::Place;
 use crate::host::files::roots::Roots;
 use crate::host::files::sandbox::{StaleSandbox, WritableDir};
 use crate::host::libraries;
 use crate::host::nics::cordons;
 use crate::host::nics::scan_runner::Preparation;
+use crate::host::worker::Worker;
 use crate::metrics::Meter;
 use crate::model::alloc::snapshot::Snapshot;
 use crate::model::alloc::strategy::Strategy;
@@ -35,6 +37,10 @@ const SETTLE: Duration = Duration::from_millis(50);
 const RETRY: Duration = Duration::from_secs(5);
 /// When all NICs are looked at after looks at some alone, whatever happens.
 const RECHECK: Duration = Duration::from_secs(10);
+/// How long a directory may take to be looked at.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// What no event tells is looked for at most so often.
+const COMPARISON: Duration = Duration::from_secs(1);
 /// How often the log says that events were lost.
 const OVERFLOWS: Duration = Duration::from_secs(60);
 
@@ -52,9 +58,14 @@ pub struct MainLoop {
     hangup: Signal,
     news: Arc<Notify>,
     roots: Roots,
-    cdi_mount: WritableDir,
+    /// The CDI directory as it was at the start; none before the first look.
+    cdi_mount: Option<WritableDir>,
+    /// Looks at directories, which may hang.
+    worker: Worker,
     notifier: Notifier,
     tick: watch::Sender<()>,
+    beat: watch::Sender<()>,
+    compared: Instant,
     node: watch::Sender<Arc<NodeStatus>>,
     overflows: RateLimit,
     meter: Meter,
@@ -98,7 +109,6 @@ impl MainLoop {
     /// Looks at nothing yet.
     pub fn new(publisher: Publisher, roots: Roots, config: LiveConfig, inputs: LoopInputs) -> Self {
         let now = Instant::now();
-        let cdi_mount = WritableDir::new(&config.settings().cdi.dir);
         Self {
             publisher,
             events: Events::new(&roots),
@@ -111,9 +121,12 @@ impl MainLoop {
             hangup: inputs.hangup,
             news: inputs.news,
             roots,
-            cdi_mount,
+            cdi_mount: None,
+            worker: Worker::new("directories"),
             notifier: inputs.notifier,
             tick: watch::Sender::default(),
+            beat: watch::Sender::default(),
+            compared: now,
             node: watch::Sender::default(),
             overflows: RateLimit::new(1, OVERFLOWS),
             meter: inputs.meter,
@@ -123,6 +136,11 @@ impl MainLoop {
     /// Changes with every look: whoever wants to look at something now and then does it with this, and wakes nobody.
     pub fn tick(&self) -> watch::Receiver<()> {
         self.tick.subscribe()
+    }
+
+    /// Changes with every look and, beside that, with the watchdog: the time for whoever wants to see what no event tells.
+    pub fn beat(&self) -> watch::Receiver<()> {
+        self.beat.subscribe()
     }
 
     /// What is published, now and later.
@@ -137,6 +155,7 @@ impl MainLoop {
 
     /// Looks at the node once and publishes what has changed.
     pub async fn look(&mut self) {
+        self.remember_sandbox().await;
         tracing::debug!("looking at the node");
         let began = Instant::now();
         self.coalescer.begin(began - self.began);
@@ -177,6 +196,8 @@ impl MainLoop {
         }
         self.notifier.tell();
         self.tick.send_replace(());
+        self.beat.send_replace(());
+        self.compared = self.looked;
         self.show();
     }
 
@@ -204,7 +225,7 @@ impl MainLoop {
     pub async fn run(&mut self) -> StaleSandbox {
         loop {
             if !self.publisher.is_current()
-                && let Some(stale) = self.publisher.stale(&self.cdi_mount).await
+                && let Err(stale) = self.check_sandbox().await
             {
                 return stale;
             }
@@ -225,6 +246,7 @@ impl MainLoop {
                 trigger = self.events.next() => trigger,
                 () = self.notifier.due() => {
                     self.notifier.tell();
+                    self.compare();
                     continue;
                 }
                 _ = self.hangup.recv() => {
@@ -251,6 +273,32 @@ impl MainLoop {
         self.coalescer.trigger();
     }
 
+    async fn remember_sandbox(&mut self) {
+        if self.cdi_mount.is_none() {
+            let directory = self.config.settings().cdi.dir.clone();
+            let remember = move || WritableDir::new(&directory);
+            self.cdi_mount = self.worker.run_within(PATIENCE, remember).await.ok();
+        }
+    }
+
+    /// A directory that hangs is none that was replaced.
+    async fn check_sandbox(&self) -> Result<(), StaleSandbox> {
+        let Some(cdi_mount) = self.cdi_mount.clone() else {
+            return Ok(());
+        };
+        let check = move || cdi_mount.check();
+        self.worker.run_within(PATIENCE, check).await.unwrap_or(Ok(()))
+    }
+
+    /// Uses that we are awake: inotify does not see everything.
+    fn compare(&mut self) {
+        if self.compared.elapsed() >= COMPARISON {
+            self.compared = Instant::now();
+            self.events.compare(&self.worker);
+            self.beat.send_replace(());
+        }
+    }
+
     async fn reload(&mut self) {
         if self.config.reload().await {
             self.publisher.adopt(self.config.settings());
@@ -275,19 +323,20 @@ impl MainLoop {
         let cordons = cordons::directory(&settings.daemon.run_dir);
         let uses_names = settings.strategy == Strategy::Cdi;
         Arc::new(move || {
-            let libraries = libraries::places(&roots).into_iter();
-            let mut places: Vec<_> = libraries.map(|place| (place, WatchedContent::Libraries)).collect();
-            places.push((roots.local_path(&roots.dev), WatchedContent::Nodes));
-            places.push((cdi_dir.clone(), WatchedContent::Specs));
-            // What stands there decides what a runtime makes of our names.
-            let others = CDI_DIRECTORIES.map(|directory| roots.local_path(Path::new(directory)));
-            let others = others
-                .into_iter()
-                .filter(|directory| uses_names && *directory != cdi_dir);
-            places.extend(others.map(|directory| (directory, WatchedContent::Specs)));
             // So that it can be watched before an admin needs it.
             let _ = fs::create_dir(&cordons);
-            places.push((cordons.clone(), WatchedContent::Cordons));
+            let on_host = |path: &Path, content| Place::below(roots.top(), path, content);
+            let mut places = vec![
+                Place::new(&roots.local_path(&roots.dev), WatchedContent::Nodes),
+                Place::new(&cdi_dir, WatchedContent::Specs),
+                Place::new(&cordons, WatchedContent::Cordons),
+            ];
+            // What stands there decides what a runtime makes of our names.
+            let others = CDI_DIRECTORIES.map(|directory| roots.local_path(Path::new(directory)));
+            let others = others.iter().filter(|directory| uses_names && **directory != cdi_dir);
+            places.extend(others.map(|directory| Place::new(directory, WatchedContent::Specs)));
+            let libraries = libraries::places(&roots);
+            places.extend(libraries.iter().map(|path| on_host(path, WatchedContent::Libraries)));
             watcher.clone().watch(&places);
         })
     }

@@ -159,7 +159,7 @@ fn session(
         resource: settings.resource.name,
         snapshots: main_loop.snapshots(),
         streams,
-        tick: main_loop.tick(),
+        tick: main_loop.beat(),
         kubelet,
         meter: meter.resource(),
     }

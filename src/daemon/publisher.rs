@@ -15,7 +15,6 @@ use crate::host::cdi_dir::directory::CdiDirectory;
 use crate::host::cdi_dir::resolver::Resolver;
 use crate::host::files::atomic_file::WriteOutcome;
 use crate::host::files::roots::Roots;
-use crate::host::files::sandbox::{StaleSandbox, WritableDir};
 use crate::host::nics::scan_options::ScanOptions;
 use crate::host::nics::scan_runner::{PartialLook, Preparation, ScanRunner};
 use crate::host::worker::{NotDone, Worker};
@@ -129,14 +128,6 @@ impl Publisher {
     /// Whether the last scan could look and the CDI file says what it saw; else it is worth another try.
     pub fn is_current(&self) -> bool {
         self.write_error.is_none() && self.blind.is_none()
-    }
-
-    /// Whether this directory is out of our sandbox's reach; to be asked when a write has failed.
-    pub async fn stale(&self, directory: &WritableDir) -> Option<StaleSandbox> {
-        let directory = directory.clone();
-        let checked = self.disk.run_within(DISK_PATIENCE, move || directory.check()).await;
-        // One that hangs says nothing.
-        checked.ok()?.err()
     }
 
     /// When something is to be published without a trigger; then the node is to be looked at. None while that is in vain.

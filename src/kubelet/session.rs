@@ -13,6 +13,7 @@ use super::directory::{Epoch, Found, KubeletDir};
 use super::registration::register;
 use super::server::RunningServer;
 use super::service::PluginService;
+use super::socket;
 use super::standing::Standing;
 use super::streams::{Pid, StreamBook, Streams};
 use super::waiting::{self, Changes, Kubelet};
@@ -110,9 +111,12 @@ impl Session {
     /// # Errors
     /// No socket can be bound before another start.
     pub async fn run(self, mut stopping: watch::Receiver<bool>) -> Result<(), StaleSandbox> {
+        let resource = self.resource.clone();
+        let concerns_us = move |name: &str| socket::concerns(name, &resource);
+        let watch = DirectoryWatch::of_names(&self.kubelet_dir, self.tick, concerns_us);
         let mut running = Running {
-            dir: KubeletDir::new(self.kubelet_dir.clone(), self.resource.clone()),
-            changes: Changes::new(DirectoryWatch::new(self.kubelet_dir, self.tick)),
+            dir: KubeletDir::new(self.kubelet_dir, self.resource.clone()),
+            changes: Changes::new(watch),
             standing: Standing::new(self.resource.clone(), self.kubelet, self.is_expected),
             resource: self.resource,
             snapshots: self.snapshots,

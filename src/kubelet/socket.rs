@@ -26,6 +26,13 @@ pub fn bind(directory: &Path, resource: &ResourceName, count: u64) -> io::Result
     SocketFile::bind(&path, Mode::S_IRUSR | Mode::S_IWUSR)
 }
 
+/// Whether an entry of kubelet's directory is anything to us: kubelet's socket, one of ours, or one of another plugin for
+/// our resource. Kubelet itself writes its checkpoint there, and every plugin of the node has a socket.
+pub fn concerns(name: &str, resource: &ResourceName) -> bool {
+    let ours = format!("cxi-{}-", resource.short_hash());
+    name == "kubelet.sock" || name.starts_with(&ours) || name == resource.to_string().replace('/', "_")
+}
+
 /// Removes what predecessors that were killed have left. A socket that somebody serves is let be.
 fn remove_dead(directory: &Path, resource: &ResourceName) {
     let prefix = format!("cxi-{}-", resource.short_hash());
@@ -43,4 +50,26 @@ fn is_ours(name: &str, prefix: &str) -> bool {
     let middle = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(".sock"));
     let numbers = middle.and_then(|middle| middle.split_once('-'));
     numbers.is_some_and(|(pid, count)| pid.parse::<u32>().is_ok() && count.parse::<u64>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_kubelets_directory_only_these_sockets_concern_us() {
+        let resource: ResourceName = "beta.hpe.com/cxi".parse().unwrap();
+        let own = format!("cxi-{}-12-1.sock", resource.short_hash());
+        for name in ["kubelet.sock", "beta.hpe.com_cxi", &own] {
+            assert!(concerns(name, &resource), "{name}");
+        }
+        for name in [
+            "kubelet_internal_checkpoint",
+            ".1872632",
+            "amd.com_gpu",
+            "cxi-00000000-12-1.sock",
+        ] {
+            assert!(!concerns(name, &resource), "{name}");
+        }
+    }
 }

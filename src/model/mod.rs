@@ -13,6 +13,7 @@ pub mod message_id;
 pub mod netlink;
 pub mod nic;
 pub mod pace;
+pub mod path_walk;
 pub mod rate_limit;
 pub mod readiness;
 pub mod reading;

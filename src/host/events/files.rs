@@ -1,17 +1,23 @@
-//! inotify on the directories whose entries matter: device nodes, libraries, CDI specs, cordons.
+//! inotify on the directories whose entries matter: device nodes, libraries, CDI specs, cordons; and on the ways to them.
 
-use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::PathBuf;
+use std::time::Duration;
 
-use inotify::{Event, EventMask, EventStream, Inotify, WatchMask, Watches};
-use tokio_stream::StreamExt;
+use inotify::WatchMask;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 
 use super::source::Listen;
+use crate::host::files::path_watch::{Change, Content, PathEvents, PathWatcher};
+use crate::host::worker::{NotDone, Worker};
 use crate::model::nic::pci::PciAddress;
 use crate::model::trigger::Trigger;
+
+/// A directory that goes one way or another is mostly made anew by whoever moved it: `mv`, then `mkdir`.
+const REPLACEMENT: Duration = Duration::from_millis(50);
+/// How long it may take to see where all places lead.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a directory is watched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,18 +32,15 @@ pub enum WatchedContent {
     Cordons,
 }
 
-impl WatchedContent {
-    fn mask(self) -> WatchMask {
-        let entries = WatchMask::CREATE | WatchMask::DELETE | WatchMask::MOVE | WatchMask::ATTRIB;
-        let directory = WatchMask::DELETE_SELF | WatchMask::MOVE_SELF | WatchMask::ONLYDIR;
+impl Content for WatchedContent {
+    fn mask(&self) -> WatchMask {
         match self {
-            Self::Nodes => entries | directory,
-            Self::Libraries | Self::Specs | Self::Cordons => entries | directory | WatchMask::MODIFY,
+            Self::Nodes => WatchMask::ATTRIB,
+            Self::Libraries | Self::Specs | Self::Cordons => WatchMask::ATTRIB | WatchMask::MODIFY,
         }
     }
 
-    /// Whether an entry of this name matters.
-    fn includes(self, name: &str) -> bool {
+    fn includes(&self, name: &str) -> bool {
         let has_one_of = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
         match self {
             Self::Nodes => has_one_of(&["cxi", "xpmem", "gdrdrv"]),
@@ -51,105 +54,47 @@ impl WatchedContent {
     }
 }
 
-/// Hears of changes in watched directories.
+/// Hears of changes in watched directories, and on the way to them.
+#[derive(Debug)]
 pub struct Files {
-    events: EventStream<[u8; 4096]>,
-    shared: Arc<Mutex<Shared>>,
+    events: PathEvents<WatchedContent>,
+    elsewhere: (mpsc::Sender<PathBuf>, mpsc::Receiver<PathBuf>),
+    /// A way has changed; told when whoever did it may have finished.
+    unfinished: Option<(Instant, PathBuf)>,
 }
 
-/// Adds directories. It may hang where a directory does, so it is for threads that may.
-#[derive(Clone)]
-pub struct Watcher {
-    watches: Watches,
-    shared: Arc<Mutex<Shared>>,
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    watched: BTreeMap<i32, (PathBuf, WatchedContent)>,
-    problem: Option<String>,
-}
-
-impl std::fmt::Debug for Files {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Files")
-            .field("shared", &self.shared)
-            .finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for Watcher {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Watcher")
-            .field("shared", &self.shared)
-            .finish_non_exhaustive()
-    }
-}
-
-fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Watcher {
-    /// Watches these directories as far as they are there; one that is watched already stays so.
-    pub fn watch(&mut self, places: &[(PathBuf, WatchedContent)]) {
-        let mut problem = None;
-        for (directory, content) in places {
-            match self.watches.add(directory, content.mask()) {
-                Ok(watch) => {
-                    let place = (directory.clone(), *content);
-                    lock(&self.shared)
-                        .watched
-                        .insert(watch.get_watch_descriptor_id(), place);
-                }
-                Err(error) if is_absent(&error) => {}
-                Err(error) => problem = problem.or_else(|| Some(format!("{}: {error}", directory.display()))),
-            }
-        }
-        lock(&self.shared).problem = problem;
-    }
-}
+/// Watches places.
+pub type Watcher = PathWatcher<WatchedContent>;
 
 impl Files {
-    /// A handle that adds directories.
+    /// A handle that watches places.
     pub fn watcher(&self) -> Watcher {
-        Watcher {
-            watches: self.events.watches(),
-            shared: Arc::clone(&self.shared),
-        }
+        self.events.watcher()
     }
 
     /// A directory that is there and could not be watched, and why.
     pub fn problem(&self) -> Option<String> {
-        lock(&self.shared).problem.clone()
+        self.events.problem()
     }
 
-    /// What an event asks for.
-    fn trigger(&self, event: &Event<impl AsRef<OsStr>>) -> Option<Trigger> {
-        if event.mask.contains(EventMask::Q_OVERFLOW) {
-            return Some(Trigger::Overflow(Self::NAME));
-        }
-        let watch = event.wd.get_watch_descriptor_id();
-        let (directory, content) = lock(&self.shared).watched.get(&watch)?.clone();
-        let path = match &event.name {
-            None => directory,
-            Some(name) => {
-                let name = Path::new(name.as_ref());
-                name.to_str().filter(|name| content.includes(name))?;
-                directory.join(name)
+    /// Sees, on the thread of `worker`, whether a place leads elsewhere without an event: by a mount, or on a file system that
+    /// tells of nothing. Then that is the next trigger.
+    pub fn compare(&self, worker: &Worker) {
+        let (worker, mut watcher) = (worker.clone(), self.watcher());
+        let elsewhere = self.elsewhere.0.clone();
+        tokio::spawn(async move {
+            match worker.run_within(PATIENCE, move || watcher.watch_again()).await {
+                // One that is not heard yet is as good.
+                Ok(Some(place)) => drop(elsewhere.try_send(place)),
+                Ok(None) => {}
+                // Said once for each time.
+                Err(hangs @ NotDone::Hangs(_)) => {
+                    tracing::warn!("cannot see where the watched directories are: {hangs}");
+                }
+                Err(not_done) => tracing::debug!("cannot see where the watched directories are: {not_done}"),
             }
-        };
-        // The directory has gone, and its watch with it; a new one is watched with the next scan.
-        if event.mask.contains(EventMask::IGNORED) {
-            lock(&self.shared).watched.remove(&watch);
-        }
-        Some(Trigger::Files(path.display().to_string()))
+        });
     }
-}
-
-/// Nothing there, or no directory: nothing to be watched.
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 impl Listen for Files {
@@ -157,18 +102,29 @@ impl Listen for Files {
 
     fn open() -> io::Result<Self> {
         Ok(Self {
-            events: Inotify::init()?.into_event_stream([0; 4096])?,
-            shared: Arc::default(),
+            events: PathEvents::open()?,
+            elsewhere: mpsc::channel(1),
+            unfinished: None,
         })
     }
 
     async fn next(&mut self) -> io::Result<Trigger> {
-        loop {
-            let event = self.events.next().await.ok_or(io::ErrorKind::UnexpectedEof)??;
-            if let Some(trigger) = self.trigger(&event) {
-                return Ok(trigger);
+        if self.unfinished.is_none() {
+            let change = tokio::select! {
+                change = self.events.next() => change?,
+                Some(place) = self.elsewhere.1.recv() => Change::Entry(place),
+            };
+            match change {
+                Change::Overflow => return Ok(Trigger::Overflow(Self::NAME)),
+                Change::Entry(path) => return Ok(Trigger::Files(path.display().to_string())),
+                Change::Way(path) => self.unfinished = Some((Instant::now() + REPLACEMENT, path)),
             }
         }
+        if let Some((finished, _)) = &self.unfinished {
+            sleep_until(*finished).await;
+        }
+        let path = self.unfinished.take().map(|(_, path)| path).unwrap_or_default();
+        Ok(Trigger::Files(path.display().to_string()))
     }
 }
 

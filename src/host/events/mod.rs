@@ -19,6 +19,7 @@ use self::links::Links;
 use self::source::{EventSource, Listen};
 use self::uevents::Uevents;
 use super::files::roots::Roots;
+use super::worker::Worker;
 use crate::model::message_id;
 use crate::model::trigger::Trigger;
 
@@ -54,6 +55,13 @@ impl Events {
         self.cxi_errors.open();
         self.files.open();
         self.files.listener.as_ref().map(Files::watcher)
+    }
+
+    /// Without an event: has every watched place looked at again by `worker`, and waits for nothing.
+    pub fn compare(&self, worker: &Worker) {
+        if let Some(files) = &self.files.listener {
+            files.compare(worker);
+        }
     }
 
     /// After a scan: takes stock, and hears the link messages of these interfaces.

@@ -1,11 +1,10 @@
 //! Where things are on the host and where we find them; the only place that joins the two. All reading of the host's
 //! attributes goes through here, and every read is bounded: the files may be missing, endless, binary, or vanish.
 
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,14 +14,13 @@ use nix::sys::stat::FileStat;
 use thiserror::Error;
 
 use super::untrusted;
+use crate::model::path_walk::{Stop, walk};
 use crate::model::reading::{ReadError, Reading};
 
 /// A sysfs attribute holds at most one page.
 const ATTRIBUTE_LIMIT: usize = 4096;
 /// Far above what a directory of devices or libraries holds; stops a directory without end.
 const DIRECTORY_LIMIT: usize = 65_536;
-/// As the kernel follows them.
-const LINK_LIMIT: usize = 40;
 
 /// The command line's and environment's answer to where the host keeps things.
 ///
@@ -182,7 +180,8 @@ impl Roots {
         }
     }
 
-    fn top(&self) -> &Path {
+    /// Where the host's tree is mounted for us.
+    pub fn top(&self) -> &Path {
         self.prefix.as_deref().unwrap_or(Path::new("/"))
     }
 
@@ -328,34 +327,22 @@ impl Roots {
         host_path: &Path,
         mut on_link: impl FnMut(&Path, &Path),
     ) -> Result<PathBuf, (PathBuf, io::Error)> {
-        let mut pending: Vec<OsString> = reversed_components(host_path);
-        let mut real = PathBuf::from("/");
-        let mut links = 0;
-        while let Some(name) = pending.pop() {
-            if name == ".." {
-                real.pop();
-                continue;
+        let walked = walk(host_path, |name| {
+            let here = self.local_path(name);
+            if !fs::symlink_metadata(&here)?.file_type().is_symlink() {
+                return Ok(None);
             }
-            let next = real.join(&name);
-            let here = self.local_path(&next);
-            let kind = fs::symlink_metadata(&here).map(|metadata| metadata.file_type());
-            if !kind.map_err(|error| (next.clone(), error))?.is_symlink() {
-                real = next;
-                continue;
-            }
-            links += 1;
-            if links > LINK_LIMIT {
+            let target = fs::read_link(&here)?;
+            on_link(name, &target);
+            Ok(Some(target))
+        });
+        walked.map_err(|stop| match stop {
+            Stop::At(name, error) => (name, error),
+            Stop::TooManyLinks => {
                 let error = io::Error::other("too many levels of symbolic links");
-                return Err((host_path.to_owned(), error));
+                (host_path.to_owned(), error)
             }
-            let target = fs::read_link(&here).map_err(|error| (next.clone(), error))?;
-            on_link(&next, &target);
-            if target.is_absolute() {
-                real = PathBuf::from("/");
-            }
-            pending.extend(reversed_components(&target));
-        }
-        Ok(real)
+        })
     }
 }
 
@@ -384,15 +371,6 @@ fn check_directory(name: &'static str, path: &Path, here: &Path) -> Result<(), R
         path: path.to_owned(),
         seen,
     })
-}
-
-fn reversed_components(path: &Path) -> Vec<OsString> {
-    let names = path.components().filter_map(|component| match component {
-        Component::Normal(name) => Some(name.to_owned()),
-        Component::ParentDir => Some("..".into()),
-        _ => None,
-    });
-    names.rev().collect()
 }
 
 /// The beginning of a text that came from outside, for an error message.

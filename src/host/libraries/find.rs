@@ -80,22 +80,34 @@ fn listed(roots: &Roots, problems: &mut Vec<ReadError>) -> Vec<Library> {
     fabric.into_iter().chain(cxi).collect()
 }
 
-/// Where a library of ours may appear, as we find it: the site's directories or the default ones, and those of HPE's
-/// versions.
+/// Where a library of ours may appear on the host: in the site's directories or the default ones, in those of HPE's
+/// versions, and where the loader's cache says; and the links that the loader takes.
 pub fn places(roots: &Roots) -> Vec<PathBuf> {
     let mut places = Vec::new();
-    match &roots.ofi {
-        Some(set) => places.push(set.clone()),
-        None => {
-            let versions = roots.names(Path::new(LIBFABRIC_VERSIONS)).unwrap_or_default();
-            let version = |version: &String| Path::new(LIBFABRIC_VERSIONS).join(version).join("lib64");
-            places.extend([LIBFABRIC.default_directory.into(), LIBFABRIC_VERSIONS.into()]);
-            places.extend(versions.iter().take(PLACES_LIMIT).map(version));
+    for (family, set) in [(&LIBFABRIC, &roots.ofi), (&LIBCXI, &roots.cxi)] {
+        let directories = match set {
+            Some(directory) => vec![directory.clone()],
+            None => {
+                let mut directories = known_directories(roots, family);
+                let first = Path::new(family.default_directory).join(family.soname);
+                // The cache is large, and read only if it decides.
+                if roots.resolve(&first).is_err() {
+                    directories.extend(cached_directory(roots, family));
+                }
+                directories
+            }
+        };
+        for directory in directories.into_iter().take(PLACES_LIMIT) {
+            places.extend([directory.join(family.soname), directory]);
         }
     }
-    places.push(roots.cxi.clone().unwrap_or_else(|| LIBCXI.default_directory.into()));
-    let here = |place: PathBuf| roots.local_path(&roots.resolve(&place).unwrap_or(place));
-    places.into_iter().map(here).collect()
+    if roots.ofi.is_none() {
+        places.push(LIBFABRIC_VERSIONS.into());
+    }
+    if roots.ofi.is_none() || roots.cxi.is_none() {
+        places.push(ld_cache::PATH.into());
+    }
+    places
 }
 
 fn family(roots: &Roots, family: &Family, set: Option<&Path>, problems: &mut Vec<ReadError>) -> Vec<Library> {
@@ -125,6 +137,12 @@ fn family(roots: &Roots, family: &Family, set: Option<&Path>, problems: &mut Vec
 
 /// The default directory, then HPE's versioned ones from the newest down, then where the loader finds the library.
 fn directories(roots: &Roots, family: &Family) -> Vec<PathBuf> {
+    let mut directories = known_directories(roots, family);
+    directories.extend(cached_directory(roots, family));
+    directories
+}
+
+fn known_directories(roots: &Roots, family: &Family) -> Vec<PathBuf> {
     let mut directories = vec![PathBuf::from(family.default_directory)];
     if family.name == LIBFABRIC.name {
         let mut versions = roots.names(Path::new(LIBFABRIC_VERSIONS)).unwrap_or_default();
@@ -135,9 +153,12 @@ fn directories(roots: &Roots, family: &Family) -> Vec<PathBuf> {
                 .map(|version| Path::new(LIBFABRIC_VERSIONS).join(version).join("lib64")),
         );
     }
-    let cached = ld_cache::find(roots, family.soname).ok().flatten();
-    directories.extend(cached.and_then(|path| path.parent().map(Path::to_owned)));
     directories
+}
+
+fn cached_directory(roots: &Roots, family: &Family) -> Option<PathBuf> {
+    let cached = ld_cache::find(roots, family.soname).ok().flatten()?;
+    cached.parent().map(Path::to_owned)
 }
 
 /// Numbers of a version for comparing: 2.10 is newer than 2.9, and 2.2.0 newer than its release candidate 2.2.0rc1.

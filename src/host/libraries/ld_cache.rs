@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::host::files::roots::Roots;
 use crate::model::reading::{ReadError, Reading};
 
-const PATH: &str = "/etc/ld.so.cache";
+/// Where it is.
+pub const PATH: &str = "/etc/ld.so.cache";
 const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
 const HEADER_BYTES: usize = 48;
 const ENTRY_BYTES: usize = 24;

@@ -3,6 +3,7 @@
 
 mod events;
 mod idle;
+mod renames;
 
 use std::error::Error;
 use std::fs;
@@ -74,6 +75,7 @@ pub async fn run(plugin: &Path, out: &mut dyn Write) -> Result<(), Box<dyn Error
         writeln!(out, "{line}")?;
     }
     drop(running);
+    renames::run(plugin, out).await?;
     events::on_tree(plugin, out).await?;
     idle::run(plugin, out).await
 }
@@ -88,6 +90,14 @@ pub async fn events(plugin: &Path, modules: Option<&Path>, out: &mut dyn Write) 
         Some(modules) => events::on_guest(plugin, modules, out).await,
         None => events::on_tree(plugin, out).await,
     }
+}
+
+/// Measures only what renames in kubelet's directory cost.
+///
+/// # Errors
+/// What could not be done.
+pub async fn renames(plugin: &Path, out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
+    renames::run(plugin, out).await
 }
 
 fn tell(out: &mut dyn Write, what: &str, mut times: Vec<Duration>) -> std::io::Result<()> {

@@ -26,8 +26,8 @@ const POLLS: f64 = 2.0;
 
 /// What a process has used: CPU time in microseconds, and how often it was woken.
 #[derive(Debug, Clone, Copy)]
-struct Used {
-    cpu_us: f64,
+pub(super) struct Used {
+    pub(super) cpu_us: f64,
     wakeups: f64,
     /// None without strace.
     system_calls: Option<f64>,
@@ -113,7 +113,7 @@ async fn system_calls(pid: u32, folder: &Path) -> Option<f64> {
 }
 
 /// Sums over the threads; none ends within the window.
-fn used(pid: u32) -> Result<Used, Box<dyn Error>> {
+pub(super) fn used(pid: u32) -> Result<Used, Box<dyn Error>> {
     let mut used = Used {
         cpu_us: 0.0,
         wakeups: 0.0,

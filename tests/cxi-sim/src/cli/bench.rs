@@ -14,6 +14,9 @@ pub struct Args {
     /// Only from events to kubelet's list and to the CDI file
     #[arg(long)]
     events: bool,
+    /// Only what renames in kubelet's directory cost
+    #[arg(long, conflicts_with = "events")]
+    renames: bool,
     /// With --events: on this machine's kernel, with the modules of tests/vm/module in DIR
     #[arg(long, value_name = "DIR", requires = "events")]
     modules: Option<PathBuf>,
@@ -25,6 +28,8 @@ pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let out = &mut std::io::stdout();
     if args.events {
         runtime.block_on(bench::events(&args.plugin, args.modules.as_deref(), out))
+    } else if args.renames {
+        runtime.block_on(bench::renames(&args.plugin, out))
     } else {
         runtime.block_on(bench::run(&args.plugin, out))
     }
