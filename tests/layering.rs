@@ -29,6 +29,7 @@ const FLOORS: &[&[&str]] = &[
     &["model/readiness.rs", "model/status.rs"],
     &["model/config", "model/container", "model/doctor"],
     &["host/clock.rs", "host/files", "host/worker.rs", "metrics"],
+    &["host/failure_log.rs"],
     &["host/cdi_dir", "host/events", "host/libraries"],
     &["host/nics"],
     &["host/containers", "host/probe"],

@@ -5,6 +5,7 @@ mod health_monitor;
 pub mod live_config;
 pub mod log;
 mod main_loop;
+mod memory;
 mod publisher;
 mod status_file;
 mod systemd;
@@ -20,10 +21,11 @@ use tokio::task::JoinHandle;
 
 pub use self::health_monitor::HealthMonitor;
 use self::live_config::{ConfigReader, LiveConfig};
+use self::log::Log;
 use self::main_loop::{LoopInputs, MainLoop};
 pub use self::publisher::Publisher;
 use self::status_file::StatusFile;
-use self::systemd::Notifier;
+use self::systemd::{Notifier, Stamp};
 use crate::export::Exporter;
 use crate::host::files::configured_roots::roots;
 use crate::host::files::lock::InstanceLock;
@@ -33,6 +35,7 @@ use crate::host::nics::cordons;
 use crate::host::nics::scan::Scanner;
 use crate::host::nics::scan_options::ScanOptions;
 use crate::host::nics::scan_runner::ScanRunner;
+use crate::host::worker::Worker;
 use crate::kubelet::service::Streams;
 use crate::kubelet::session::Session;
 use crate::metrics::Meter;
@@ -47,7 +50,8 @@ use crate::model::status::KubeletState;
 /// What keeps it from starting, or ended it.
 pub fn run(config: ConfigReader, prefix: Option<PathBuf>) -> anyhow::Result<()> {
     let loaded = config.read()?;
-    let level = log::start(&loaded.settings.log);
+    memory::give_back();
+    let log = Log::start(&loaded.settings.log);
     let version = env!("CARGO_PKG_VERSION");
     tracing::info!(
         message_id = message_id::STARTED,
@@ -63,7 +67,7 @@ pub fn run(config: ConfigReader, prefix: Option<PathBuf>) -> anyhow::Result<()> 
         .enable_all()
         .build()
         .context("cannot start")?;
-    let ended = runtime.block_on(serve(LiveConfig::new(config, loaded, level), roots));
+    let ended = runtime.block_on(serve(LiveConfig::new(config, loaded, log.level()), roots));
     // A scan that hangs must not hold up the end.
     runtime.shutdown_background();
     ended
@@ -75,7 +79,8 @@ async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
     let streams = Arc::new(watch::Sender::new(Streams::default()));
     let meter = meter(&settings);
     let exporter = Exporter::new(&settings, roots.clone(), meter.clone());
-    let mut main_loop = main_loop(config, roots, &streams, &meter)?;
+    let run_dir = Worker::new("run dir");
+    let mut main_loop = main_loop(config, roots, &run_dir, &streams, &meter)?;
     tokio::select! {
         () = main_loop.look() => {}
         () = signals.terminated() => return Ok(()),
@@ -84,6 +89,7 @@ async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
     let (kubelet, kubelet_states) = watch::channel(KubeletState::default());
     let status_file = StatusFile::new(
         settings.daemon.run_dir.clone(),
+        run_dir,
         main_loop.node(),
         kubelet_states,
         main_loop.tick(),
@@ -117,6 +123,7 @@ async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
 fn main_loop(
     config: LiveConfig,
     roots: Roots,
+    worker: &Worker,
     streams: &Arc<watch::Sender<Streams>>,
     meter: &Meter,
 ) -> anyhow::Result<MainLoop> {
@@ -124,9 +131,16 @@ fn main_loop(
     let news = Arc::new(Notify::new());
     let settings = config.settings();
     let scan_runner = scan_runner(&roots, settings, &news);
-    let publisher = Publisher::new(scan_runner, settings, Arc::clone(streams), meter.clone());
+    let publisher = Publisher::new(
+        scan_runner,
+        settings,
+        worker.clone(),
+        Arc::clone(streams),
+        meter.clone(),
+    );
     let DaemonSettings { run_dir, start_grace } = &settings.daemon;
-    let notifier = Notifier::new(run_dir, *start_grace, publisher.subscribe(), streams.subscribe());
+    let stamp = Stamp::new(run_dir, worker.clone());
+    let notifier = Notifier::new(stamp, *start_grace, publisher.subscribe(), streams.subscribe());
     let inputs = LoopInputs {
         hangup,
         news,

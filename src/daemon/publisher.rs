@@ -15,6 +15,7 @@ use crate::host::cdi_dir::directory::CdiDirectory;
 use crate::host::files::atomic_file::WriteOutcome;
 use crate::host::nics::scan_options::ScanOptions;
 use crate::host::nics::scan_runner::{Preparation, ScanRunner};
+use crate::host::worker::Worker;
 use crate::kubelet::service::Streams;
 use crate::metrics::{CdiWrite, Meter};
 use crate::model::alloc::snapshot::Snapshot;
@@ -50,16 +51,17 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Nothing is published before the first [`refresh`](Self::refresh).
+    /// Nothing is published before the first [`refresh`](Self::refresh). The worker is that of `run_dir`.
     pub fn new(
         scan_runner: ScanRunner,
         settings: &Settings,
+        run_dir: Worker,
         streams: Arc<watch::Sender<Streams>>,
         meter: Meter,
     ) -> Self {
         Self {
             scan_runner,
-            health_monitor: HealthMonitor::new(settings.health.policy.clone(), &settings.daemon.run_dir),
+            health_monitor: HealthMonitor::new(settings.health.policy.clone(), &settings.daemon.run_dir, run_dir),
             policy: settings.policy(),
             strategy: settings.strategy,
             cdi: cdi_directory(settings),
@@ -173,7 +175,7 @@ impl Publisher {
         self.node = NodeStatus::new(inventory, &next, |nic| self.policy.selection.withheld(nic));
         self.meter.published(inventory, &next);
         self.send(next);
-        self.health_monitor.save().await;
+        self.health_monitor.save();
         written
     }
 
