@@ -224,3 +224,17 @@ async fn a_stuck_journal_stops_nothing() {
     assert_eq!(daemon.ends(), Some(0));
     drop(journal);
 }
+
+#[test]
+fn the_last_words_of_a_daemon_do_not_wait_for_a_reader() {
+    let host = DaemonFixture::new(&nics(1));
+    let _running = host.start(&[]);
+    until(
+        || host.path("run/lock").exists() && !host.spec().is_empty(),
+        || host.spec(),
+    );
+    let (_reader, writer) = full_pipe();
+    let mut command = host.command();
+    command.stderr(writer);
+    assert_eq!(Started::new(command).ends(), Some(75));
+}

@@ -161,7 +161,7 @@ async fn directories_that_refuse_are_said_once_and_what_is_shown_of_them_stays()
     ] {
         assert_eq!(count(&daemon, said), 1, "{said}: {}", daemon.log());
     }
-    assert!(!daemon.log().contains(".tmp"), "{}", daemon.log());
+    assert!(!daemon.log().contains(".tmp\""), "{}", daemon.log());
     assert_eq!(daemon.terminate().code(), Some(0));
 }
 

@@ -71,7 +71,10 @@ impl MetricsSocket {
         };
         let (made, went) = match self.worker.run_within(PATIENCE, make).await {
             Ok(Ok(made)) => (Some(made), Ok(Ok(()))),
-            Ok(Err(error)) => (None, Ok(Err(error))),
+            Ok(Err(error)) => {
+                let path = self.path.display().to_string();
+                (None, Ok(Err(anyhow::Error::new(error).context(path))))
+            }
             Err(not_done) => (None, Err(not_done)),
         };
         self.failure_log.note_work(self.path.display(), went);
