@@ -50,7 +50,7 @@ use crate::model::status::KubeletState;
 /// What keeps it from starting, or ended it.
 pub fn run(config: ConfigReader, prefix: Option<PathBuf>) -> anyhow::Result<()> {
     let loaded = config.read()?;
-    memory::give_back();
+    memory::keep_little();
     let log = Log::start(&loaded.settings.log);
     let version = env!("CARGO_PKG_VERSION");
     tracing::info!(
@@ -87,6 +87,14 @@ async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
     }
     let (stop, stopping) = watch::channel(false);
     let (kubelet, kubelet_states) = watch::channel(KubeletState::default());
+    let mut second_look = main_loop.tick();
+    let at_rest = run_dir.clone();
+    tokio::spawn(async move {
+        // The start is over, and somebody is awake anyway.
+        if second_look.changed().await.is_ok() {
+            let _ = at_rest.submit(memory::forget_start);
+        }
+    });
     let status_file = StatusFile::new(
         settings.daemon.run_dir.clone(),
         run_dir,
