@@ -29,18 +29,42 @@ pub fn keep_little() {}
 /// To be called once the start is over: holes in the heap, and mapped code that only the start has needed. What is needed
 /// after all is mapped again from the page cache.
 pub fn forget_start() {
-    #[cfg(target_env = "gnu")]
-    #[expect(unsafe_code, reason = "glibc has no other way to say it")]
-    // SAFETY: malloc_trim gives back only pages that hold nothing that is allocated.
-    unsafe {
-        nix::libc::malloc_trim(0);
-    }
+    trim();
     let maps = read::text(Path::new("/proc/self/maps")).unwrap_or_default();
     for code in maps.lines().filter_map(code) {
         #[expect(unsafe_code, reason = "memory is named by its address")]
         // SAFETY: these pages are mapped from a file, private, and nobody can have written to them: each that is wanted again
         // is read from the file as it was.
         let _ = unsafe { nix::libc::madvise(code.start as *mut _, code.len(), nix::libc::MADV_DONTNEED) };
+    }
+}
+
+/// Whether so much of the heap is free that it is worth a [`trim`].
+pub fn is_lavish() -> bool {
+    #[cfg(target_env = "gnu")]
+    {
+        /// Beyond what a look at many NICs takes and frees again.
+        const LAVISH: i32 = 1024 * 1024;
+        #[expect(
+            unsafe_code,
+            reason = "glibc has no other way to say it; mallinfo2 is younger than the oldest glibc we run on"
+        )]
+        // SAFETY: mallinfo reads the allocator's counters under its own locks.
+        let free = unsafe { nix::libc::mallinfo() }.fordblks;
+        // Beyond 2 GiB the counter turns negative.
+        !(0..=LAVISH).contains(&free)
+    }
+    #[cfg(not(target_env = "gnu"))]
+    false
+}
+
+/// Gives back the holes that something large has left in the heap.
+pub fn trim() {
+    #[cfg(target_env = "gnu")]
+    #[expect(unsafe_code, reason = "glibc has no other way to say it")]
+    // SAFETY: malloc_trim gives back only pages that hold nothing that is allocated.
+    unsafe {
+        nix::libc::malloc_trim(0);
     }
 }
 

@@ -87,14 +87,7 @@ async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
     }
     let (stop, stopping) = watch::channel(false);
     let (kubelet, kubelet_states) = watch::channel(KubeletState::default());
-    let mut second_look = main_loop.tick();
-    let at_rest = run_dir.clone();
-    tokio::spawn(async move {
-        // The start is over, and somebody is awake anyway.
-        if second_look.changed().await.is_ok() {
-            let _ = at_rest.submit(memory::forget_start);
-        }
-    });
+    tokio::spawn(give_back(main_loop.tick(), run_dir.clone()));
     let status_file = StatusFile::new(
         settings.daemon.run_dir.clone(),
         run_dir,
@@ -125,6 +118,19 @@ async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
     session.await.context("the kubelet session failed")??;
     status_file.await.context("the reporter failed")?;
     ended
+}
+
+/// Gives memory back when somebody is awake anyway.
+async fn give_back(mut tick: watch::Receiver<()>, worker: Worker) {
+    // The second look: the start is over.
+    let mut give: Option<fn()> = Some(memory::forget_start);
+    while tick.changed().await.is_ok() {
+        if let Some(give) = give.or(memory::is_lavish().then_some(memory::trim)) {
+            // Another time, if not now.
+            drop(worker.submit(give));
+        }
+        give = None;
+    }
 }
 
 /// The loop, and what owns the state.

@@ -3,6 +3,7 @@
 //!
 //! Each place has a thread of its own: one that hangs stops neither the others nor the daemon.
 
+mod bounds;
 pub mod device_info;
 pub mod nfd_labels;
 mod node_files;
@@ -10,11 +11,10 @@ mod socket;
 mod stale_names;
 mod textfile;
 
-use std::time::Duration;
-
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use self::bounds::PREPARE;
 use self::node_files::NodeFiles;
 use self::socket::MetricsSocket;
 use self::stale_names::StaleNames;
@@ -22,13 +22,6 @@ use self::textfile::Textfile;
 use crate::host::files::roots::Roots;
 use crate::metrics::Meter;
 use crate::model::config::Settings;
-
-/// How long kubelet waits at most for what CNI plugins want to find.
-const PREPARE: Duration = Duration::from_millis(200);
-/// How long a place may take to answer before that is said. The work goes on.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How long the end waits for what is to be taken away.
-const END: Duration = Duration::from_millis(500);
 
 /// Shows things as long as it runs.
 #[derive(Debug)]

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{END, PATIENCE, device_info, nfd_labels};
+use super::bounds::{END, PATIENCE};
+use super::{device_info, nfd_labels};
 use crate::host::failure_log::FailureLog;
 use crate::host::files::atomic_file::{self, StoreError};
 use crate::host::files::read;

@@ -23,7 +23,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
-use super::{END, PATIENCE};
+use super::bounds::{END, PATIENCE};
 use crate::host::failure_log::FailureLog;
 use crate::host::files::unix_socket::{OwnSocket, is_dead};
 use crate::host::worker::Worker;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::watch;
 
-use super::PATIENCE;
+use super::bounds::PATIENCE;
 use crate::host::cdi_dir::spec_files;
 use crate::host::files::roots::Roots;
 use crate::host::worker::Worker;

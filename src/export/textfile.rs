@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::{END, PATIENCE};
+use super::bounds::{END, PATIENCE};
 use crate::host::failure_log::FailureLog;
 use crate::host::files::atomic_file;
 use crate::host::worker::Worker;
