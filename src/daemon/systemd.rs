@@ -220,7 +220,7 @@ fn lines<'news>(news: impl Iterator<Item = &'news NotifyState<'news>>) -> String
 /// Without what a later line says anew.
 fn latest(text: &str) -> String {
     let is_status = |line: &&str| line.starts_with("STATUS=");
-    let status = text.lines().filter(is_status).next_back();
+    let status = text.lines().rfind(is_status);
     let others = text.lines().filter(|line| !is_status(line));
     others.chain(status).map(|line| format!("{line}\n")).collect()
 }
