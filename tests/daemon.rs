@@ -499,3 +499,23 @@ async fn the_drivers_older_name_is_ours_another_driver_hides_a_nic_and_no_driver
     assert!(spec.contains(A) && !spec.contains(B) && !spec.contains(C), "{spec}");
     assert_no_violations(&kubelet);
 }
+
+#[tokio::test]
+async fn a_large_request_leaves_no_memory_behind() {
+    let host = DaemonFixture::new(&nics(1));
+    let (daemon, kubelet) = (host.start(&["--pulse", "1"]), host.kubelet());
+    wait_for(&kubelet, &[(A, true)]).await;
+    let anonymous = || -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        line.trim_end_matches("kB").trim().parse().unwrap()
+    };
+    kubelet.allocate(RESOURCE, vec![vec![A.to_owned()]]).await.unwrap();
+    let before = anonymous();
+    let ids: Vec<String> = (0..150_000).map(|number| format!("nobody-{number}")).collect();
+    kubelet.allocate(RESOURCE, vec![ids]).await.unwrap_err();
+    until(
+        || anonymous() < before + 2048,
+        || format!("{} kB, {before} kB before", anonymous()),
+    );
+}

@@ -31,6 +31,7 @@ const FLOORS: &[&[&str]] = &[
     &["model/config", "model/container", "model/doctor"],
     &["host/clock.rs", "host/worker.rs"],
     &["host/files", "metrics"],
+    &["host/failure_log.rs"],
     &["host/cdi_dir", "host/events", "host/libraries"],
     &["host/nics"],
     &["host/containers", "host/probe"],

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use common::daemon::{A, DaemonFixture, nics};
+use common::daemon::{A, DaemonFixture, RESOURCE, nics, until, wait_for};
 
 fn text(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -83,4 +83,36 @@ fn on_stderr_a_line_has_no_ids_and_says_nothing_twice() {
     assert!(output.starts_with("cxi0: unhealthy: link: "), "{output}");
     assert!(output.ends_with(&format!(" = 0) pci={A}")), "{output}");
     assert!(ids().iter().all(|(_, id)| !log.contains(id)), "{log}");
+}
+
+#[tokio::test]
+async fn a_line_is_bounded_and_steers_no_terminal() {
+    for format in ["text", "json"] {
+        let host = DaemonFixture::new(&nics(1));
+        host.configure(&format!("[log]\nformat = \"{format}\"\n"));
+        let (daemon, kubelet) = (host.start(&[]), host.kubelet());
+        wait_for(&kubelet, &[(A, true)]).await;
+        let mut ids: Vec<String> = (0..10_000).map(|number| format!("nobody-{number}")).collect();
+        ids.insert(0, "\x1b[2J\u{202e}\n2026-01-01T00:00:00Z ERROR forged".to_owned());
+        kubelet.allocate(RESOURCE, vec![ids]).await.unwrap_err();
+        daemon.wait_for_log("refused");
+        // The next line shows that the one before it is whole.
+        let before = daemon.log().lines().count();
+        daemon.hang_up();
+        until(|| daemon.log().lines().count() > before, || daemon.log());
+        let log = daemon.log();
+        let longest = log.lines().map(str::len).max().unwrap_or_default();
+        assert!(longest < 20_000, "{format}: a line of {longest} bytes");
+        assert!(
+            !log.chars().any(|c| c != '\n' && c.is_control() || c == '\u{202e}'),
+            "{format}"
+        );
+        assert!(!log.lines().any(|line| line.starts_with("2026-01-01")), "{format}");
+        if format == "json" {
+            let is_object = |line: &str| {
+                serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line["level"].is_string())
+            };
+            assert!(log.lines().all(is_object), "{log}");
+        }
+    }
 }

@@ -369,7 +369,7 @@ async fn a_place_that_cannot_be_written_is_one_warning() {
         "labels for node-feature-discovery",
         "device-info files",
     ] {
-        daemon.wait_for_log(&format!("{back}: as it should be again"));
+        daemon.wait_for_log(&format!("there are {back} again"));
     }
     assert!(daemon.terminate().success());
 }

@@ -3,7 +3,8 @@
 
 mod common;
 
-use std::os::unix::net::UnixDatagram;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::Command;
 
 use common::daemon::{A, B, Daemon, DaemonFixture, PATIENCE, nics, until, wait_for};
@@ -25,6 +26,23 @@ impl Systemd {
         command.env("NOTIFY_SOCKET", path);
         let heard = Vec::new();
         Self { socket, heard }
+    }
+
+    /// The same under a name that is no file's.
+    fn abstractly_of(host: &DaemonFixture, command: &mut Command) -> Self {
+        let name = host.path("notify").to_str().unwrap().to_owned();
+        let socket = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        command.env("NOTIFY_SOCKET", format!("@{name}"));
+        let heard = Vec::new();
+        Self { socket, heard }
+    }
+
+    /// Has no room for what the daemon says.
+    fn fill(&self, host: &DaemonFixture) {
+        let filler = UnixDatagram::unbound().unwrap();
+        filler.set_nonblocking(true).unwrap();
+        while filler.send_to(b"full", host.path("notify")).is_ok() {}
     }
 
     /// Hears on until a message has this line, and returns that message.
@@ -197,5 +215,34 @@ fn a_socket_that_nobody_reads_is_no_harm() {
     let daemon = host.spawn(command);
     daemon.wait_for_log("systemd does not listen");
     until(|| host.spec().contains(A), || host.spec());
+    assert_eq!(daemon.terminate().code(), Some(0));
+}
+
+#[test]
+fn a_socket_with_an_abstract_name_is_heard() {
+    let host = DaemonFixture::new(&nics(1));
+    let mut command = host.command();
+    let mut systemd = Systemd::abstractly_of(&host, &mut command);
+    let daemon = host.spawn(command);
+    systemd.hears("READY=1");
+    assert_eq!(daemon.terminate().code(), Some(0));
+    systemd.hears("STOPPING=1");
+}
+
+#[tokio::test]
+async fn a_stuck_systemd_stops_nothing_and_hears_later_what_counts() {
+    let host = DaemonFixture::new(&nics(2));
+    let mut command = host.command();
+    let mut systemd = Systemd::of(&host, &mut command);
+    systemd.fill(&host);
+    let daemon = host.spawn(command);
+    let kubelet = host.kubelet();
+    wait_for(&kubelet, &[(A, true), (B, true)]).await;
+    break_link(&host.node);
+    daemon.hang_up();
+    wait_for(&kubelet, &[(A, true), (B, false)]).await;
+    let message = systemd.hears("READY=1");
+    assert!(message.contains("STATUS=2 NICs, "), "{message}");
+    systemd.fill(&host);
     assert_eq!(daemon.terminate().code(), Some(0));
 }

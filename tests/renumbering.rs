@@ -15,6 +15,7 @@ use cxi_device_plugin::daemon::Publisher;
 use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::nics::scan::Scanner;
 use cxi_device_plugin::host::nics::scan_runner::{Preparation, ScanRunner};
+use cxi_device_plugin::host::worker::Worker;
 use cxi_device_plugin::kubelet::session::Session;
 use cxi_device_plugin::metrics::{Meter, ResourceMeter};
 use cxi_device_plugin::model::alloc::snapshot::Snapshot;
@@ -71,6 +72,7 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
     let mut publisher = Publisher::new(
         ScanRunner::new(Scanner::new(roots.clone(), LibraryMode::None), || {}),
         &configured,
+        Worker::new("run dir"),
         Arc::clone(&streams),
         Meter::default(),
         &roots,

@@ -3,9 +3,11 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::host_args::{ClosureAllError, EnvVarsError};
 use crate::host::files::lock::LockError;
@@ -21,6 +23,9 @@ const USAGE: u8 = 2;
 const TRY_AGAIN: u8 = 75;
 /// EX_CONFIG of sysexits.h.
 const BAD_CONFIGURATION: u8 = 78;
+
+/// Milliseconds that stderr may take to have room.
+const STDERR_MS: u8 = 250;
 
 /// How a run ended that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,9 +68,18 @@ fn report(program: &str, result: anyhow::Result<Ended>) -> ExitCode {
     for cause in error.chain().skip(1) {
         text += &format!("  because: {}\n", cause.to_string().trim_end().replace('\n', "\n    "));
     }
-    // Nobody is left to tell if stderr is closed.
-    let _ = io::stderr().write_all(text.as_bytes());
+    if stderr_takes_text() {
+        // Nobody is left to tell if stderr is closed.
+        let _ = io::stderr().write_all(text.as_bytes());
+    }
     code(&error)
+}
+
+/// A daemon that cannot go on must end, even where its last words would wait in a full pipe for ever.
+fn stderr_takes_text() -> bool {
+    let stderr = io::stderr();
+    let mut stderr = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+    poll(&mut stderr, PollTimeout::from(STDERR_MS)) != Ok(0)
 }
 
 /// Says on stderr what a user should know beside what was asked for.

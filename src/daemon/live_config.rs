@@ -2,10 +2,15 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::log::LogLevel;
+use crate::host::worker::Worker;
 use crate::model::config::{LoadedConfig, Settings};
 use crate::model::message_id;
+
+/// How long the files may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Reads the configuration from wherever the start of the daemon has said: files, environment, flags.
 #[derive(Clone)]
@@ -38,12 +43,18 @@ pub struct LiveConfig {
     reader: ConfigReader,
     loaded: LoadedConfig,
     level: LogLevel,
+    worker: Worker,
 }
 
 impl LiveConfig {
     /// As the daemon was started.
     pub fn new(reader: ConfigReader, loaded: LoadedConfig, level: LogLevel) -> Self {
-        Self { reader, loaded, level }
+        Self {
+            reader,
+            loaded,
+            level,
+            worker: Worker::new("config"),
+        }
     }
 
     /// What counts.
@@ -54,8 +65,9 @@ impl LiveConfig {
     /// Reads it anew, off the loop, since a file system may hang. Returns whether there is something new that counts.
     pub async fn reload(&mut self) -> bool {
         let reader = self.reader.clone();
-        let read = tokio::task::spawn_blocking(move || reader.read()).await;
-        let next = match read.map_err(anyhow::Error::from).and_then(|read| read) {
+        let read = self.worker.run_within(PATIENCE, move || reader.read()).await;
+        let read = read.map_err(|not_done| anyhow::Error::from(not_done).context("cannot read it"));
+        let next = match read.and_then(|read| read) {
             Ok(next) => next,
             Err(error) => {
                 let reason = format!("{error:#}");

@@ -5,6 +5,7 @@ mod health_monitor;
 pub mod live_config;
 pub mod log;
 mod main_loop;
+mod memory;
 mod publisher;
 mod status_file;
 mod systemd;
@@ -20,10 +21,11 @@ use tokio::task::JoinHandle;
 
 pub use self::health_monitor::HealthMonitor;
 use self::live_config::{ConfigReader, LiveConfig};
+use self::log::Log;
 use self::main_loop::{LoopInputs, MainLoop};
 pub use self::publisher::Publisher;
 use self::status_file::StatusFile;
-use self::systemd::Notifier;
+use self::systemd::{Notifier, Stamp};
 use crate::export::Exporter;
 use crate::host::files::configured_roots::roots;
 use crate::host::files::lock::InstanceLock;
@@ -33,7 +35,7 @@ use crate::host::nics::cordons;
 use crate::host::nics::scan::Scanner;
 use crate::host::nics::scan_options::ScanOptions;
 use crate::host::nics::scan_runner::ScanRunner;
-
+use crate::host::worker::Worker;
 use crate::kubelet::session::Session;
 use crate::kubelet::streams::Streams;
 use crate::metrics::Meter;
@@ -48,7 +50,8 @@ use crate::model::status::KubeletState;
 /// What keeps it from starting, or ended it.
 pub fn run(config: ConfigReader, prefix: Option<PathBuf>) -> anyhow::Result<()> {
     let loaded = config.read()?;
-    let level = log::start(&loaded.settings.log);
+    memory::keep_little();
+    let log = Log::start(&loaded.settings.log);
     let version = env!("CARGO_PKG_VERSION");
     tracing::info!(
         message_id = message_id::STARTED,
@@ -64,7 +67,7 @@ pub fn run(config: ConfigReader, prefix: Option<PathBuf>) -> anyhow::Result<()> 
         .enable_all()
         .build()
         .context("cannot start")?;
-    let ended = runtime.block_on(serve(LiveConfig::new(config, loaded, level), roots));
+    let ended = runtime.block_on(serve(LiveConfig::new(config, loaded, log.level()), roots));
     // A scan that hangs must not hold up the end.
     runtime.shutdown_background();
     ended
@@ -76,15 +79,18 @@ async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
     let streams = Arc::new(watch::Sender::new(Streams::default()));
     let meter = meter(&settings);
     let exporter = Exporter::new(&settings, roots.clone(), meter.clone());
-    let mut main_loop = main_loop(config, roots, &streams, &meter)?;
+    let run_dir = Worker::new("run dir");
+    let mut main_loop = main_loop(config, roots, &run_dir, &streams, &meter)?;
     tokio::select! {
         () = main_loop.look() => {}
         () = signals.terminated() => return Ok(()),
     }
     let (stop, stopping) = watch::channel(false);
     let (kubelet, kubelet_states) = watch::channel(KubeletState::default());
+    tokio::spawn(give_back(main_loop.tick(), run_dir.clone()));
     let status_file = StatusFile::new(
         settings.daemon.run_dir.clone(),
+        run_dir,
         main_loop.node(),
         kubelet_states,
         main_loop.tick(),
@@ -114,10 +120,24 @@ async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
     ended
 }
 
+/// Gives memory back when somebody is awake anyway.
+async fn give_back(mut tick: watch::Receiver<()>, worker: Worker) {
+    // The second look: the start is over.
+    let mut give: Option<fn()> = Some(memory::forget_start);
+    while tick.changed().await.is_ok() {
+        if let Some(give) = give.or(memory::is_lavish().then_some(memory::trim)) {
+            // Another time, if not now.
+            drop(worker.submit(give));
+        }
+        give = None;
+    }
+}
+
 /// The loop, and what owns the state.
 fn main_loop(
     config: LiveConfig,
     roots: Roots,
+    worker: &Worker,
     streams: &Arc<watch::Sender<Streams>>,
     meter: &Meter,
 ) -> anyhow::Result<MainLoop> {
@@ -130,13 +150,15 @@ fn main_loop(
     let publisher = Publisher::new(
         scan_runner,
         settings,
+        worker.clone(),
         Arc::clone(streams),
         meter.clone(),
         &roots,
         on_news,
     );
     let DaemonSettings { run_dir, start_grace } = &settings.daemon;
-    let notifier = Notifier::new(run_dir, *start_grace, publisher.subscribe(), streams.subscribe());
+    let stamp = Stamp::new(run_dir, worker.clone());
+    let notifier = Notifier::new(stamp, *start_grace, publisher.subscribe(), streams.subscribe());
     let inputs = LoopInputs {
         hangup,
         news,

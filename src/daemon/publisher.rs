@@ -77,10 +77,12 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Nothing is published before the first [`refresh`](Self::refresh). Calls `on_news` when a write that hung has ended.
+    /// Nothing is published before the first [`refresh`](Self::refresh). The worker is that of `run_dir`. Calls `on_news` when a
+    /// write that hung has ended.
     pub fn new(
         scan_runner: ScanRunner,
         settings: &Settings,
+        run_dir: Worker,
         streams: Arc<watch::Sender<Streams>>,
         meter: Meter,
         roots: &Roots,
@@ -90,7 +92,7 @@ impl Publisher {
         let resolver = Resolver::new(usual.into(), cdi_directory(settings).file());
         Self {
             scan_runner,
-            health_monitor: HealthMonitor::new(settings.health.policy.clone(), &settings.daemon.run_dir),
+            health_monitor: HealthMonitor::new(settings.health.policy.clone(), &settings.daemon.run_dir, run_dir),
             policy: settings.policy(),
             strategy: settings.strategy,
             cdi: cdi_directory(settings),
@@ -234,7 +236,7 @@ impl Publisher {
         self.node = NodeStatus::new(inventory, &next, |nic| self.policy.selection.withheld(nic));
         self.meter.published(inventory, &next);
         self.send(next);
-        self.health_monitor.save().await;
+        self.health_monitor.save();
         written
     }
 

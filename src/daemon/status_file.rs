@@ -2,13 +2,23 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout};
 
 use crate::host::clock::unix_seconds;
+use crate::host::failure_log::FailureLog;
 use crate::host::files::atomic_file;
+use crate::host::worker::Worker;
 use crate::model::status::{self, KubeletState, NodeStatus, Status};
+
+/// How long the directory may take to answer before that is said.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the end waits for it.
+const END: Duration = Duration::from_secs(1);
+/// How often, at most, the file is looked at without news: somebody may have changed or removed it.
+const CHECK: Duration = Duration::from_secs(1);
 
 /// Owns the file.
 #[derive(Debug)]
@@ -19,13 +29,15 @@ pub struct StatusFile {
     /// Changes now and then: the time to try again what has failed.
     tick: watch::Receiver<()>,
     status: Status,
-    error: Option<String>,
+    worker: Worker,
+    failure_log: FailureLog,
 }
 
 impl StatusFile {
-    /// Nothing is written yet.
+    /// Nothing is written yet. The worker is that of `run_dir`.
     pub fn new(
         run_dir: PathBuf,
+        worker: Worker,
         node: watch::Receiver<Arc<NodeStatus>>,
         kubelet: watch::Receiver<KubeletState>,
         tick: watch::Receiver<()>,
@@ -46,7 +58,11 @@ impl StatusFile {
             kubelet,
             tick,
             status,
-            error: None,
+            worker,
+            failure_log: FailureLog::new(
+                "cxi-device-plugin status will not know of this daemon",
+                "cxi-device-plugin status knows of this daemon again",
+            ),
         }
     }
 
@@ -54,24 +70,39 @@ impl StatusFile {
     /// nothing any more that it says something about.
     pub async fn run(mut self) {
         let mut written = None;
+        let mut text = Arc::from("");
         loop {
             self.take();
-            if written.as_ref() != Some(&self.status) && self.write().await {
+            if written.as_ref() != Some(&self.status) {
+                text = match serde_json::to_string_pretty(&self.status) {
+                    Ok(text) => Arc::from(text + "\n"),
+                    Err(error) => return self.failure_log.note(Err(error)),
+                };
                 written = Some(self.status.clone());
             }
-            let failed = self.error.is_some();
-            let goes_on = tokio::select! {
-                changed = self.node.changed() => changed.is_ok(),
-                changed = self.kubelet.changed() => changed.is_ok(),
-                changed = self.tick.changed(), if failed => changed.is_ok(),
-            };
-            if !goes_on {
+            self.write(Arc::clone(&text)).await;
+            if !self.news(Instant::now()).await {
                 break;
             }
         }
         let run_dir = self.run_dir;
+        let remove = move || drop(atomic_file::remove(&run_dir, status::FILE));
         // What stays behind is told from a living daemon's by the lock.
-        let _ = spawn_blocking(move || atomic_file::remove(&run_dir, status::FILE)).await;
+        let _ = timeout(END, self.worker.run(remove)).await;
+    }
+
+    /// Waits for news, or until it is time to look at the file. Returns whether anybody is left who could have news.
+    async fn news(&mut self, checked: Instant) -> bool {
+        loop {
+            tokio::select! {
+                changed = self.node.changed() => return changed.is_ok(),
+                changed = self.kubelet.changed() => return changed.is_ok(),
+                changed = self.tick.changed() => match changed {
+                    Ok(()) if checked.elapsed() < CHECK => {}
+                    changed => return changed.is_ok(),
+                },
+            }
+        }
     }
 
     /// Takes over what is now.
@@ -87,23 +118,11 @@ impl StatusFile {
         self.status.node = node;
     }
 
-    /// On a thread of its own, as the disk may be slow. What goes wrong is said once.
-    async fn write(&mut self) -> bool {
-        let (run_dir, status) = (self.run_dir.clone(), self.status.clone());
-        let write = move || -> anyhow::Result<()> {
-            let text = serde_json::to_string_pretty(&status)? + "\n";
-            atomic_file::replace(&run_dir, status::FILE, None, text.as_bytes())?;
-            Ok(())
-        };
-        let error = match spawn_blocking(write).await {
-            Ok(written) => written.err(),
-            Err(error) => Some(error.into()),
-        };
-        let error = error.map(|error| format!("{error:#}"));
-        if let Some(error) = error.as_ref().filter(|_| self.error.is_none()) {
-            tracing::warn!("cxi-device-plugin status will not know of this daemon: {error}");
-        }
-        self.error = error;
-        self.error.is_none()
+    /// Off the loop, as the disk may be slow. What is there already is not written again.
+    async fn write(&mut self, text: Arc<str>) {
+        let run_dir = self.run_dir.clone();
+        let write = move || atomic_file::replace(&run_dir, status::FILE, None, text.as_bytes()).map(drop);
+        let went = self.worker.run_within(PATIENCE, write).await;
+        self.failure_log.note_work(self.run_dir.display(), went);
     }
 }

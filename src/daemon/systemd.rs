@@ -3,19 +3,24 @@
 //! The loop that owns the state does the telling: should it hang, the watchdog gets no sign of life and the daemon is
 //! started anew.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 use sd_notify::NotifyState;
-use tokio::sync::watch;
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::host::files::atomic_file;
-
+use crate::host::worker::Worker;
 use crate::kubelet::streams::Streams;
 use crate::model::alloc::snapshot::Snapshot;
 use crate::model::readiness::{Readiness, Tally};
@@ -24,12 +29,21 @@ use crate::model::readiness::{Readiness, Tally};
 const STAMP: &str = "first-start";
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
+/// How long READY waits at most for the stamp that says so to a restart.
+const STAMPING: Duration = Duration::from_millis(200);
+/// How soon news is told again that systemd could not take, being busy itself.
+const RETRY: Duration = Duration::from_millis(500);
+
 /// Tells systemd how the daemon stands.
 #[derive(Debug)]
 pub struct Notifier {
     /// Whether somebody listens.
     is_heard: bool,
-    run_dir: PathBuf,
+    stamp: Stamp,
+    /// That we are ready is being kept.
+    stamping: Option<oneshot::Receiver<()>>,
+    /// What systemd could not take yet.
+    untold: String,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     streams: watch::Receiver<Streams>,
     readiness: Readiness,
@@ -38,6 +52,7 @@ pub struct Notifier {
     /// Half of what the watchdog allows.
     interval: Option<Duration>,
     fed: Instant,
+    told: Instant,
     status: String,
     is_ready: bool,
     is_reloading: bool,
@@ -46,7 +61,7 @@ pub struct Notifier {
 impl Notifier {
     /// Leaves the stamp of the first start.
     pub fn new(
-        run_dir: &Path,
+        stamp: Stamp,
         grace: Duration,
         snapshots: watch::Receiver<Arc<Snapshot>>,
         streams: watch::Receiver<Streams>,
@@ -54,24 +69,27 @@ impl Notifier {
         let text = |path: &Path| start_of(path).unwrap_or_default();
         let now = since_boot();
         let boot_id = text(Path::new(BOOT_ID));
-        let readiness = Readiness::new(&text(&run_dir.join(STAMP)), boot_id.trim_end(), now, grace);
+        let readiness = Readiness::new(&text(&stamp.run_dir.join(STAMP)), boot_id.trim_end(), now, grace);
         let wait = readiness
             .deadline()
             .map_or(Duration::ZERO, |deadline| deadline.saturating_sub(now));
         let notifier = Self {
-            is_heard: std::env::var_os("NOTIFY_SOCKET").is_some(),
-            run_dir: run_dir.to_owned(),
+            is_heard: notify_socket().is_some(),
+            stamp,
+            stamping: None,
+            untold: String::new(),
             snapshots,
             streams,
             readiness,
             ready_at: Some(Instant::now() + wait),
             interval: sd_notify::watchdog_enabled().map(|limit| limit / 2),
             fed: Instant::now(),
+            told: Instant::now(),
             status: String::new(),
             is_ready: false,
             is_reloading: false,
         };
-        notifier.leave_stamp();
+        drop(notifier.stamp.leave(notifier.readiness.stamp()));
         notifier
     }
 
@@ -81,10 +99,12 @@ impl Notifier {
             return std::future::pending().await;
         }
         let feeding = self.interval.map(|interval| self.fed + interval);
-        let next = feeding.into_iter().chain(self.ready_at).min();
+        let retry = (!self.untold.is_empty()).then(|| self.told + RETRY);
+        let next = feeding.into_iter().chain(self.ready_at).chain(retry).min();
         tokio::select! {
             Ok(()) = self.snapshots.changed() => {}
             Ok(()) = self.streams.changed() => {}
+            () = stamped(self.stamping.as_mut()), if self.stamping.is_some() => {}
             () = sleep_until(next.unwrap_or(self.fed)), if next.is_some() => {}
             else => std::future::pending().await,
         }
@@ -98,9 +118,17 @@ impl Notifier {
         let tally = Tally::new(&self.snapshots.borrow_and_update());
         let status = tally.status(self.streams.borrow_and_update().open > 0);
         let mut news = Vec::new();
-        if !self.is_ready && self.readiness.is_ready(since_boot(), tally) {
+        if !self.is_ready && self.stamping.is_none() && self.readiness.is_ready(since_boot(), tally) {
             self.readiness.reached();
-            self.leave_stamp();
+            self.stamping = Some(self.stamp.leave(self.readiness.stamp()));
+            self.ready_at = Some(Instant::now() + STAMPING);
+        }
+        if let Some(stamping) = &mut self.stamping {
+            let is_late = self.ready_at.is_some_and(|late| late <= Instant::now());
+            if stamping.try_recv() == Err(TryRecvError::Empty) && !is_late {
+                return;
+            }
+            self.stamping = None;
             (self.is_ready, self.ready_at) = (true, None);
             news.push(NotifyState::Ready);
         }
@@ -114,7 +142,7 @@ impl Notifier {
             news.push(NotifyState::Watchdog);
             self.fed = Instant::now();
         }
-        send(&news);
+        self.send(&news);
         self.status = status;
     }
 
@@ -122,29 +150,103 @@ impl Notifier {
     pub fn reloading(&mut self) {
         if let (true, Ok(now)) = (self.is_ready, NotifyState::monotonic_usec_now()) {
             self.is_reloading = true;
-            send(&[NotifyState::Reloading, now]);
+            self.send(&[NotifyState::Reloading, now]);
         }
     }
 
-    fn leave_stamp(&self) {
-        if let Err(error) = atomic_file::replace(&self.run_dir, STAMP, None, self.readiness.stamp().as_bytes()) {
-            tracing::warn!("a restart will not know of this start: {error}");
+    /// In order: after what systemd could not take before.
+    fn send(&mut self, news: &[NotifyState<'_>]) {
+        self.told = Instant::now();
+        let before = std::mem::take(&mut self.untold);
+        if !before.is_empty() && is_full(&send(&before)) {
+            // A sign of life is worth nothing later.
+            let lasting = news.iter().filter(|news| !matches!(news, NotifyState::Watchdog));
+            self.untold = latest(&(before + &lines(lasting)));
+            return;
         }
+        let text = lines(news.iter());
+        if is_full(&send(&text)) {
+            self.untold = lines(news.iter().filter(|news| !matches!(news, NotifyState::Watchdog)));
+        }
+    }
+}
+
+/// The stamp of the first start.
+#[derive(Debug)]
+pub struct Stamp {
+    run_dir: PathBuf,
+    worker: Worker,
+}
+
+impl Stamp {
+    /// In `run_dir`, by its worker.
+    pub fn new(run_dir: &Path, worker: Worker) -> Self {
+        let run_dir = run_dir.to_owned();
+        Self { run_dir, worker }
+    }
+
+    /// What is returned ends with the attempt.
+    fn leave(&self, text: String) -> oneshot::Receiver<()> {
+        let run_dir = self.run_dir.clone();
+        let leave = move || {
+            if let Err(error) = atomic_file::replace(&run_dir, STAMP, None, text.as_bytes()) {
+                tracing::warn!("a restart will not know of this start: {:#}", anyhow::Error::new(error));
+            }
+        };
+        self.worker.submit(leave).unwrap_or_else(|not_done| {
+            tracing::warn!("a restart will not know of this start: {not_done}");
+            oneshot::channel().1
+        })
+    }
+}
+
+async fn stamped(stamping: Option<&mut oneshot::Receiver<()>>) {
+    if let Some(stamping) = stamping {
+        // Whatever became of it has been said.
+        let _ = stamping.await;
     }
 }
 
 /// The end has begun.
 pub fn stopping() {
-    send(&[NotifyState::Stopping]);
+    // It ends anyway.
+    let _ = send(&lines([NotifyState::Stopping].iter()));
 }
 
-fn send(news: &[NotifyState<'_>]) {
-    if news.is_empty() {
-        return;
-    }
-    if let Err(error) = sd_notify::notify(news) {
-        tracing::debug!("systemd does not listen: {error}");
-    }
+fn lines<'news>(news: impl Iterator<Item = &'news NotifyState<'news>>) -> String {
+    news.map(|news| format!("{news}\n")).collect()
+}
+
+/// Without what a later line says anew.
+fn latest(text: &str) -> String {
+    let is_status = |line: &&str| line.starts_with("STATUS=");
+    let status = text.lines().rfind(is_status);
+    let others = text.lines().filter(|line| !is_status(line));
+    others.chain(status).map(|line| format!("{line}\n")).collect()
+}
+
+fn notify_socket() -> Option<OsString> {
+    std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty())
+}
+
+/// Does not wait: systemd itself may be stuck. Of our own, since the library's waits and knows no abstract names.
+fn send(text: &str) -> io::Result<()> {
+    let Some(name) = notify_socket().filter(|_| !text.is_empty()) else {
+        return Ok(());
+    };
+    let address = match name.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name)?,
+        None => SocketAddr::from_pathname(Path::new(&name))?,
+    };
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    let sent = socket.send_to_addr(text.as_bytes(), &address);
+    sent.map(drop)
+        .inspect_err(|error| tracing::debug!("systemd does not listen: {error}"))
+}
+
+fn is_full(sent: &io::Result<()>) -> bool {
+    matches!(sent, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
 /// The same clock for all processes of a boot.

@@ -18,6 +18,13 @@ pub fn device(resource: &ResourceName, file_name: &str) -> Option<PciAddress> {
     rest.strip_suffix(SUFFIX)?.parse().ok()
 }
 
+/// The device whose file has this name, whatever its resource.
+pub fn device_of_any(file_name: &str) -> Option<PciAddress> {
+    let rest = file_name.strip_suffix(SUFFIX)?;
+    // The address holds no dash, the resource's name may.
+    rest.rsplit_once('-')?.1.parse().ok()
+}
+
 /// What the file says.
 pub fn text(address: PciAddress) -> String {
     // An address holds nothing that JSON would escape.
@@ -41,6 +48,7 @@ mod tests {
         let name = file_name(&resource, address);
         assert_eq!(name, "beta.hpe.com-cxi-0000:21:00.0-device.json");
         assert_eq!(device(&resource, &name), Some(address));
+        assert_eq!(device_of_any(&name), Some(address));
         for other in [
             "beta.hpe.com-cxi-0000:21:00.0-device.json.tmp",
             "beta.hpe.com-cxi-vf-0000:21:00.0-device.json",

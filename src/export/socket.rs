@@ -5,8 +5,9 @@ use std::convert::Infallible;
 use std::fs;
 use std::future::pending;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,12 +19,14 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use nix::sys::stat::Mode;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
-use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
-use super::failure_log::FailureLog;
+use super::bounds::{END, PATIENCE};
+use crate::host::failure_log::FailureLog;
 use crate::host::files::unix_socket::{OwnSocket, is_dead};
+use crate::host::worker::Worker;
 use crate::metrics::{Meter, text};
 
 /// For root and the socket's group, which is the directory's where that has its setgid bit: so an admin lets a scraper in.
@@ -38,25 +41,84 @@ const LINES_LIMIT: usize = 64;
 /// How soon a caller is taken again when none could be, for lack of file descriptors.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Serves the socket, and again when somebody has removed it. Never ends.
-pub async fn serve(path: Option<&Path>, meter: &Meter, mut tick: watch::Receiver<()>) {
-    let Some(path) = path else { return pending().await };
-    let mut failure_log = FailureLog::new("metrics on a socket");
-    loop {
-        match take(path) {
-            Ok((socket, listener)) => {
-                failure_log.note(Ok(()));
-                tracing::info!("metrics are at {}", path.display());
-                answer(&listener, &socket, meter, &mut tick).await;
-                tracing::warn!("{} was removed; making it anew", path.display());
-            }
-            Err(error) => {
-                failure_log.note(Err(format!("{}: {error}", path.display())));
-                if tick.changed().await.is_err() {
-                    return pending().await;
-                }
-            }
+/// The socket's place, and the socket while there is one.
+#[derive(Debug)]
+pub struct MetricsSocket {
+    path: PathBuf,
+    worker: Worker,
+    own: Option<Arc<OwnSocket>>,
+    failure_log: FailureLog,
+}
+
+impl MetricsSocket {
+    /// Not made yet.
+    pub fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            worker: Worker::new("metrics"),
+            own: None,
+            failure_log: FailureLog::new("no metrics on a socket", "there are metrics on a socket again"),
         }
+    }
+
+    /// None when it cannot be, or its directory does not answer.
+    async fn make(&mut self) -> Option<UnixListener> {
+        let (path, runtime) = (self.path.clone(), Handle::current());
+        let make = move || {
+            let _entered = runtime.enter();
+            // As one that is never dropped by chance: should nobody wait for it any more, it is left to the next start.
+            take(&path).map(|(own, listener)| (Arc::new(own), listener))
+        };
+        let (made, went) = match self.worker.run_within(PATIENCE, make).await {
+            Ok(Ok(made)) => (Some(made), Ok(Ok(()))),
+            Ok(Err(error)) => {
+                let path = self.path.display().to_string();
+                (None, Ok(Err(anyhow::Error::new(error).context(path))))
+            }
+            Err(not_done) => (None, Err(not_done)),
+        };
+        self.failure_log.note_work(self.path.display(), went);
+        let (own, listener) = made?;
+        self.own = Some(own);
+        Some(listener)
+    }
+
+    /// Removes the socket's file on its own thread; what hangs is left to the next start.
+    async fn unmake(&mut self) {
+        let Some(own) = self.own.take() else { return };
+        let own = ManuallyDrop::new(own);
+        let remove = move || drop(ManuallyDrop::into_inner(own));
+        let _ = self.worker.run_within(END, remove).await;
+    }
+
+    /// Whether callers find us. While the directory does not answer, nobody knows better.
+    async fn is_in_place(&self) -> bool {
+        let Some(own) = self.own.clone() else { return false };
+        let own = ManuallyDrop::new(own);
+        let look = move || ManuallyDrop::into_inner(own).is_in_place();
+        self.worker.run_within(PATIENCE, look).await.unwrap_or(true)
+    }
+}
+
+/// Serves the socket, and again when somebody has removed it. Never ends.
+pub async fn serve(socket: &mut Option<MetricsSocket>, meter: &Meter, mut tick: watch::Receiver<()>) {
+    let Some(socket) = socket else { return pending().await };
+    loop {
+        if let Some(listener) = socket.make().await {
+            tracing::info!("metrics are at {}", socket.path.display());
+            answer(&listener, socket, meter, &mut tick).await;
+            tracing::warn!("{} was removed; making it anew", socket.path.display());
+            socket.unmake().await;
+        } else if tick.changed().await.is_err() {
+            return pending().await;
+        }
+    }
+}
+
+/// Takes the socket away.
+pub async fn close(socket: Option<MetricsSocket>) {
+    if let Some(mut socket) = socket {
+        socket.unmake().await;
     }
 }
 
@@ -81,18 +143,19 @@ fn take(path: &Path) -> io::Result<(OwnSocket, UnixListener)> {
 }
 
 /// Returns when the socket is no longer in its place.
-async fn answer(listener: &UnixListener, socket: &OwnSocket, meter: &Meter, tick: &mut watch::Receiver<()>) {
+async fn answer(listener: &UnixListener, socket: &MetricsSocket, meter: &Meter, tick: &mut watch::Receiver<()>) {
     let callers = Arc::new(Semaphore::new(CALLERS));
-    while socket.is_in_place() {
+    let texts = &socket.worker;
+    while socket.is_in_place().await {
         let Ok(place) = Arc::clone(&callers).acquire_owned().await else {
             return;
         };
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((caller, _)) => {
-                    let meter = meter.clone();
+                    let (meter, texts) = (meter.clone(), texts.clone());
                     tokio::spawn(async move {
-                        talk(caller, meter).await;
+                        talk(caller, meter, texts).await;
                         drop(place);
                     });
                 }
@@ -104,8 +167,8 @@ async fn answer(listener: &UnixListener, socket: &OwnSocket, meter: &Meter, tick
 }
 
 /// What a caller does wrong is its own business.
-async fn talk(caller: UnixStream, meter: Meter) {
-    let service = service_fn(move |request| respond(request, meter.clone()));
+async fn talk(caller: UnixStream, meter: Meter, texts: Worker) {
+    let service = service_fn(move |request| respond(request, meter.clone(), texts.clone()));
     let talking = http1::Builder::new()
         .keep_alive(false)
         .max_buf_size(HEAD_LIMIT)
@@ -114,7 +177,7 @@ async fn talk(caller: UnixStream, meter: Meter) {
     let _ = timeout(DEADLINE, talking).await;
 }
 
-async fn respond(request: Request<Incoming>, meter: Meter) -> Result<Response<String>, Infallible> {
+async fn respond(request: Request<Incoming>, meter: Meter, texts: Worker) -> Result<Response<String>, Infallible> {
     if request.uri().path() != "/metrics" {
         return Ok(refusal(StatusCode::NOT_FOUND, "metrics are at /metrics\n"));
     }
@@ -126,7 +189,7 @@ async fn respond(request: Request<Incoming>, meter: Meter) -> Result<Response<St
         return Ok(answer);
     }
     // On a thread of its own: many NICs make a long text, and kubelet must not wait for it.
-    let Ok(text) = spawn_blocking(move || meter.text()).await else {
+    let Ok(text) = texts.run(move || meter.text()).await else {
         return Ok(refusal(StatusCode::INTERNAL_SERVER_ERROR, "no metrics\n"));
     };
     let mut answer = Response::new(text);

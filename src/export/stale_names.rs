@@ -5,39 +5,57 @@ use std::future::pending;
 use std::path::{Path, PathBuf};
 
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
 
+use super::bounds::PATIENCE;
 use crate::host::cdi_dir::spec_files;
 use crate::host::files::roots::Roots;
+use crate::host::worker::Worker;
 use crate::metrics::Meter;
 use crate::model::cdi::survey::{self, HostDevices, NameState};
 
 /// Where the generator writes.
 const STATIC: &str = "/etc/cdi";
 
+/// Counts them.
+#[derive(Debug)]
+pub struct StaleNames {
+    places: Places,
+    worker: Worker,
+}
+
 /// Where to look.
 #[derive(Debug, Clone)]
-pub struct StaleNames {
+struct Places {
     /// Where the host keeps things.
-    pub roots: Roots,
+    roots: Roots,
     /// The daemon's CDI directory.
-    pub cdi_dir: PathBuf,
+    cdi_dir: PathBuf,
 }
 
 impl StaleNames {
+    /// By what is in these places.
+    pub fn new(roots: Roots, cdi_dir: PathBuf) -> Self {
+        Self {
+            places: Places { roots, cdi_dir },
+            worker: Worker::new("stale names"),
+        }
+    }
+
     /// Counts them after each look at the node. Never ends.
     pub async fn keep(&self, meter: &Meter, mut tick: watch::Receiver<()>) {
         loop {
-            let place = self.clone();
+            let places = self.places.clone();
             // What cannot be read is no reader's, either.
-            let count = spawn_blocking(move || place.count()).await.unwrap_or_default();
-            meter.stale_names(count);
+            let count = self.worker.run_within(PATIENCE, move || places.count()).await;
+            meter.stale_names(count.unwrap_or_default());
             if tick.changed().await.is_err() {
                 return pending().await;
             }
         }
     }
+}
 
+impl Places {
     fn count(&self) -> usize {
         let directories = [self.roots.local_path(Path::new(STATIC)), self.cdi_dir.clone()];
         let files = directories.map(|directory| spec_files::read_all(&directory).unwrap_or_default());

@@ -5,6 +5,7 @@ pub mod cdi_dir;
 pub mod clock;
 pub mod containers;
 pub mod events;
+pub mod failure_log;
 pub mod files;
 pub mod libraries;
 pub mod nics;

@@ -105,6 +105,17 @@ impl Worker {
         Err(NotDone::Hangs(patience))
     }
 
+    /// Does this after what was asked for before, whether or not anybody waits for what is returned.
+    ///
+    /// # Errors
+    /// It was not begun.
+    pub fn submit<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<oneshot::Receiver<T>, NotDone> {
+        self.begin(job).map(|(answer, _)| answer)
+    }
+
     /// Hands the job to the thread. What is returned gets its result, and hears of its end.
     fn begin<T: Send + 'static>(
         &self,

@@ -7,13 +7,18 @@ use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net;
 use std::path::Path;
 
+use nix::errno::Errno;
+use nix::sys::signal;
 use nix::sys::stat::Mode;
+use nix::unistd::Pid;
 
 use crate::host::files::unix_socket::{SocketFile, is_dead};
 use crate::model::alloc::resource::ResourceName;
 
 /// Names begin anew after so many, as a socket's path has little room (`model/config/socket_path.rs`).
 const COUNTS: u64 = 1_000_000;
+/// Hexadecimal digits of a resource's hash.
+const HASH: usize = 8;
 
 /// Binds `cxi-<hash>-<pid>-<count>.sock`, for root only.
 ///
@@ -33,28 +38,57 @@ pub fn concerns(name: &str, resource: &ResourceName) -> bool {
     name == "kubelet.sock" || name.starts_with(&ours) || name == resource.to_string().replace('/', "_")
 }
 
-/// Removes what predecessors that were killed have left. A socket that somebody serves is let be.
+/// Removes what predecessors that were killed have left, for whatever resource. A socket that somebody serves is let be.
 fn remove_dead(directory: &Path, resource: &ResourceName) {
-    let prefix = format!("cxi-{}-", resource.short_hash());
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let is_socket = entry.file_type().is_ok_and(|kind| kind.is_socket());
-        if is_socket && is_ours(&name, &prefix) && is_dead(&entry.path()) {
+        let Some((hash, pid)) = parts(&name).filter(|_| is_socket) else {
+            continue;
+        };
+        // One of another resource may be about to be served, by a process that lives.
+        let is_ours = hash == resource.short_hash() || !lives(pid);
+        if is_ours && is_dead(&entry.path()) {
             let _ = fs::remove_file(entry.path());
         }
     }
 }
 
-/// `<prefix><pid>-<count>.sock`
-fn is_ours(name: &str, prefix: &str) -> bool {
-    let middle = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(".sock"));
-    let numbers = middle.and_then(|middle| middle.split_once('-'));
-    numbers.is_some_and(|(pid, count)| pid.parse::<u32>().is_ok() && count.parse::<u64>().is_ok())
+/// Hash and process id of `cxi-<hash>-<pid>-<count>.sock`.
+fn parts(name: &str) -> Option<(&str, u32)> {
+    let mut parts = name.strip_prefix("cxi-")?.strip_suffix(".sock")?.split('-');
+    let (hash, pid, count) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_hash = hash.len() == HASH && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_ours = is_hash && parts.next().is_none() && count.parse::<u64>().is_ok();
+    pid.parse().ok().filter(|_| is_ours).map(|pid| (hash, pid))
+}
+
+/// Whether another process has this id. Ours was a predecessor's, as in a container.
+fn lives(pid: u32) -> bool {
+    let other = i32::try_from(pid).ok().filter(|_| pid != std::process::id());
+    other.is_some_and(|pid| pid > 0 && signal::kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_names_of_our_making_have_parts() {
+        assert_eq!(parts("cxi-0123abcd-42-7.sock"), Some(("0123abcd", 42)));
+        for name in [
+            "kubelet.sock",
+            "cxi-0123abcd-42.sock",
+            "cxi-0123abcd-42-7-1.sock",
+            "cxi-0123ABCD-42-7.sock",
+            "cxi-123-42-7.sock",
+            "cxi-0123abcd-x-7.sock",
+            "cxi-0123abcd-42-7.sock.tmp",
+        ] {
+            assert_eq!(parts(name), None, "{name}");
+        }
+        assert!(!lives(std::process::id()));
+    }
 
     #[test]
     fn of_kubelets_directory_only_these_sockets_concern_us() {

@@ -162,11 +162,16 @@ fn sync_directory(directory: &Path) -> Result<(), StoreError> {
 /// Watchers of CDI directories notice a rename within the directory, but not one into it: so it stands in the same one.
 pub fn create_temporary(directory: &Path, name: &str) -> io::Result<NamedTempFile> {
     for _ in 0..ATTEMPTS {
+        // What the library says of an error names the file, which is another one each time.
+        let mut refusal = None;
         let file = tempfile::Builder::new()
             .prefix(&prefix(name))
             .rand_bytes(CHANCE)
             .suffix(SUFFIX)
-            .tempfile_in(directory)?;
+            .make_in(directory, |path| {
+                open_new(path).inspect_err(|error| refusal = error.raw_os_error())
+            })
+            .map_err(|error| refusal.map_or(error, io::Error::from_raw_os_error))?;
         match file.as_file().try_lock() {
             Ok(()) if file.as_file().metadata()?.nlink() > 0 => return Ok(file),
             // No locks on this file system: then nobody clears anything either.
@@ -176,6 +181,12 @@ pub fn create_temporary(directory: &Path, name: &str) -> io::Result<NamedTempFil
         }
     }
     Err(io::Error::other("temporary files vanish as soon as they are made"))
+}
+
+fn open_new(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true).mode(0o600);
+    options.open(path)
 }
 
 /// Removes what killed runs left of files that were to become `name`. Best effort: a leftover harms nobody.
@@ -211,6 +222,23 @@ fn nobody_holds(path: &Path) -> Option<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_says_the_same_each_time() {
+        let scratch = tempfile::tempdir().unwrap();
+        let reason = |directory: &Path| {
+            let error = replace(directory, "x", None, b"x").unwrap_err();
+            format!("{:#}", anyhow::Error::new(error))
+        };
+        let file = scratch.path().join("file");
+        File::create(&file).unwrap();
+        // Nothing can be made there, whoever tries.
+        for directory in [Path::new("/proc/self"), &file.join("below")] {
+            let said = reason(directory);
+            assert_eq!(said, reason(directory));
+            assert!(!said.contains(".tmp"), "{said}");
+        }
+    }
 
     #[test]
     fn only_names_of_our_making_are_leftovers() {

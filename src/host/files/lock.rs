@@ -56,8 +56,11 @@ impl InstanceLock {
             .map_err(io)?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(mut file) => {
-                file.set_len(0).and_then(|()| file.rewind()).map_err(io)?;
-                writeln!(file, "{}", std::process::id()).map_err(io)?;
+                // The lock is what counts; who holds it is for people, and a full disk takes no word of it.
+                let cleared = file.set_len(0).and_then(|()| file.rewind());
+                if let Err(error) = cleared.and_then(|()| writeln!(file, "{}", std::process::id())) {
+                    tracing::warn!("{} does not say who holds it: {error}", path.display());
+                }
                 Ok(Self { _file: file })
             }
             Err((file, Errno::EWOULDBLOCK)) => Err(LockError::Held {
