@@ -18,6 +18,7 @@ const FLOORS: &[&[&str]] = &[
         "model/libs",
         "model/message_id.rs",
         "model/netlink",
+        "model/printable.rs",
         "model/rate_limit.rs",
         "model/reading.rs",
         "model/trigger.rs",

@@ -12,6 +12,7 @@ pub mod libs;
 pub mod message_id;
 pub mod netlink;
 pub mod nic;
+pub mod printable;
 pub mod rate_limit;
 pub mod readiness;
 pub mod reading;

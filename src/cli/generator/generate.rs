@@ -1,13 +1,12 @@
 //! `generate`: the spec into a CDI directory, a file, or standard output.
 
-use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, bail};
 
 use super::args::{GenerateArgs, Target};
 use super::build_spec;
-use crate::cli::exit::Ended;
+use crate::cli::exit::{self, Ended};
 use crate::cli::terminal::output;
 use crate::host::cdi_dir::directory::CdiDirectory;
 use crate::host::files::atomic_file::{self, WriteOutcome};
@@ -37,8 +36,8 @@ pub fn run(args: &GenerateArgs) -> anyhow::Result<Ended> {
 
 fn print(spec: Option<&Spec>, format: SpecFormat, file: &Path) -> anyhow::Result<()> {
     let Some(spec) = spec else {
-        // A note that nobody reads changes nothing.
-        let _ = writeln!(io::stderr(), "no usable CXI NIC: {} would be removed", file.display());
+        let would_be = format!("no usable CXI NIC: {} would be removed", file.display());
+        exit::note(&(output::visible(&would_be) + "\n"));
         return Ok(());
     };
     output::raw(&format::to_text(spec, format)?)
@@ -81,11 +80,11 @@ fn publish(spec: Option<&Spec>, directory: &CdiDirectory) -> anyhow::Result<()> 
 fn say(outcome: WriteOutcome, spec: Option<&Spec>, file: &Path, place: &Path) -> anyhow::Result<()> {
     let names = spec.map_or(0, |spec| spec.devices.len());
     let file = file.display();
-    output::raw(&match outcome {
-        WriteOutcome::Written => format!("wrote {file}: {names} device names\n"),
-        WriteOutcome::Unchanged => format!("{file} is up to date: {names} device names\n"),
-        WriteOutcome::Removed => format!("no usable CXI NIC: removed {file}\n"),
-        WriteOutcome::Absent => format!("no usable CXI NIC: nothing written to {}\n", place.display()),
+    output::line(&match outcome {
+        WriteOutcome::Written => format!("wrote {file}: {names} device names"),
+        WriteOutcome::Unchanged => format!("{file} is up to date: {names} device names"),
+        WriteOutcome::Removed => format!("no usable CXI NIC: removed {file}"),
+        WriteOutcome::Absent => format!("no usable CXI NIC: nothing written to {}", place.display()),
     })
 }
 
@@ -95,12 +94,10 @@ pub fn warn_of_daemon(run_dir: &Path, directory: &CdiDirectory) {
         return;
     }
     let Some(pid) = lock::running(run_dir) else { return };
-    // A warning that nobody reads changes nothing about what was done.
-    let _ = writeln!(
-        io::stderr(),
-        "warning: cxi-device-plugin is running (pid {pid}) and keeps a spec of its own: a name that goes away there stays \
+    exit::warn(&format!(
+        "cxi-device-plugin is running (pid {pid}) and keeps a spec of its own: a name that goes away there stays \
          in {}; undo with: cxi-cdi-generator remove --cdi-dir {}",
         directory.file().display(),
         directory.path.display()
-    );
+    ));
 }

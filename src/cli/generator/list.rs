@@ -1,13 +1,12 @@
 //! `list`: what every CDI directory offers of our kind, and what comes of it.
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::Serialize;
 
 use super::args::ListArgs;
-use crate::cli::exit::Ended;
+use crate::cli::exit::{self, Ended};
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, WARNING, visible};
 use crate::cli::terminal::table::{Cell, plain, table};
 use crate::host::cdi_dir::spec_files;
@@ -76,11 +75,9 @@ fn scan(roots: &Roots) -> Option<Inventory> {
     match Scanner::new(roots.clone(), LibraryMode::None).scan() {
         Ok(inventory) => Some(inventory),
         Err(read_error) => {
-            // A warning that nobody reads is no reason to list nothing.
-            let _ = writeln!(
-                io::stderr(),
-                "warning: cannot look for NICs, so moved names do not show: {read_error}"
-            );
+            exit::warn(&format!(
+                "cannot look for NICs, so moved names do not show: {read_error}"
+            ));
             None
         }
     }

@@ -28,11 +28,12 @@ pub fn run(args: &RemoveArgs) -> anyhow::Result<Ended> {
     match args.output {
         Audience::Json => output::json(&Removal { removed })?,
         Audience::Table if removed.is_empty() => {
-            output::raw(&format!("no spec of ours in {}\n", directory.path.display()))?;
+            output::line(&format!("no spec of ours in {}", directory.path.display()))?;
         }
         Audience::Table => {
-            let lines = removed.iter().map(|file| format!("removed {}\n", file.display()));
-            output::raw(&lines.collect::<String>())?;
+            for file in &removed {
+                output::line(&format!("removed {}", file.display()))?;
+            }
         }
     }
     Ok(Ended::Done)

@@ -30,8 +30,8 @@ pub fn cordon(args: &CordonArgs) -> anyhow::Result<Ended> {
         Some(_) => "no new pod gets it",
         None => "no daemon runs; one that is started before the next boot gives it to no new pod",
     };
-    output::raw(&format!(
-        "cordoned {}: {when}; running pods keep it; undo with: cxi-device-plugin uncordon {}\n",
+    output::line(&format!(
+        "cordoned {}: {when}; running pods keep it; undo with: cxi-device-plugin uncordon {}",
         nic.called, nic.address
     ))?;
     Ok(Ended::Done)
@@ -49,10 +49,10 @@ pub fn uncordon(args: &UncordonArgs) -> anyhow::Result<Ended> {
         _ => Target::find(&args.nic, &args.node)?,
     };
     let said = match atomic_file::remove(&directory, &nic.address)? {
-        WriteOutcome::Absent => format!("{} is not cordoned\n", nic.called),
-        _ => format!("uncordoned {}\n", nic.called),
+        WriteOutcome::Absent => format!("{} is not cordoned", nic.called),
+        _ => format!("uncordoned {}", nic.called),
     };
-    output::raw(&said)?;
+    output::line(&said)?;
     Ok(Ended::Done)
 }
 

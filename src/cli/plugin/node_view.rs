@@ -1,7 +1,7 @@
 //! The node as it looks now, and what its daemon says of it.
 
 use std::fs::OpenOptions;
-use std::io::{self, Read, Write};
+use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use nix::unistd::Pid;
 use serde::Deserialize;
 
 use super::args::NodeArgs;
+use crate::cli::exit;
 use crate::host::clock::unix_seconds;
 use crate::host::files::lock;
 use crate::host::files::roots::Roots;
@@ -31,8 +32,7 @@ pub fn inventory(args: &NodeArgs) -> anyhow::Result<Inventory> {
         .scan()
         .map_err(|read_error| anyhow!("cannot look for NICs: {read_error}"))?;
     for problem in &inventory.problems {
-        // A warning that nobody reads changes nothing about what is there.
-        let _ = writeln!(io::stderr(), "warning: {problem}");
+        exit::warn(problem);
     }
     Ok(inventory)
 }
