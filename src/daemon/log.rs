@@ -17,6 +17,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt, registry, reload};
 
 use crate::model::config::settings::{LogFormat, LogSettings, LogTarget};
+use crate::model::printable;
 
 /// Changes the level of the running log.
 #[derive(Debug)]
@@ -92,9 +93,9 @@ where
 /// The message, then what it does not say itself.
 fn field(line: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
     match field.name() {
-        "message" => write!(line, "{value:?}"),
+        "message" => write!(line, "{}", printable::line(&format!("{value:?}"))),
         "message_id" | "nic" | "reason" | "condition" | "file" | "version" | "now" | "late" => Ok(()),
-        name => write!(line, " {name}={value:?}"),
+        name => write!(line, " {name}={}", printable::line(&format!("{value:?}"))),
     }
 }
 

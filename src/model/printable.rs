@@ -53,6 +53,25 @@ pub fn json(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// One word of a command line that an admin may copy: whatever is in it stays an argument.
+pub fn shell_word(text: impl ToString) -> String {
+    let text = text.to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-:=@%+,".contains(c);
+    if !text.is_empty() && !text.starts_with('-') && text.chars().all(is_plain) {
+        return text;
+    }
+    if text.chars().any(steers) {
+        // What no terminal should get, bash and its kin can spell.
+        let spelled = text.chars().map(|c| match c {
+            '\\' | '\'' => format!("\\{c}"),
+            c if steers(c) => format!("\\U{:08x}", u32::from(c)),
+            c => c.to_string(),
+        });
+        return format!("$'{}'", spelled.collect::<String>());
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
 /// `kept` says how many bytes at the beginning of a rest stay as they are.
 fn escaped(text: &str, kept: impl Fn(&str) -> usize) -> Cow<'_, str> {
     if !text.chars().any(steers) {
@@ -130,6 +149,22 @@ mod tests {
         assert_eq!(styled("\u{1b}[8mhidden"), "\\u{1b}[8mhidden");
         assert_eq!(styled("\u{1b}[1;31m"), "\\u{1b}[1;31m");
         assert_eq!(styled("\u{1b}"), "\\u{1b}");
+    }
+
+    #[test]
+    fn what_an_admin_copies_stays_one_word() {
+        let table = [
+            ("/etc/cdi/x.yaml", "/etc/cdi/x.yaml"),
+            ("/etc/cdi/x;reboot", "'/etc/cdi/x;reboot'"),
+            ("it's", "'it'\\''s'"),
+            ("$(reboot)", "'$(reboot)'"),
+            ("-rf", "'-rf'"),
+            ("", "''"),
+            ("a\n'\u{1b}\\", "$'a\\U0000000a\\'\\U0000001b\\\\'"),
+        ];
+        for (text, word) in table {
+            assert_eq!(shell_word(text), word);
+        }
     }
 
     #[test]

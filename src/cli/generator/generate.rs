@@ -10,7 +10,7 @@ use crate::cli::exit::{self, Ended};
 use crate::cli::terminal::output;
 use crate::host::cdi_dir::directory::CdiDirectory;
 use crate::host::files::atomic_file::{self, WriteOutcome};
-use crate::host::files::lock;
+use crate::host::files::instance::{self, Life};
 use crate::model::cdi::format::{self, SpecFormat};
 use crate::model::cdi::model::Spec;
 
@@ -93,9 +93,13 @@ pub fn warn_of_daemon(run_dir: &Path, directory: &CdiDirectory) {
     if DYNAMIC.iter().any(|dynamic| directory.path == Path::new(dynamic)) {
         return;
     }
-    let Some(pid) = lock::running(run_dir) else { return };
+    let runs = match instance::life(run_dir) {
+        Life::Stopped => return,
+        Life::Runs(pid) => format!("is running (pid {pid})"),
+        Life::Unknown(reason) => format!("may be running ({reason})"),
+    };
     exit::warn(&format!(
-        "cxi-device-plugin is running (pid {pid}) and keeps a spec of its own: a name that goes away there stays \
+        "cxi-device-plugin {runs} and keeps a spec of its own: a name that goes away there stays \
          in {}; undo with: cxi-cdi-generator remove --cdi-dir {}",
         directory.file().display(),
         directory.path.display()

@@ -7,7 +7,7 @@ use super::node_view;
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output;
 use crate::host::files::atomic_file::{self, WriteOutcome};
-use crate::host::files::lock;
+use crate::host::files::instance::{self, Life};
 use crate::host::nics::cordons;
 use crate::model::nic::pci::PciAddress;
 use crate::model::nic::selection;
@@ -26,9 +26,10 @@ pub fn cordon(args: &CordonArgs) -> anyhow::Result<Ended> {
         None,
         line.as_bytes(),
     )?;
-    let when = match lock::running(&args.node.run_dir) {
-        Some(_) => "no new pod gets it",
-        None => "no daemon runs; one that is started before the next boot gives it to no new pod",
+    let when = match instance::life(&args.node.run_dir) {
+        Life::Runs(_) => "no new pod gets it",
+        Life::Unknown(_) => "a daemon that runs or is started before the next boot gives it to no new pod",
+        Life::Stopped => "no daemon runs; one that is started before the next boot gives it to no new pod",
     };
     output::line(&format!(
         "cordoned {}: {when}; running pods keep it; undo with: cxi-device-plugin uncordon {}",

@@ -122,6 +122,12 @@ pub fn unit(text: &str) -> String {
     text.lines().filter(kept).map(|line| format!("{line}\n")).collect()
 }
 
+/// The lines of a process's status by which it is known to be the system's.
+pub fn process_status(text: &str) -> String {
+    let kept = |line: &&str| ["Uid:", "NSpid:"].iter().any(|key| line.starts_with(key));
+    text.lines().filter(kept).map(|line| format!("{line}\n")).collect()
+}
+
 /// The lines of a table of the kernel that name one of these netdevs; with the heading, where there is one.
 pub fn keep_netdevs(text: &str, netdevs: &[&str]) -> String {
     let names = |line: &&str| {
