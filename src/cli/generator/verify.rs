@@ -56,6 +56,10 @@ fn run_on_spec(args: &VerifyArgs) -> anyhow::Result<Ended> {
 }
 
 fn findings(directory: &CdiDirectory, spec: Option<&Spec>) -> anyhow::Result<Vec<SpecDifference>> {
+    match directory.refuse_foreign() {
+        Err(PublishError::Foreign { file, kind }) => return Ok(vec![drift::foreign(&file, &kind)]),
+        refused => refused?,
+    }
     let (file, other) = (directory.file(), directory.other_file());
     let expected = spec.map(|spec| format::to_text(spec, directory.format)).transpose()?;
     let mut findings = drift::file_differences(&file, &read::look_at(&file), expected.as_deref());

@@ -4,11 +4,13 @@
 use std::path::PathBuf;
 
 /// Where the processes of people, virtual machines and containers are, as systemd, kubelet and the runtimes name it.
-const OF_OTHERS: [&str; 8] = [
+const OF_OTHERS: [&str; 10] = [
     "user.slice",
     "machine.slice",
+    "machine-",
     "kubepods",
-    "docker",
+    "docker-",
+    "docker/",
     "libpod",
     "crio-",
     "cri-containerd",
@@ -42,10 +44,8 @@ fn unit_of(cgroup: &str) -> Option<String> {
         lines.find_map(|line| line.split_once(':')?.1.strip_prefix(prefix))
     };
     let path = in_hierarchy("name=systemd:").or_else(|| in_hierarchy(":"))?;
-    if path
-        .split('/')
-        .any(|part| OF_OTHERS.iter().any(|other| part.starts_with(other)))
-    {
+    let mut parts = path.match_indices('/').filter_map(|(at, _)| path.get(at + 1..));
+    if parts.any(|part| OF_OTHERS.iter().any(|other| part.starts_with(other))) {
         return None;
     }
     let unit = path.rsplit('/').find(|part| part.ends_with(".service"))?;
@@ -95,6 +95,7 @@ mod tests {
             "0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-1.scope/kubelet.service\n",
             "0::/system.slice/docker-1.scope/system.slice/kubelet.service\n",
             "0::/machine.slice/x.service\n",
+            "0::/docker/0123/system.slice/kubelet.service\n",
             "0::/system.slice/cron.slice\n",
             "0::/system.slice/x;y.service\n",
             "0::/\n",
