@@ -600,7 +600,7 @@ async fn a_daemon_that_is_registered_is_believed() {
     let (daemon, _kubelet) = fixture.running().await;
     let elsewhere = fixture.path("var/lib/elsewhere");
     fs::create_dir(&elsewhere).unwrap();
-    let output = fixture.doctor(&["--kubelet-dir", "/var/lib/elsewhere", "--output", "json"]);
+    let output = fixture.doctor(&["--kubelet-dir", elsewhere.to_str().unwrap(), "--output", "json"]);
     assert_eq!(output.code, 0, "{output:?}");
     assert_eq!(daemon.terminate().code(), Some(0));
 }

@@ -11,6 +11,7 @@ use crate::cli::terminal::output;
 use crate::host::cdi_dir::directory::CdiDirectory;
 use crate::host::files::atomic_file::{self, WriteOutcome};
 use crate::host::files::instance::{self, Life};
+use crate::host::files::roots::RootArgs;
 use crate::model::cdi::format::{self, SpecFormat};
 use crate::model::cdi::model::Spec;
 
@@ -27,7 +28,7 @@ pub fn run(args: &GenerateArgs) -> anyhow::Result<Ended> {
         Target::Directory(directory) => {
             publish(spec.as_ref(), &directory)?;
             if spec.is_some() {
-                warn_of_daemon(&args.spec.run_dir, &directory);
+                warn_of_daemon(&args.spec.run_dir(), &args.spec.host.roots, &directory);
             }
         }
     }
@@ -54,6 +55,14 @@ fn write_file(spec: Option<&Spec>, format: SpecFormat, file: &Path) -> anyhow::R
     } else {
         directory
     };
+    // Who names a file means that place, and not one that is to be made.
+    if !directory.is_dir() {
+        bail!(
+            "the directory {} of --output {} is not there: make it, or correct the path",
+            directory.display(),
+            file.display()
+        );
+    }
     // Else a device such as /dev/null would become a plain file.
     if file.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
         bail!(
@@ -89,8 +98,11 @@ fn say(outcome: WriteOutcome, spec: Option<&Spec>, file: &Path, place: &Path) ->
 }
 
 /// The daemon's spec wins name by name, so a name that it has taken away lives on in a static file.
-pub fn warn_of_daemon(run_dir: &Path, directory: &CdiDirectory) {
-    if DYNAMIC.iter().any(|dynamic| directory.path == Path::new(dynamic)) {
+pub fn warn_of_daemon(run_dir: &Path, roots: &RootArgs, directory: &CdiDirectory) {
+    if DYNAMIC
+        .iter()
+        .any(|dynamic| directory.path == roots.usual_place(dynamic))
+    {
         return;
     }
     let runs = match instance::life(run_dir) {

@@ -49,7 +49,8 @@ struct InvalidFile {
 /// Lists.
 pub fn run(args: &ListArgs) -> anyhow::Result<Ended> {
     let roots = Roots::new(&args.roots)?;
-    let directories: Vec<Vec<SpecFile>> = args.cdi_dir.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
+    let cdi_dir = args.directories();
+    let directories: Vec<Vec<SpecFile>> = cdi_dir.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
     let inventory = scan(&roots);
     let host = HostDevices {
         inventory: inventory.as_ref(),
@@ -61,7 +62,7 @@ pub fn run(args: &ListArgs) -> anyhow::Result<Ended> {
     };
     match args.output {
         Audience::Json => output::json(&listed)?,
-        Audience::Table => output::styled(&described(&listed, &args.cdi_dir))?,
+        Audience::Table => output::styled(&described(&listed, &cdi_dir))?,
     }
     Ok(Ended::Done)
 }

@@ -8,8 +8,6 @@ use serde::Serialize;
 use super::args::RemoveArgs;
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output::{self, Audience};
-use crate::host::cdi_dir::directory::CdiDirectory;
-use crate::model::cdi::format::SpecFormat;
 
 #[derive(Serialize)]
 struct Removal {
@@ -18,10 +16,7 @@ struct Removal {
 
 /// Removes.
 pub fn run(args: &RemoveArgs) -> anyhow::Result<Ended> {
-    let directory = CdiDirectory {
-        path: args.cdi_dir.clone(),
-        format: SpecFormat::default(),
-    };
+    let directory = args.cdi();
     let removed = directory
         .remove()
         .with_context(|| format!("our spec in {} is not removed", directory.path.display()))?;

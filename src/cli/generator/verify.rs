@@ -35,7 +35,7 @@ fn run_on_spec(args: &VerifyArgs) -> anyhow::Result<Ended> {
     let directory = args.cdi();
     let spec = build_spec::spec(&args.spec)?;
     if directory.file().exists() {
-        warn_of_daemon(&args.spec.run_dir, &directory);
+        warn_of_daemon(&args.spec.run_dir(), &args.spec.host.roots, &directory);
     }
     let findings = findings(&directory, spec.as_ref())?;
     let ended = if findings.is_empty() {

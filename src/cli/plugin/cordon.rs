@@ -18,15 +18,11 @@ pub fn cordon(args: &CordonArgs) -> anyhow::Result<Ended> {
     if args.reason.chars().any(char::is_control) {
         bail!("--reason must be one line without control characters: it goes into the log");
     }
+    let run_dir = args.node.writable_run_dir()?;
     let nic = Target::find(&args.nic, &args.node)?;
     let line = format!("{}\n", args.reason);
-    atomic_file::replace(
-        &cordons::directory(&args.node.run_dir),
-        &nic.address,
-        None,
-        line.as_bytes(),
-    )?;
-    let when = match instance::life(&args.node.run_dir) {
+    atomic_file::replace(&cordons::directory(&run_dir), &nic.address, None, line.as_bytes())?;
+    let when = match instance::life(&run_dir) {
         Life::Runs(_) => "no new pod gets it",
         Life::Unknown(_) => "a daemon that runs or is started before the next boot gives it to no new pod",
         Life::Stopped => "no daemon runs; one that is started before the next boot gives it to no new pod",
@@ -40,7 +36,7 @@ pub fn cordon(args: &CordonArgs) -> anyhow::Result<Ended> {
 
 /// Uncordons. A NIC that is gone can be uncordoned by its address.
 pub fn uncordon(args: &UncordonArgs) -> anyhow::Result<Ended> {
-    let directory = cordons::directory(&args.node.run_dir);
+    let directory = cordons::directory(&args.node.writable_run_dir()?);
     let address = args.nic.parse::<PciAddress>().map(|address| address.to_string());
     let nic = match address {
         Ok(address) if directory.join(&address).exists() => Target {

@@ -38,7 +38,7 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<Ended> {
 }
 
 fn explain_nic(args: &ExplainArgs, name: &str) -> anyhow::Result<Ended> {
-    let (daemon_pid, nics) = match node_view::daemon(&args.node.run_dir)? {
+    let (daemon_pid, nics) = match node_view::daemon(&args.node.run_dir())? {
         Daemon::Runs(status) => (Some(status.pid), status.node.nics),
         unseen => {
             if let Daemon::Unknown(reason) = unseen {

@@ -21,7 +21,7 @@ use crate::model::status::{self, NicStatus, Status};
 /// Looks at the node; what is odd about it goes to standard error.
 pub fn inventory(args: &NodeArgs) -> anyhow::Result<Inventory> {
     let scanner =
-        Scanner::new(Roots::new(&args.roots)?, LibraryMode::None).with_cordons(cordons::directory(&args.run_dir));
+        Scanner::new(Roots::new(&args.roots)?, LibraryMode::None).with_cordons(cordons::directory(&args.run_dir()));
     let inventory = scanner
         .scan()
         .map_err(|read_error| anyhow!("cannot look for NICs: {read_error}"))?;

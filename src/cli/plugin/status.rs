@@ -12,12 +12,13 @@ use crate::model::status::{KubeletState, Status};
 
 /// Says it.
 pub fn run(args: &StatusArgs) -> anyhow::Result<Ended> {
-    let status = match node_view::daemon(&args.run_dir)? {
+    let run_dir = args.run_dir();
+    let status = match node_view::daemon(&run_dir)? {
         Daemon::Runs(status) => status,
         Daemon::Stopped => bail!(
             "cxi-device-plugin is not running (nobody holds {}): start it with systemctl start cxi-device-plugin; without it, \
              cxi-device-plugin devices shows the NICs",
-            args.run_dir.join("lock").display()
+            run_dir.join("lock").display()
         ),
         Daemon::Unknown(reason) => bail!(
             "it cannot be told whether cxi-device-plugin runs ({reason}): see systemctl status cxi-device-plugin; \

@@ -35,8 +35,13 @@ pub fn raw(text: &str) -> anyhow::Result<()> {
 
 /// Writes a value for programs.
 pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
+    raw(&json_text(value)?)
+}
+
+/// A value for programs.
+pub fn json_text(value: &impl Serialize) -> anyhow::Result<String> {
     let text = serde_json::to_string_pretty(value)? + "\n";
-    raw(&printable::json(&text))
+    Ok(printable::json(&text).into_owned())
 }
 
 /// Says one line to people.

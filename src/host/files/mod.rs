@@ -5,6 +5,7 @@ pub mod config;
 pub mod configured_roots;
 pub mod instance;
 pub mod lock;
+pub mod places;
 pub mod read;
 pub mod roots;
 pub mod sandbox;
