@@ -87,9 +87,9 @@ async fn a_reload_does_not_wait_either() {
         assert_has(&daemon.log(), "not a regular file");
         // It goes on, and so does the next reload.
         if odd.is_dir() {
-            fs::remove_dir(&odd).unwrap()
+            fs::remove_dir(&odd).unwrap();
         } else {
-            fs::remove_file(&odd).unwrap()
+            fs::remove_file(&odd).unwrap();
         }
         host.node.unbind(A).unwrap();
         daemon.look();

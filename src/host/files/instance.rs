@@ -12,12 +12,15 @@ use nix::sys::signal;
 use nix::unistd::{Pid, geteuid};
 use serde::Deserialize;
 
+use super::read;
 use crate::model::status;
 
 /// The lock in the daemon's directory.
 pub const LOCK: &str = "lock";
 /// What the kernel keeps of the name of our program.
 pub const COMM: &str = "cxi-device-plug";
+/// As the kernel keeps it, and room for what it should not do.
+const COMM_LIMIT: u64 = 64;
 /// Hundreds of NICs with all their conditions.
 const RECORD_LIMIT: u64 = 16 << 20;
 
@@ -168,7 +171,7 @@ impl Process {
 fn look_at(pid: Pid) -> Option<Process> {
     let directory = Path::new("/proc").join(pid.to_string());
     let owner = fs::metadata(&directory).ok()?.uid();
-    let comm = fs::read_to_string(directory.join("comm")).ok()?;
+    let comm = read::text_within(&directory.join("comm"), COMM_LIMIT).ok()?;
     Some(Process {
         owner,
         comm: comm.trim_end().to_owned(),
