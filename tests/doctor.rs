@@ -120,7 +120,7 @@ async fn five_good_nodes_have_no_findings() {
 /// goes by the daemon's name.
 fn cluster(configuration: &[(&str, &str)]) -> DoctorFixture {
     let fixture = DoctorFixture::of_cluster(&[NicSpec::new(Kind::Cassini1)], "containerd", configuration);
-    fixture.write("proc/900/comm", "cxi-device-plug\n");
+    fixture.process(900, "cxi-device-plug", UNLIMITED);
     fixture.write("proc/900/cmdline", "/usr/bin/cxi-device-plugin\0");
     fixture.write("var/lib/kubelet/device-plugins/kubelet.sock", "");
     let output = common::Generator::below(fixture.root()).write_to(&fixture.path("var/run/cdi"));
@@ -188,7 +188,7 @@ fn what_is_wrong_with_runtimes_is_found() {
     let output = common::Generator::below(crio.root()).write_to(&crio.path("var/run/cdi"));
     assert_eq!(output.code, 0, "{output:?}");
     crio.write("var/lib/kubelet/device-plugins/kubelet.sock", "");
-    crio.write("proc/900/comm", "cxi-device-plug\n")
+    crio.process(900, "cxi-device-plug", UNLIMITED)
         .write("proc/900/cmdline", "x\0--pulse\x005\0");
     assert_eq!(found(&crio), ids(["cdi-directory-missing"]));
 }
@@ -553,4 +553,72 @@ fn the_catalogue_is_complete() {
         .map(|id| id.to_string())
         .collect();
     assert_eq!(listed, known);
+}
+
+/// Anybody can give a program the name of a daemon.
+#[test]
+fn a_process_counts_by_its_owner_its_namespace_and_its_unit_not_by_its_name() {
+    let status = |uid: &str, pids: &str| format!("Name:\tx\nUid:\t{uid}\nNSpid:\t{pids}\n");
+    let roots = status("0\t0\t0\t0", "950");
+    let service = "0::/system.slice/x.service\n";
+    for name in ["kubelet", "containerd", "crio", "dockerd", "cxi-device-plug"] {
+        for (what, status, cgroup) in [
+            ("a user's", status("1000\t1000\t1000\t1000", "950"), service),
+            ("a user's with a setuid bit", status("1000\t0\t0\t0", "950"), service),
+            ("a container's", status("0\t0\t0\t0", "950\t1"), service),
+            (
+                "of a session",
+                roots.clone(),
+                "0::/user.slice/user-0.slice/session-1.scope\n",
+            ),
+            (
+                "of a pod",
+                roots.clone(),
+                "0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-1.scope\n",
+            ),
+        ] {
+            let node = DoctorFixture::podman();
+            node.process(950, name, SMALL);
+            node.write("proc/950/cmdline", "/usr/bin/cxi-device-plugin\0run\0");
+            node.write("proc/950/status", &status).write("proc/950/cgroup", cgroup);
+            let report = node.report();
+            assert_eq!(report.ids(), ids([]), "{name}, {what}: {}", report.value);
+        }
+    }
+}
+
+#[test]
+fn no_remedy_sends_root_to_what_a_user_could_make() {
+    let elsewhere = good_cluster();
+    elsewhere.remove("var/lib/kubelet/device-plugins/kubelet.sock");
+    let remedy = elsewhere.report().findings()[0]["remedy"].as_str().unwrap().to_owned();
+    assert!(!remedy.contains("find /"), "{remedy}");
+    assert_has(&remedy, "journalctl -b -u kubelet.service");
+
+    let open = DoctorFixture::podman();
+    let file = "etc/cdi/x; touch owned.yaml";
+    open.write(
+        file,
+        &fs::read_to_string(open.path("etc/cdi/hpe.com-cxi.yaml")).unwrap(),
+    );
+    open.remove("etc/cdi/hpe.com-cxi.yaml");
+    fs::set_permissions(open.path(file), fs::Permissions::from_mode(0o600)).unwrap();
+    let report = open.report();
+    assert_eq!(report.ids(), ids(["cdi-not-readable"]), "{}", report.value);
+    assert_eq!(
+        report.findings()[0]["remedy"].as_str(),
+        Some("chmod 644 '/etc/cdi/x; touch owned.yaml'")
+    );
+}
+
+/// The daemon may serve kubelet in a directory that only a flag of its unit names.
+#[tokio::test]
+async fn a_daemon_that_is_registered_is_believed() {
+    let fixture = DoctorFixture::of_cluster(&four(Kind::Cassini1), "containerd", &[CONTAINERD_2]);
+    let (daemon, _kubelet) = fixture.running().await;
+    let elsewhere = fixture.path("var/lib/elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let output = fixture.doctor(&["--kubelet-dir", elsewhere.to_str().unwrap(), "--output", "json"]);
+    assert_eq!(output.code, 0, "{output:?}");
+    assert_eq!(daemon.terminate().code(), Some(0));
 }

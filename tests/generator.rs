@@ -141,7 +141,10 @@ mod writing {
         assert_eq!(output.stdout, "");
         assert_has(
             &output.stderr,
-            "no usable CXI NIC: /etc/cdi/hpe.com-cxi.yaml would be removed",
+            &format!(
+                "no usable CXI NIC: {} would be removed",
+                fixture.host("etc/cdi/hpe.com-cxi.yaml").display()
+            ),
         );
     }
 

@@ -20,6 +20,7 @@ const FLOORS: &[&[&str]] = &[
         "model/netlink",
         "model/pace.rs",
         "model/path_walk.rs",
+        "model/printable.rs",
         "model/rate_limit.rs",
         "model/reading.rs",
     ],

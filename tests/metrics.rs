@@ -332,6 +332,27 @@ async fn hostile_callers_get_no_further_than_an_error() {
 }
 
 #[tokio::test]
+async fn however_many_callers_say_nothing_a_scraper_does_not_wait_for_them() {
+    let host = DaemonFixture::new(&nics(1));
+    let shown = MetricsFixture(&host);
+    let (_daemon, kubelet) = (shown.start(), host.kubelet());
+    wait_for(&kubelet, &[(A, true)]).await;
+    shown.wait_for(REGISTERED, "1");
+    let mut silent: Vec<UnixStream> = (0..60).map(|_| UnixStream::connect(shown.socket()).unwrap()).collect();
+    // One that has begun, and says no more.
+    for caller in silent.iter_mut().take(20) {
+        let _ = caller.write_all(b"GET /metrics HTTP/1.1\r\nHo");
+    }
+    assert_eq!(shown.scrape().get(REGISTERED), Some("1"));
+    // Nobody's time was over: who came last is still there.
+    let last = silent.last_mut().unwrap();
+    last.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    last.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test]
 async fn a_place_that_cannot_be_written_is_one_warning() {
     let host = DaemonFixture::new(&nics(1));
     let shown = MetricsFixture(&host);

@@ -14,6 +14,7 @@ use crate::host::files::lock::LockError;
 use crate::host::files::roots::RootError;
 use crate::host::files::sandbox::StaleSandbox;
 use crate::model::config::ConfigError;
+use crate::model::printable;
 
 /// There are findings, as a caller who asked for them can tell by this code alone.
 const FINDINGS: u8 = 3;
@@ -47,11 +48,12 @@ pub fn program<Args: clap::Parser>(name: &str, run: impl FnOnce(Args) -> anyhow:
 /// The command line; or, once help, version or what is wrong with it has been said, how to end.
 fn arguments<Args: clap::Parser>(program: &str) -> Result<Args, ExitCode> {
     Args::try_parse().map_err(|answer| {
-        let said = answer.print().and_then(|()| io::stdout().flush());
+        let text = answer.render().ansi().to_string();
         if answer.use_stderr() {
-            // Nobody is left to tell if stderr is closed.
+            note(&text);
             return ExitCode::from(USAGE);
         }
+        let said = write!(anstream::stdout(), "{}", printable::styled(&text)).and_then(|()| io::stdout().flush());
         let said = unless_closed(said).context("cannot write to standard output");
         report(program, said.map(|()| Ended::Done))
     })
@@ -64,15 +66,19 @@ fn report(program: &str, result: anyhow::Result<Ended>) -> ExitCode {
         Ok(Ended::Findings) => return ExitCode::from(FINDINGS),
         Err(error) => error,
     };
-    let mut text = format!("{program}: {error}\n");
+    // It has lines of its own, each made printable.
+    let said = error.downcast_ref::<ConfigError>().map(ToString::to_string);
+    let mut text = format!("{program}: {}\n", said.unwrap_or_else(|| in_lines(&error)));
     for cause in error.chain().skip(1) {
-        text += &format!("  because: {}\n", cause.to_string().trim_end().replace('\n', "\n    "));
+        text += &format!("  because: {}\n", in_lines(&cause));
     }
-    if stderr_takes_text() {
-        // Nobody is left to tell if stderr is closed.
-        let _ = io::stderr().write_all(text.as_bytes());
-    }
+    note(&text);
     code(&error)
+}
+
+/// What came from outside cannot begin a line.
+fn in_lines(text: &impl Display) -> String {
+    text.to_string().trim_end().replace('\n', "\n    ")
 }
 
 /// A daemon that cannot go on must end, even where its last words would wait in a full pipe for ever.
@@ -84,8 +90,15 @@ fn stderr_takes_text() -> bool {
 
 /// Says on stderr what a user should know beside what was asked for.
 pub fn warn(text: &impl Display) {
-    // A warning that nobody reads is no reason to fail.
-    let _ = writeln!(io::stderr(), "warning: {text}");
+    note(&format!("warning: {}\n", printable::line(&text.to_string())));
+}
+
+/// Writes to stderr, in its own colours where that is a terminal. All that is said there goes this way.
+pub fn note(text: &str) {
+    if stderr_takes_text() {
+        // What nobody reads is no reason to fail, nor to end otherwise.
+        let _ = write!(anstream::stderr(), "{}", printable::styled(text));
+    }
 }
 
 fn code(error: &anyhow::Error) -> ExitCode {

@@ -1,11 +1,11 @@
 //! The part of the command line that both programs share: where the host keeps things and what containers get of them.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::host::files::read;
 use crate::host::files::roots::RootArgs;
 use crate::model::cdi::environment::{self, EnvironmentError, EnvironmentVariable};
 use crate::model::cdi::netdev_view::NetdevView;
@@ -88,7 +88,7 @@ impl HostArgs {
 }
 
 fn read_environment(path: &Path) -> Result<Vec<EnvironmentVariable>, EnvVarsError> {
-    let text = read_bounded(path).map_err(|source| EnvVarsError::Read {
+    let text = read::text_within(path, ENV_VARS_LIMIT).map_err(|source| EnvVarsError::Read {
         path: path.to_owned(),
         source,
     })?;
@@ -96,14 +96,4 @@ fn read_environment(path: &Path) -> Result<Vec<EnvironmentVariable>, EnvVarsErro
         path: path.to_owned(),
         source: Box::new(source),
     })
-}
-
-/// The whole text: half of it could be an environment, too.
-fn read_bounded(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let length = File::open(path)?.take(ENV_VARS_LIMIT + 1).read_to_string(&mut text)?;
-    if length as u64 > ENV_VARS_LIMIT {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(text)
 }

@@ -9,6 +9,7 @@ use std::mem::ManuallyDrop;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -20,7 +21,8 @@ use hyper_util::rt::TokioIo;
 use nix::sys::stat::Mode;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use super::bounds::{END, PATIENCE};
@@ -31,10 +33,10 @@ use crate::metrics::{Meter, text};
 
 /// For root and the socket's group, which is the directory's where that has its setgid bit: so an admin lets a scraper in.
 const MODE: Mode = Mode::from_bits_truncate(0o660);
-/// Callers at a time; the others wait in the kernel's queue.
-const CALLERS: usize = 8;
+/// Callers at a time; one more takes the place of the one that has said nothing for longest, so nobody waits for others.
+const CALLERS: usize = 32;
 /// A caller's whole time.
-const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(5);
 /// Bytes and lines of a request's head.
 const HEAD_LIMIT: usize = 16 * 1024;
 const LINES_LIMIT: usize = 64;
@@ -144,20 +146,17 @@ fn take(path: &Path) -> io::Result<(OwnSocket, UnixListener)> {
 
 /// Returns when the socket is no longer in its place.
 async fn answer(listener: &UnixListener, socket: &MetricsSocket, meter: &Meter, tick: &mut watch::Receiver<()>) {
-    let callers = Arc::new(Semaphore::new(CALLERS));
-    let texts = &socket.worker;
+    let mut callers: Vec<Caller> = Vec::new();
     while socket.is_in_place().await {
-        let Ok(place) = Arc::clone(&callers).acquire_owned().await else {
-            return;
-        };
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((caller, _)) => {
-                    let (meter, texts) = (meter.clone(), texts.clone());
-                    tokio::spawn(async move {
-                        talk(caller, meter, texts).await;
-                        drop(place);
-                    });
+                    callers.retain(|caller| !caller.talk.is_finished());
+                    if callers.len() >= CALLERS {
+                        let silent = callers.iter().position(|caller| !caller.has_asked.load(Ordering::Relaxed));
+                        callers.remove(silent.unwrap_or(0)).talk.abort();
+                    }
+                    callers.push(Caller::new(caller, meter.clone(), socket.worker.clone()));
                 }
                 Err(_) => sleep(PAUSE).await,
             },
@@ -166,9 +165,29 @@ async fn answer(listener: &UnixListener, socket: &MetricsSocket, meter: &Meter, 
     }
 }
 
+/// Somebody who has called.
+struct Caller {
+    talk: AbortHandle,
+    has_asked: Arc<AtomicBool>,
+}
+
+impl Caller {
+    fn new(stream: UnixStream, meter: Meter, texts: Worker) -> Self {
+        let has_asked = Arc::new(AtomicBool::new(false));
+        let talk = tokio::spawn(talk(stream, meter, texts, Arc::clone(&has_asked)));
+        Self {
+            talk: talk.abort_handle(),
+            has_asked,
+        }
+    }
+}
+
 /// What a caller does wrong is its own business.
-async fn talk(caller: UnixStream, meter: Meter, texts: Worker) {
-    let service = service_fn(move |request| respond(request, meter.clone(), texts.clone()));
+async fn talk(caller: UnixStream, meter: Meter, texts: Worker, has_asked: Arc<AtomicBool>) {
+    let service = service_fn(move |request| {
+        has_asked.store(true, Ordering::Relaxed);
+        respond(request, meter.clone(), texts.clone())
+    });
     let talking = http1::Builder::new()
         .keep_alive(false)
         .max_buf_size(HEAD_LIMIT)

@@ -130,8 +130,22 @@ impl DoctorFixture {
         self
     }
 
+    /// A process of root's, which a service of this name has started.
     pub fn process(&self, pid: u32, comm: &str, limits: &str) -> &Self {
+        let unit = if comm == "cxi-device-plug" {
+            "cxi-device-plugin"
+        } else {
+            comm
+        };
         self.write(&format!("proc/{pid}/comm"), &format!("{comm}\n"));
+        self.write(
+            &format!("proc/{pid}/status"),
+            &format!("Name:\t{comm}\nUid:\t0\t0\t0\t0\nNSpid:\t{pid}\n"),
+        );
+        self.write(
+            &format!("proc/{pid}/cgroup"),
+            &format!("0::/system.slice/{unit}.service\n"),
+        );
         self.write(&format!("proc/{pid}/limits"), limits)
     }
 

@@ -24,7 +24,7 @@ function __fish_cxi_cdi_generator_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l cdi-dir -d 'Directory for the spec' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l cdi-dir -d 'Directory for the spec, made if it is missing [default: /etc/cdi]' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -s o -l output -d 'Write the spec to this file instead, as a whole or not at all; - prints it. The suffix .json or .yaml sets the format unless --format does' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l format -d 'Format of the spec [default: yaml]' -r -f -a "yaml\t'As hpe.com-cxi.yaml'
 json\t'As hpe.com-cxi.json'"
@@ -36,7 +36,7 @@ complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l nam
 cxi\t'The kernel\'s name, such as cxi0, which moves'
 index\t'The kernel\'s number, such as 0, which moves'"
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -s V -l verbose -d 'How much to say of what was found: 0 problems, 1 each NIC, 2 each value that could not be read' -r
-complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l run-dir -d 'Where a running cxi-device-plugin keeps its lock; looked at to warn of it' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l run-dir -d 'Where a running cxi-device-plugin keeps its lock; looked at to warn of it [default: /run/cxi-device-plugin]' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -l libraries -d 'Libraries that containers get from the host' -r -f -a "listed\t'libfabric and libcxi of the host'
 closure\t'These and what they need, but neither glibc\'s own libraries nor those that images are likely to have'
 none\t'Nothing: for images that bring their own'"
@@ -60,7 +60,7 @@ complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -f -a 
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -f -a "list" -d 'List what the CDI directories offer, and which of it works'
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -f -a "verify" -d 'Compare the spec on disk with what this node would get now'
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_needs_command" -f -a "remove" -d 'Remove our spec from a CDI directory'
-complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l cdi-dir -d 'Directory for the spec' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l cdi-dir -d 'Directory for the spec, made if it is missing [default: /etc/cdi]' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -s o -l output -d 'Write the spec to this file instead, as a whole or not at all; - prints it. The suffix .json or .yaml sets the format unless --format does' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l format -d 'Format of the spec [default: yaml]' -r -f -a "yaml\t'As hpe.com-cxi.yaml'
 json\t'As hpe.com-cxi.json'"
@@ -72,7 +72,7 @@ complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand gene
 cxi\t'The kernel\'s name, such as cxi0, which moves'
 index\t'The kernel\'s number, such as 0, which moves'"
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -s V -l verbose -d 'How much to say of what was found: 0 problems, 1 each NIC, 2 each value that could not be read' -r
-complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l run-dir -d 'Where a running cxi-device-plugin keeps its lock; looked at to warn of it' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l run-dir -d 'Where a running cxi-device-plugin keeps its lock; looked at to warn of it [default: /run/cxi-device-plugin]' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l libraries -d 'Libraries that containers get from the host' -r -f -a "listed\t'libfabric and libcxi of the host'
 closure\t'These and what they need, but neither glibc\'s own libraries nor those that images are likely to have'
 none\t'Nothing: for images that bring their own'"
@@ -91,7 +91,7 @@ complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand gene
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l no-all -d 'Leave out the device \'all\''
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -l closure-all -d 'With --libraries closure: also libraries that images are likely to have, such as libssl, libcurl and libstdc++'
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand list" -l cdi-dir -d 'CDI directories, that of the highest priority last; may be repeated' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand list" -l cdi-dir -d 'CDI directories, that of the highest priority last; may be repeated [default: /etc/cdi, /var/run/cdi]' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand list" -s o -l output -d 'For whom to write' -r -f -a "table\t'For people'
 json\t'For programs'"
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand list" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
@@ -100,7 +100,7 @@ complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand list
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand list" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader\'s cache]' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand list" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l cdi-dir -d 'Directory of the spec' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l cdi-dir -d 'Directory of the spec [default: /etc/cdi]' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l rootfs -d 'Instead of the spec on disk: foretell what an image that is unpacked here gets of the host\'s libraries' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l image-library-path -d 'LD_LIBRARY_PATH that this image sets itself' -r
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -s o -l output -d 'For whom to write' -r -f -a "table\t'For people'
@@ -115,7 +115,7 @@ complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand veri
 cxi\t'The kernel\'s name, such as cxi0, which moves'
 index\t'The kernel\'s number, such as 0, which moves'"
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -s V -l verbose -d 'How much to say of what was found: 0 problems, 1 each NIC, 2 each value that could not be read' -r
-complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l run-dir -d 'Where a running cxi-device-plugin keeps its lock; looked at to warn of it' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l run-dir -d 'Where a running cxi-device-plugin keeps its lock; looked at to warn of it [default: /run/cxi-device-plugin]' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l libraries -d 'Libraries that containers get from the host' -r -f -a "listed\t'libfabric and libcxi of the host'
 closure\t'These and what they need, but neither glibc\'s own libraries nor those that images are likely to have'
 none\t'Nothing: for images that bring their own'"
@@ -133,7 +133,8 @@ complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand veri
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l no-all -d 'Leave out the device \'all\''
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -l closure-all -d 'With --libraries closure: also libraries that images are likely to have, such as libssl, libcurl and libstdc++'
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand remove" -l cdi-dir -d 'Directory of the spec' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand remove" -l cdi-dir -d 'Directory of the spec [default: /etc/cdi]' -r -F
+complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand remove" -l root -d 'Where the host\'s file system is mounted; the default directory lies below it' -r -F
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand remove" -s o -l output -d 'For whom to write' -r -f -a "table\t'For people'
 json\t'For programs'"
 complete -c cxi-cdi-generator -n "__fish_cxi_cdi_generator_using_subcommand remove" -s h -l help -d 'Print help (see more with \'--help\')'

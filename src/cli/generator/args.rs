@@ -14,6 +14,11 @@ use crate::model::cdi::naming::{NameKind, Naming};
 use crate::model::config::settings::RUN_DIR;
 use crate::model::nic::offer::Functions;
 
+/// Where CDI specs are that no daemon keeps.
+const STATIC_SPECS: &str = "/etc/cdi";
+/// Where those are that come and go.
+const DYNAMIC_SPECS: &str = "/var/run/cdi";
+
 /// Writes the CDI spec for the HPE Slingshot (CXI) NICs of this node
 #[derive(Debug, Parser)]
 #[command(
@@ -91,9 +96,9 @@ pub struct SpecArgs {
     /// How much to say of what was found: 0 problems, 1 each NIC, 2 each value that could not be read
     #[arg(short = 'V', long, value_name = "N", default_value_t = 0)]
     pub verbose: u8,
-    /// Where a running cxi-device-plugin keeps its lock; looked at to warn of it
-    #[arg(long, value_name = "DIR", default_value = RUN_DIR)]
-    pub run_dir: PathBuf,
+    /// Where a running cxi-device-plugin keeps its lock; looked at to warn of it [default: /run/cxi-device-plugin]
+    #[arg(long, value_name = "DIR")]
+    run_dir: Option<PathBuf>,
     /// The host.
     #[command(flatten)]
     pub host: HostArgs,
@@ -102,9 +107,9 @@ pub struct SpecArgs {
 /// Arguments of `generate`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct GenerateArgs {
-    /// Directory for the spec
-    #[arg(long, value_name = "DIR", default_value = "/etc/cdi")]
-    cdi_dir: PathBuf,
+    /// Directory for the spec, made if it is missing [default: /etc/cdi]
+    #[arg(long, value_name = "DIR")]
+    cdi_dir: Option<PathBuf>,
     /// Print the spec instead of writing it
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -131,9 +136,9 @@ pub enum Target {
 /// Arguments of `list`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ListArgs {
-    /// CDI directories, that of the highest priority last; may be repeated
-    #[arg(long, value_name = "DIR", default_values = ["/etc/cdi", "/var/run/cdi"])]
-    pub cdi_dir: Vec<PathBuf>,
+    /// CDI directories, that of the highest priority last; may be repeated [default: /etc/cdi, /var/run/cdi]
+    #[arg(long, value_name = "DIR")]
+    cdi_dir: Vec<PathBuf>,
     /// For whom to write
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
     pub output: Audience,
@@ -145,9 +150,9 @@ pub struct ListArgs {
 /// Arguments of `verify`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct VerifyArgs {
-    /// Directory of the spec
-    #[arg(long, value_name = "DIR", default_value = "/etc/cdi")]
-    cdi_dir: PathBuf,
+    /// Directory of the spec [default: /etc/cdi]
+    #[arg(long, value_name = "DIR")]
+    cdi_dir: Option<PathBuf>,
     /// Instead of the spec on disk: foretell what an image that is unpacked here gets of the host's libraries
     #[arg(long, value_name = "DIR", conflicts_with = "cdi_dir")]
     pub rootfs: Option<PathBuf>,
@@ -171,9 +176,12 @@ pub struct VerifyArgs {
 /// Arguments of `remove`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RemoveArgs {
-    /// Directory of the spec
-    #[arg(long, value_name = "DIR", default_value = "/etc/cdi")]
-    pub cdi_dir: PathBuf,
+    /// Directory of the spec [default: /etc/cdi]
+    #[arg(long, value_name = "DIR")]
+    cdi_dir: Option<PathBuf>,
+    /// Where the host's file system is mounted; the default directory lies below it
+    #[arg(long = "root", value_name = "PREFIX")]
+    prefix: Option<PathBuf>,
     /// For whom to write
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
     pub output: Audience,
@@ -202,6 +210,39 @@ impl SpecArgs {
     }
 }
 
+impl SpecArgs {
+    /// The directory of the daemon that may run.
+    pub fn run_dir(&self) -> PathBuf {
+        self.host.roots.place(self.run_dir.as_deref(), RUN_DIR)
+    }
+}
+
+impl ListArgs {
+    /// The CDI directories, that of the highest priority last.
+    pub fn directories(&self) -> Vec<PathBuf> {
+        if self.cdi_dir.is_empty() {
+            return [STATIC_SPECS, DYNAMIC_SPECS]
+                .map(|usual| self.roots.usual_place(usual))
+                .into();
+        }
+        self.cdi_dir.clone()
+    }
+}
+
+impl RemoveArgs {
+    /// Our place in the CDI directory.
+    pub fn cdi(&self) -> CdiDirectory {
+        let roots = RootArgs {
+            prefix: self.prefix.clone(),
+            ..RootArgs::default()
+        };
+        CdiDirectory {
+            path: roots.place(self.cdi_dir.as_deref(), STATIC_SPECS),
+            format: SpecFormat::default(),
+        }
+    }
+}
+
 impl GenerateArgs {
     /// Where the spec goes.
     pub fn target(&self) -> Target {
@@ -222,7 +263,7 @@ impl GenerateArgs {
     /// Our place in the CDI directory.
     pub fn cdi(&self) -> CdiDirectory {
         CdiDirectory {
-            path: self.cdi_dir.clone(),
+            path: self.spec.host.roots.place(self.cdi_dir.as_deref(), STATIC_SPECS),
             format: self.format(),
         }
     }
@@ -232,7 +273,7 @@ impl VerifyArgs {
     /// Our place in the CDI directory.
     pub fn cdi(&self) -> CdiDirectory {
         CdiDirectory {
-            path: self.cdi_dir.clone(),
+            path: self.spec.host.roots.place(self.cdi_dir.as_deref(), STATIC_SPECS),
             format: self.spec.format.unwrap_or_default(),
         }
     }

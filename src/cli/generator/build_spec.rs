@@ -21,7 +21,6 @@ pub fn spec(args: &SpecArgs) -> anyhow::Result<Option<Spec>> {
     inventory.problems.extend(problems);
     policy.naming = args.naming();
     policy.selection = Selection::new(args.functions, &args.device, &inventory)?;
-    // Notes that nobody reads (`2>&1 | head`) are no reason to leave the spec unwritten.
-    let _ = report::inventory(&mut anstream::stderr(), &inventory, &policy.selection, args.verbose);
+    report::inventory(&inventory, &policy.selection, args.verbose);
     Ok(render::spec(&inventory, &policy))
 }

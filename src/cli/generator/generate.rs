@@ -1,17 +1,17 @@
 //! `generate`: the spec into a CDI directory, a file, or standard output.
 
-use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, bail};
 
 use super::args::{GenerateArgs, Target};
 use super::build_spec;
-use crate::cli::exit::Ended;
+use crate::cli::exit::{self, Ended};
 use crate::cli::terminal::output;
 use crate::host::cdi_dir::directory::CdiDirectory;
 use crate::host::files::atomic_file::{self, WriteOutcome};
-use crate::host::files::lock;
+use crate::host::files::instance::{self, Life};
+use crate::host::files::roots::RootArgs;
 use crate::model::cdi::format::{self, SpecFormat};
 use crate::model::cdi::model::Spec;
 
@@ -28,7 +28,7 @@ pub fn run(args: &GenerateArgs) -> anyhow::Result<Ended> {
         Target::Directory(directory) => {
             publish(spec.as_ref(), &directory)?;
             if spec.is_some() {
-                warn_of_daemon(&args.spec.run_dir, &directory);
+                warn_of_daemon(&args.spec.run_dir(), &args.spec.host.roots, &directory);
             }
         }
     }
@@ -37,8 +37,8 @@ pub fn run(args: &GenerateArgs) -> anyhow::Result<Ended> {
 
 fn print(spec: Option<&Spec>, format: SpecFormat, file: &Path) -> anyhow::Result<()> {
     let Some(spec) = spec else {
-        // A note that nobody reads changes nothing.
-        let _ = writeln!(io::stderr(), "no usable CXI NIC: {} would be removed", file.display());
+        let would_be = format!("no usable CXI NIC: {} would be removed", file.display());
+        exit::note(&(output::visible(&would_be) + "\n"));
         return Ok(());
     };
     output::raw(&format::to_text(spec, format)?)
@@ -55,6 +55,14 @@ fn write_file(spec: Option<&Spec>, format: SpecFormat, file: &Path) -> anyhow::R
     } else {
         directory
     };
+    // Who names a file means that place, and not one that is to be made.
+    if !directory.is_dir() {
+        bail!(
+            "the directory {} of --output {} is not there: make it, or correct the path",
+            directory.display(),
+            file.display()
+        );
+    }
     // Else a device such as /dev/null would become a plain file.
     if file.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
         bail!(
@@ -81,26 +89,31 @@ fn publish(spec: Option<&Spec>, directory: &CdiDirectory) -> anyhow::Result<()> 
 fn say(outcome: WriteOutcome, spec: Option<&Spec>, file: &Path, place: &Path) -> anyhow::Result<()> {
     let names = spec.map_or(0, |spec| spec.devices.len());
     let file = file.display();
-    output::raw(&match outcome {
-        WriteOutcome::Written => format!("wrote {file}: {names} device names\n"),
-        WriteOutcome::Unchanged => format!("{file} is up to date: {names} device names\n"),
-        WriteOutcome::Removed => format!("no usable CXI NIC: removed {file}\n"),
-        WriteOutcome::Absent => format!("no usable CXI NIC: nothing written to {}\n", place.display()),
+    output::line(&match outcome {
+        WriteOutcome::Written => format!("wrote {file}: {names} device names"),
+        WriteOutcome::Unchanged => format!("{file} is up to date: {names} device names"),
+        WriteOutcome::Removed => format!("no usable CXI NIC: removed {file}"),
+        WriteOutcome::Absent => format!("no usable CXI NIC: nothing written to {}", place.display()),
     })
 }
 
 /// The daemon's spec wins name by name, so a name that it has taken away lives on in a static file.
-pub fn warn_of_daemon(run_dir: &Path, directory: &CdiDirectory) {
-    if DYNAMIC.iter().any(|dynamic| directory.path == Path::new(dynamic)) {
+pub fn warn_of_daemon(run_dir: &Path, roots: &RootArgs, directory: &CdiDirectory) {
+    if DYNAMIC
+        .iter()
+        .any(|dynamic| directory.path == roots.usual_place(dynamic))
+    {
         return;
     }
-    let Some(pid) = lock::running(run_dir) else { return };
-    // A warning that nobody reads changes nothing about what was done.
-    let _ = writeln!(
-        io::stderr(),
-        "warning: cxi-device-plugin is running (pid {pid}) and keeps a spec of its own: a name that goes away there stays \
+    let runs = match instance::life(run_dir) {
+        Life::Stopped => return,
+        Life::Runs(pid) => format!("is running (pid {pid})"),
+        Life::Unknown(reason) => format!("may be running ({reason})"),
+    };
+    exit::warn(&format!(
+        "cxi-device-plugin {runs} and keeps a spec of its own: a name that goes away there stays \
          in {}; undo with: cxi-cdi-generator remove --cdi-dir {}",
         directory.file().display(),
         directory.path.display()
-    );
+    ));
 }

@@ -1,13 +1,12 @@
 //! `list`: what every CDI directory offers of our kind, and what comes of it.
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::Serialize;
 
 use super::args::ListArgs;
-use crate::cli::exit::Ended;
+use crate::cli::exit::{self, Ended};
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, WARNING, visible};
 use crate::cli::terminal::table::{Cell, plain, table};
 use crate::host::cdi_dir::spec_files;
@@ -50,7 +49,8 @@ struct InvalidFile {
 /// Lists.
 pub fn run(args: &ListArgs) -> anyhow::Result<Ended> {
     let roots = Roots::new(&args.roots)?;
-    let directories: Vec<Vec<SpecFile>> = args.cdi_dir.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
+    let cdi_dir = args.directories();
+    let directories: Vec<Vec<SpecFile>> = cdi_dir.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
     let inventory = scan(&roots);
     let host = HostDevices {
         inventory: inventory.as_ref(),
@@ -62,7 +62,7 @@ pub fn run(args: &ListArgs) -> anyhow::Result<Ended> {
     };
     match args.output {
         Audience::Json => output::json(&listed)?,
-        Audience::Table => output::styled(&described(&listed, &args.cdi_dir))?,
+        Audience::Table => output::styled(&described(&listed, &cdi_dir))?,
     }
     Ok(Ended::Done)
 }
@@ -76,11 +76,9 @@ fn scan(roots: &Roots) -> Option<Inventory> {
     match Scanner::new(roots.clone(), LibraryMode::None).scan() {
         Ok(inventory) => Some(inventory),
         Err(read_error) => {
-            // A warning that nobody reads is no reason to list nothing.
-            let _ = writeln!(
-                io::stderr(),
-                "warning: cannot look for NICs, so moved names do not show: {read_error}"
-            );
+            exit::warn(&format!(
+                "cannot look for NICs, so moved names do not show: {read_error}"
+            ));
             None
         }
     }

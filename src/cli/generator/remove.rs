@@ -8,8 +8,6 @@ use serde::Serialize;
 use super::args::RemoveArgs;
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output::{self, Audience};
-use crate::host::cdi_dir::directory::CdiDirectory;
-use crate::model::cdi::format::SpecFormat;
 
 #[derive(Serialize)]
 struct Removal {
@@ -18,21 +16,19 @@ struct Removal {
 
 /// Removes.
 pub fn run(args: &RemoveArgs) -> anyhow::Result<Ended> {
-    let directory = CdiDirectory {
-        path: args.cdi_dir.clone(),
-        format: SpecFormat::default(),
-    };
+    let directory = args.cdi();
     let removed = directory
         .remove()
         .with_context(|| format!("our spec in {} is not removed", directory.path.display()))?;
     match args.output {
         Audience::Json => output::json(&Removal { removed })?,
         Audience::Table if removed.is_empty() => {
-            output::raw(&format!("no spec of ours in {}\n", directory.path.display()))?;
+            output::line(&format!("no spec of ours in {}", directory.path.display()))?;
         }
         Audience::Table => {
-            let lines = removed.iter().map(|file| format!("removed {}\n", file.display()));
-            output::raw(&lines.collect::<String>())?;
+            for file in &removed {
+                output::line(&format!("removed {}", file.display()))?;
+            }
         }
     }
     Ok(Ended::Done)

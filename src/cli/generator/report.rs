@@ -1,8 +1,8 @@
 //! What was found, for people.
 
-use std::io::{self, Write};
-
+use crate::cli::exit;
 use crate::cli::terminal::nic_table;
+use crate::cli::terminal::output::visible;
 use crate::model::health::SharedNids;
 use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::selection::Selection;
@@ -10,26 +10,25 @@ use crate::model::reading::{ReadError, Reading};
 use crate::model::status::NicStatus;
 
 /// Writes the problems, from verbosity 1 on the NICs, and from 2 on every value that could not be read.
-pub fn inventory(out: &mut impl Write, inventory: &Inventory, selection: &Selection, verbosity: u8) -> io::Result<()> {
+pub fn inventory(inventory: &Inventory, selection: &Selection, verbosity: u8) {
     for problem in &inventory.problems {
-        writeln!(out, "warning: {problem}")?;
+        exit::warn(problem);
     }
     for nic in &inventory.nics {
         if let Some(reason) = unusable(nic, selection) {
-            writeln!(out, "warning: {} gets no device name: {reason}", nic.address)?;
+            exit::warn(&format!("{} gets no device name: {reason}", nic.address));
         }
     }
     if verbosity > 0 {
-        out.write_all(nics(inventory, selection).as_bytes())?;
+        exit::note(&nics(inventory, selection));
     }
     if verbosity > 1 {
         for nic in &inventory.nics {
             for read_error in read_errors(nic) {
-                writeln!(out, "{}: unknown: {read_error}", nic.address)?;
+                exit::note(&(visible(&format!("{}: unknown: {read_error}", nic.address)) + "\n"));
             }
         }
     }
-    Ok(())
 }
 
 /// Why a NIC is not in the spec, unless it is by choice.

@@ -1,13 +1,12 @@
 //! `verify --rootfs`: what an unpacked image makes of the host's libraries, foretold.
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::Serialize;
 
 use super::args::VerifyArgs;
-use crate::cli::exit::Ended;
+use crate::cli::exit::{self, Ended};
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 use crate::cli::terminal::table::{Cell, plain, table};
 use crate::host::containers::loader_view;
@@ -61,9 +60,8 @@ pub fn run(args: &VerifyArgs, rootfs: &Path) -> anyhow::Result<Ended> {
         libraries: libraries::find(&host, args.spec.host.libraries()?, &[], &mut problems),
         ..Inventory::default()
     };
-    for problem in problems {
-        // A warning that nobody reads changes nothing about what is foretold.
-        let _ = writeln!(io::stderr(), "warning: {problem}");
+    for problem in &problems {
+        exit::warn(problem);
     }
     let edits = render::common_edits(&inventory, &args.spec.host.policy()?);
     let facts = loader_view::image_facts(&host, &image, &inventory.libraries, &edits, &args.image_library_path);

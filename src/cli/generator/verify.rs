@@ -35,7 +35,7 @@ fn run_on_spec(args: &VerifyArgs) -> anyhow::Result<Ended> {
     let directory = args.cdi();
     let spec = build_spec::spec(&args.spec)?;
     if directory.file().exists() {
-        warn_of_daemon(&args.spec.run_dir, &directory);
+        warn_of_daemon(&args.spec.run_dir(), &args.spec.host.roots, &directory);
     }
     let findings = findings(&directory, spec.as_ref())?;
     let ended = if findings.is_empty() {
@@ -49,13 +49,17 @@ fn run_on_spec(args: &VerifyArgs) -> anyhow::Result<Ended> {
             equal: findings.is_empty(),
             findings,
         })?,
-        Audience::Table if findings.is_empty() => output::raw(&in_step(&directory, spec.as_ref()))?,
+        Audience::Table if findings.is_empty() => output::line(&in_step(&directory, spec.as_ref()))?,
         Audience::Table => output::styled(&described(&findings, &directory.path))?,
     }
     Ok(ended)
 }
 
 fn findings(directory: &CdiDirectory, spec: Option<&Spec>) -> anyhow::Result<Vec<SpecDifference>> {
+    match directory.refuse_foreign() {
+        Err(PublishError::Foreign { file, kind }) => return Ok(vec![drift::foreign(&file, &kind)]),
+        refused => refused?,
+    }
     let (file, other) = (directory.file(), directory.other_file());
     let expected = spec.map(|spec| format::to_text(spec, directory.format)).transpose()?;
     let mut findings = drift::file_differences(&file, &read::look_at(&file), expected.as_deref());
@@ -70,12 +74,9 @@ fn findings(directory: &CdiDirectory, spec: Option<&Spec>) -> anyhow::Result<Vec
 
 fn in_step(directory: &CdiDirectory, spec: Option<&Spec>) -> String {
     match spec {
-        None => format!(
-            "no usable CXI NIC, and no spec of ours in {}\n",
-            directory.path.display()
-        ),
+        None => format!("no usable CXI NIC, and no spec of ours in {}", directory.path.display()),
         Some(spec) => format!(
-            "{} is up to date: {} device names\n",
+            "{} is up to date: {} device names",
             directory.file().display(),
             spec.devices.len()
         ),
@@ -92,7 +93,8 @@ fn described(findings: &[SpecDifference], directory: &Path) -> String {
         text.extend(lines.map(|line| painted(line) + "\n"));
     }
     let again = "run cxi-cdi-generator with the same flags to put it right, or remove to take our spec away";
-    text + &format!("findings: {} in {}: {again}\n", findings.len(), directory.display())
+    let directory = visible(&directory.display().to_string());
+    text + &format!("findings: {} in {directory}: {again}\n", findings.len())
 }
 
 fn painted(line: &str) -> String {

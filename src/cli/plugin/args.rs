@@ -1,6 +1,6 @@
 //! The command line of `cxi-device-plugin`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
@@ -94,9 +94,12 @@ pub struct CheckConfigArgs {
 /// Arguments of `status`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct StatusArgs {
-    /// The daemon's own directory
-    #[arg(long, value_name = "DIR", default_value = RUN_DIR)]
-    pub run_dir: PathBuf,
+    /// The daemon's own directory [default: /run/cxi-device-plugin]
+    #[arg(long, value_name = "DIR")]
+    run_dir: Option<PathBuf>,
+    /// Where the host's file system is mounted; the default directory lies below it
+    #[arg(long = "root", value_name = "PREFIX")]
+    prefix: Option<PathBuf>,
     /// For whom to write
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
     pub output: Audience,
@@ -105,9 +108,9 @@ pub struct StatusArgs {
 /// Where to look.
 #[derive(Debug, Clone, clap::Args)]
 pub struct NodeArgs {
-    /// The daemon's own directory, where it is said which NICs are cordoned
-    #[arg(long, value_name = "DIR", default_value = RUN_DIR)]
-    pub run_dir: PathBuf,
+    /// The daemon's own directory, where it is said which NICs are cordoned [default: /run/cxi-device-plugin]
+    #[arg(long, value_name = "DIR")]
+    run_dir: Option<PathBuf>,
     /// The host.
     #[command(flatten)]
     pub roots: RootArgs,
@@ -154,6 +157,40 @@ pub enum Subject<'a> {
     Nic(&'a str),
     /// A process in a container.
     Process(u32),
+}
+
+impl StatusArgs {
+    /// The daemon's own directory.
+    pub fn run_dir(&self) -> PathBuf {
+        let roots = RootArgs {
+            prefix: self.prefix.clone(),
+            ..RootArgs::default()
+        };
+        roots.place(self.run_dir.as_deref(), RUN_DIR)
+    }
+}
+
+impl NodeArgs {
+    /// The daemon's own directory.
+    pub fn run_dir(&self) -> PathBuf {
+        self.roots.place(self.run_dir.as_deref(), RUN_DIR)
+    }
+
+    /// The same, in which something is to be written; one that was given is not made.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn writable_run_dir(&self) -> anyhow::Result<PathBuf> {
+        let directory = self.run_dir();
+        let is_usual = self.run_dir.is_none() && directory.parent().is_some_and(Path::is_dir);
+        if !is_usual && !directory.is_dir() {
+            anyhow::bail!(
+                "the directory {} is not there: give the --run-dir of the daemon",
+                directory.display()
+            );
+        }
+        Ok(directory)
+    }
 }
 
 impl ExplainArgs {

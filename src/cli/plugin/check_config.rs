@@ -12,7 +12,7 @@ use crate::model::config::LoadedConfig;
 /// Checks.
 pub fn run(args: &CheckConfigArgs) -> anyhow::Result<Ended> {
     let must_exist = args.file != Path::new(CONFIG_FILE);
-    let loaded = LoadedConfig::from_fragments(config::read(&args.file, must_exist))?;
+    let loaded = LoadedConfig::from_fragments(config::read_given(&args.file, must_exist))?;
     roots(&loaded, None)?;
     for warning in loaded.warnings() {
         exit::warn(&warning);

@@ -10,11 +10,12 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use super::args::{CordonArgs, NodeArgs, UncordonArgs};
-use super::node_view;
+use super::node_view::{self, Daemon};
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output;
+use crate::host::files::atomic_file;
+use crate::host::files::instance::{self, Life};
 use crate::host::files::roots::{RootArgs, Roots};
-use crate::host::files::{atomic_file, lock};
 use crate::host::nics::cordons;
 use crate::model::nic::pci::PciAddress;
 use crate::model::nic::selection;
@@ -27,27 +28,29 @@ pub fn cordon(args: &CordonArgs) -> anyhow::Result<Ended> {
     if args.reason.chars().any(char::is_control) {
         bail!("--reason must be one line without control characters: it goes into the log");
     }
+    let run_dir = args.node.writable_run_dir()?;
     let nic = Target::find(&args.nic, &args.node)?;
-    let directory = cordons::directory(&args.node.run_dir);
+    let directory = cordons::directory(&run_dir);
     let name = nic.address.to_string();
     let oddity = fs::symlink_metadata(directory.join(&name)).ok();
     if let Some(oddity) = oddity.as_ref().and_then(cordons::oddity) {
-        output::raw(&format!(
-            "{} is cordoned already, by what is {oddity} and holds no reason: {}\n",
+        output::line(&format!(
+            "{} is cordoned already, by what is {oddity} and holds no reason: {}",
             nic.called,
             directory.join(&name).display()
         ))?;
         return Ok(Ended::Done);
     }
     atomic_file::replace(&directory, &name, None, format!("{}\n", args.reason).as_bytes())?;
-    let when = match (nic.is_there, lock::running(&args.node.run_dir)) {
+    let when = match (nic.is_there, instance::life(&run_dir)) {
         (Some(false), _) => "it is not there now; no new pod gets it once it comes, until the next boot",
         (None, _) => "sysfs does not say whether it is there; no new pod gets it",
-        (_, Some(_)) => "no new pod gets it",
-        (_, None) => "no daemon runs; one that is started before the next boot gives it to no new pod",
+        (_, Life::Runs(_)) => "no new pod gets it",
+        (_, Life::Unknown(_)) => "a daemon that runs or is started before the next boot gives it to no new pod",
+        (_, Life::Stopped) => "no daemon runs; one that is started before the next boot gives it to no new pod",
     };
-    output::raw(&format!(
-        "cordoned {}: {when}; running pods keep it; undo with: cxi-device-plugin uncordon {}\n",
+    output::line(&format!(
+        "cordoned {}: {when}; running pods keep it; undo with: cxi-device-plugin uncordon {}",
         nic.called, nic.address
     ))?;
     Ok(Ended::Done)
@@ -55,7 +58,7 @@ pub fn cordon(args: &CordonArgs) -> anyhow::Result<Ended> {
 
 /// Uncordons. A NIC that is gone can be uncordoned by its address.
 pub fn uncordon(args: &UncordonArgs) -> anyhow::Result<Ended> {
-    let directory = cordons::directory(&args.node.run_dir);
+    let directory = cordons::directory(&args.node.writable_run_dir()?);
     let removes = |address| {
         cordons::remove(&directory, address)
             .with_context(|| format!("cannot remove {}", directory.join(address.to_string()).display()))
@@ -64,7 +67,7 @@ pub fn uncordon(args: &UncordonArgs) -> anyhow::Result<Ended> {
     if let Some(address) = by_address
         && removes(address)?
     {
-        output::raw(&format!("uncordoned {address}\n"))?;
+        output::line(&format!("uncordoned {address}"))?;
         return Ok(Ended::Done);
     }
     let nic = match by_address {
@@ -80,11 +83,11 @@ pub fn uncordon(args: &UncordonArgs) -> anyhow::Result<Ended> {
         None => Target::find(&args.nic, &args.node)?,
     };
     let said = if removes(nic.address)? {
-        format!("uncordoned {}\n", nic.called)
+        format!("uncordoned {}", nic.called)
     } else {
-        format!("{} is not cordoned\n", nic.called)
+        format!("{} is not cordoned", nic.called)
     };
-    output::raw(&said)?;
+    output::line(&said)?;
     Ok(Ended::Done)
 }
 
@@ -109,8 +112,10 @@ impl Target {
 
     fn by_address(address: PciAddress, node: &NodeArgs) -> anyhow::Result<Self> {
         let name = address.to_string();
-        let record = node_view::daemon_status(&node.run_dir).ok().flatten();
-        let nics = record.map(|record| record.node.nics).unwrap_or_default();
+        let nics = match node_view::daemon(&node.run_dir()) {
+            Ok(Daemon::Runs(record)) => record.node.nics,
+            _ => Vec::new(),
+        };
         let known = nics.iter().find(|nic| nic.address == name);
         Ok(Self {
             address,

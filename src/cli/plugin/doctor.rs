@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use serde::Serialize;
 
-use crate::cli::exit::Ended;
+use crate::cli::exit::{self, Ended};
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 use crate::host::bundle::{self, Contents};
 use crate::host::files::config::{self, CONFIG_FILE};
@@ -21,26 +22,27 @@ use crate::model::nic::selection::Selection;
 /// Where specs are that no daemon keeps.
 const STATIC_SPECS: &str = "/etc/cdi";
 
-/// Arguments of `doctor`. Its directories are those of the host, below --root; what is not given is as the host's
-/// configuration of the daemon has it.
+/// Arguments of `doctor`. Its directories are taken as they are given; what is not given is as the host's configuration of
+/// the daemon has it, below --root.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DoctorArgs {
     /// For whom to write
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
     output: Audience,
-    /// Also write all that was looked at into this tar archive, without secrets, for somebody who cannot log in here
+    /// Also write all that was looked at into this tar archive, without secrets, for somebody who cannot log in here; - is
+    /// standard output, and the findings go to standard error then
     #[arg(long, value_name = "FILE")]
     bundle: Option<PathBuf>,
     /// A log to put into the bundle
     #[arg(long, value_name = "FILE", requires = "bundle")]
     log: Option<PathBuf>,
-    /// CDI directories of the host, the daemon's last; may be repeated [default: /etc/cdi, and the daemon's]
+    /// CDI directories, the daemon's last; may be repeated [default: /etc/cdi, and the daemon's]
     #[arg(long, value_name = "DIR")]
     cdi_dir: Vec<PathBuf>,
-    /// Kubelet's directory for device plugins on the host [default: the daemon's]
+    /// Kubelet's directory for device plugins [default: the daemon's]
     #[arg(long, value_name = "DIR")]
     kubelet_dir: Option<PathBuf>,
-    /// Directory of the daemon's own state on the host [default: the daemon's]
+    /// Directory of the daemon's own state [default: the daemon's]
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
     /// The host.
@@ -91,8 +93,16 @@ impl DoctorArgs {
         }
     }
 
+    /// The directories that were given, as we see them.
+    fn given(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let directories = self.cdi_dir.iter().chain(&self.kubelet_dir).chain(&self.run_dir);
+        let absolute = directories.map(|path| std::path::absolute(path).context("no working directory"));
+        absolute.collect()
+    }
+
     fn site(&self, settings: Settings, problems: Vec<Evidence>) -> Site {
-        let mut cdi = self.cdi_dir.clone();
+        let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        let mut cdi: Vec<PathBuf> = self.cdi_dir.iter().map(absolute).collect();
         if cdi.is_empty() {
             cdi.extend([PathBuf::from(STATIC_SPECS), settings.cdi.dir.clone()]);
             cdi.dedup();
@@ -102,8 +112,8 @@ impl DoctorArgs {
             selection: Selection::without(Functions::default(), settings.exclude),
             problems,
             cdi,
-            kubelet: self.kubelet_dir.clone().unwrap_or(settings.kubelet.dir),
-            run: self.run_dir.clone().unwrap_or(settings.daemon.run_dir),
+            kubelet: self.kubelet_dir.as_ref().map_or(settings.kubelet.dir, absolute),
+            run: self.run_dir.as_ref().map_or(settings.daemon.run_dir, absolute),
         }
     }
 }
@@ -141,7 +151,7 @@ fn described_problem(problem: &Problem) -> String {
 /// Looks, judges, says.
 pub fn run(args: &DoctorArgs) -> anyhow::Result<Ended> {
     let (settings, problems) = settings(&args.roots)?;
-    let roots = Roots::new(&args.roots_by(&settings))?;
+    let roots = Roots::new(&args.roots_by(&settings))?.with_given(args.given()?);
     let site = args.site(settings, problems);
     let facts = probe::look(&roots, &site);
     let examination = doctor::examine(&facts);
@@ -159,19 +169,32 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<Ended> {
                 site: &site,
                 log: args.log.as_deref(),
             };
-            let count = bundle::write(&roots, &contents, target)?;
+            let count = if is_stdout(target) {
+                bundle::print(&roots, &contents)?
+            } else {
+                bundle::write(&roots, &contents, target)?
+            };
             bundle_summary(target, count, args.log.is_some())
         }
     };
+    let text = match args.output {
+        Audience::Json => output::json_text(&report)?,
+        Audience::Table => described(&examination, &report.summary) + &bundled,
+    };
     match args.output {
-        Audience::Json => output::json(&report)?,
-        Audience::Table => output::styled(&(described(&examination, &report.summary) + &bundled))?,
+        _ if args.bundle.as_deref().is_some_and(is_stdout) => exit::note(&text),
+        Audience::Json => output::raw(&text)?,
+        Audience::Table => output::styled(&text)?,
     }
     Ok(if examination.needs_action() {
         Ended::Findings
     } else {
         Ended::Done
     })
+}
+
+fn is_stdout(target: &Path) -> bool {
+    target == Path::new("-")
 }
 
 fn described(examination: &Examination, summary: &Summary) -> String {

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::args::{ExplainArgs, Subject};
 use super::explain_pid;
-use super::node_view::{self, ago};
-use crate::cli::exit::Ended;
+use super::node_view::{self, Daemon, ago};
+use crate::cli::exit::{self, Ended};
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 use crate::cli::terminal::table::{Cell, plain, table};
 use crate::host::clock::unix_seconds;
@@ -38,9 +38,14 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<Ended> {
 }
 
 fn explain_nic(args: &ExplainArgs, name: &str) -> anyhow::Result<Ended> {
-    let (daemon_pid, nics) = match node_view::daemon_status(&args.node.run_dir)? {
-        Some(status) => (Some(status.pid), status.node.nics),
-        None => {
+    let (daemon_pid, nics) = match node_view::daemon(&args.node.run_dir())? {
+        Daemon::Runs(status) => (Some(status.pid), status.node.nics),
+        unseen => {
+            if let Daemon::Unknown(reason) = unseen {
+                exit::warn(&format!(
+                    "it cannot be told whether cxi-device-plugin runs ({reason}); this is a look of our own"
+                ));
+            }
             let inventory = node_view::inventory(&args.node)?;
             (None, node_view::statuses(&inventory))
         }

@@ -1,8 +1,5 @@
 //! The node as it looks now, and what its daemon says of it.
 
-use std::fs::OpenOptions;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, anyhow, bail};
@@ -10,8 +7,9 @@ use nix::unistd::Pid;
 use serde::Deserialize;
 
 use super::args::NodeArgs;
+use crate::cli::exit;
 use crate::host::clock::unix_seconds;
-use crate::host::files::lock;
+use crate::host::files::instance::{self, Life};
 use crate::host::files::roots::Roots;
 use crate::host::nics::cordons;
 use crate::host::nics::scan::Scanner;
@@ -21,19 +19,15 @@ use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::selection::Selection;
 use crate::model::status::{self, NicStatus, Status};
 
-/// Hundreds of NICs with all their conditions.
-const SIZE_LIMIT: u64 = 16 << 20;
-
 /// Looks at the node; what is odd about it goes to standard error.
 pub fn inventory(args: &NodeArgs) -> anyhow::Result<Inventory> {
     let scanner =
-        Scanner::new(Roots::new(&args.roots)?, LibraryMode::None).with_cordons(cordons::directory(&args.run_dir));
+        Scanner::new(Roots::new(&args.roots)?, LibraryMode::None).with_cordons(cordons::directory(&args.run_dir()));
     let inventory = scanner
         .scan()
         .map_err(|read_error| anyhow!("cannot look for NICs: {read_error}"))?;
     for problem in &inventory.problems {
-        // A warning that nobody reads changes nothing about what is there.
-        let _ = writeln!(io::stderr(), "warning: {problem}");
+        exit::warn(problem);
     }
     Ok(inventory)
 }
@@ -49,13 +43,26 @@ pub fn status(nic: &Nic, shared_nids: &SharedNids) -> NicStatus {
     NicStatus::fresh(nic, shared_nids, Selection::default().withheld(nic), unix_seconds())
 }
 
-/// The record of the daemon that runs; none when none runs.
-pub fn daemon_status(run_dir: &Path) -> anyhow::Result<Option<Status>> {
-    let Some(pid) = lock::running(run_dir) else {
-        return Ok(None);
+/// What is to be seen of the daemon.
+#[derive(Debug)]
+pub enum Daemon {
+    /// It runs, and this is its record.
+    Runs(Box<Status>),
+    /// None runs.
+    Stopped,
+    /// Why one may run or not.
+    Unknown(String),
+}
+
+/// Whether the daemon runs, with its record.
+pub fn daemon(run_dir: &Path) -> anyhow::Result<Daemon> {
+    let pid = match instance::life(run_dir) {
+        Life::Runs(pid) => pid,
+        Life::Stopped => return Ok(Daemon::Stopped),
+        Life::Unknown(reason) => return Ok(Daemon::Unknown(reason)),
     };
     let path = run_dir.join(status::FILE);
-    let status = read(&path).with_context(|| {
+    let status = read(run_dir).with_context(|| {
         format!(
             "cxi-device-plugin runs (pid {pid}), but its {} cannot be read",
             path.display()
@@ -69,7 +76,7 @@ pub fn daemon_status(run_dir: &Path) -> anyhow::Result<Option<Status>> {
             status.pid
         );
     }
-    Ok(Some(status))
+    Ok(Daemon::Runs(Box::new(status)))
 }
 
 #[derive(Deserialize)]
@@ -77,13 +84,8 @@ struct Version {
     schema: u32,
 }
 
-fn read(path: &Path) -> anyhow::Result<Status> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOFOLLOW)
-        .open(path)?;
-    let mut text = String::new();
-    file.take(SIZE_LIMIT).read_to_string(&mut text)?;
+fn read(run_dir: &Path) -> anyhow::Result<Status> {
+    let text = instance::record(run_dir)?.context("it is not there")?;
     let Version { schema } = serde_json::from_str(&text).context("not a record of ours")?;
     if schema != status::SCHEMA {
         bail!(

@@ -14,6 +14,7 @@ use crate::model::alloc::resource::ResourceName;
 use crate::model::alloc::strategy::Strategy;
 use crate::model::cdi::format::SpecFormat;
 use crate::model::config::fragment::Content;
+use crate::model::config::settings::Settings;
 use crate::model::config::value::Value;
 use crate::model::config::{Fragment, LoadedConfig, Origin};
 
@@ -68,12 +69,36 @@ impl RunArgs {
     /// All that is wrong with it, or an `--env-vars` file that cannot be used.
     pub fn configuration(&self) -> anyhow::Result<LoadedConfig> {
         let file = self.config.as_deref();
-        let files = config::read(file.unwrap_or(CONFIG_FILE.as_ref()), file.is_some());
-        let fragments = [self.systemd_fragment()]
+        let usual = self.host.roots.usual_place(CONFIG_FILE);
+        let files = config::read(file.unwrap_or(&usual), file.is_some());
+        let fragments = [self.prefix_fragment(), self.systemd_fragment()]
             .into_iter()
             .chain(files)
             .chain([self.fragment()?]);
         Ok(LoadedConfig::from_fragments(fragments.collect())?)
+    }
+
+    /// With a prefix the usual places lie below it.
+    fn prefix_fragment(&self) -> Fragment {
+        let mut fragment = Fragment::default();
+        let roots = &self.host.roots;
+        if roots.prefix.as_ref().is_none_or(|prefix| prefix.as_os_str().is_empty()) {
+            return fragment;
+        }
+        let usual = Settings::default();
+        let origin = Origin::Flag {
+            name: "--root".to_owned(),
+        };
+        for (key, directory) in [
+            ("daemon.run_dir", usual.daemon.run_dir),
+            ("kubelet.dir", usual.kubelet.dir),
+            ("cdi.dir", usual.cdi.dir),
+        ] {
+            let place = roots.usual_place(&directory.to_string_lossy());
+            let place = std::path::absolute(&place).unwrap_or(place);
+            fragment.set(key, place.show(), &origin);
+        }
+        fragment
     }
 
     /// systemd's own idea of where a service keeps its state. What the files say goes over it, since it is there always. It

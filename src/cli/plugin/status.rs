@@ -3,7 +3,7 @@
 use anyhow::bail;
 
 use super::args::StatusArgs;
-use super::node_view::{self, ago};
+use super::node_view::{self, Daemon, ago};
 use crate::cli::exit::Ended;
 use crate::cli::terminal::nic_table;
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
@@ -12,12 +12,18 @@ use crate::model::status::{KubeletState, Status};
 
 /// Says it.
 pub fn run(args: &StatusArgs) -> anyhow::Result<Ended> {
-    let Some(status) = node_view::daemon_status(&args.run_dir)? else {
-        bail!(
+    let run_dir = args.run_dir();
+    let status = match node_view::daemon(&run_dir)? {
+        Daemon::Runs(status) => status,
+        Daemon::Stopped => bail!(
             "cxi-device-plugin is not running (nobody holds {}): start it with systemctl start cxi-device-plugin; without it, \
              cxi-device-plugin devices shows the NICs",
-            args.run_dir.join("lock").display()
-        );
+            run_dir.join("lock").display()
+        ),
+        Daemon::Unknown(reason) => bail!(
+            "it cannot be told whether cxi-device-plugin runs ({reason}): see systemctl status cxi-device-plugin; \
+             cxi-device-plugin devices shows the NICs"
+        ),
     };
     match args.output {
         Audience::Json => output::json(&status)?,

@@ -7,6 +7,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use crate::cli::exit;
+use crate::model::printable;
 
 /// Of headings.
 pub const HEADING: Style = Style::new().bold();
@@ -27,19 +28,30 @@ pub enum Audience {
     Json,
 }
 
-/// Writes bytes as they are.
+/// Writes data for programs as they are: a spec, a configuration.
 pub fn raw(text: &str) -> anyhow::Result<()> {
     written(io::stdout().lock(), text)
 }
 
 /// Writes a value for programs.
 pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
-    raw(&(serde_json::to_string_pretty(value)? + "\n"))
+    raw(&json_text(value)?)
+}
+
+/// A value for programs.
+pub fn json_text(value: &impl Serialize) -> anyhow::Result<String> {
+    let text = serde_json::to_string_pretty(value)? + "\n";
+    Ok(printable::json(&text).into_owned())
+}
+
+/// Says one line to people.
+pub fn line(text: &str) -> anyhow::Result<()> {
+    raw(&(visible(text) + "\n"))
 }
 
 /// Writes for people: colours show on a terminal, unless the environment asks for none (`NO_COLOR`).
 pub fn styled(text: &str) -> anyhow::Result<()> {
-    written(anstream::stdout().lock(), text)
+    written(anstream::stdout().lock(), &printable::styled(text))
 }
 
 fn written(mut out: impl Write, text: &str) -> anyhow::Result<()> {
@@ -49,18 +61,10 @@ fn written(mut out: impl Write, text: &str) -> anyhow::Result<()> {
 
 /// A text that came from outside, such that it cannot steer a terminal.
 pub fn visible(text: &str) -> String {
-    let shown = |c: char| {
-        let (escaped, plain) = if c.is_control() && c != '\t' {
-            (Some(c.escape_default()), None)
-        } else {
-            (None, Some(c))
-        };
-        escaped.into_iter().flatten().chain(plain)
-    };
-    text.chars().flat_map(shown).collect()
+    printable::line(text).into_owned()
 }
 
-/// A text in a style.
+/// A text in a style, such that it cannot leave it.
 pub fn paint(style: Style, text: &str) -> String {
-    format!("{style}{text}{style:#}")
+    format!("{style}{}{style:#}", printable::line(text))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, IsTerminal, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +29,9 @@ pub enum BundleError {
     /// A name is needed, not a directory.
     #[error("'{}' is no name for a file: give one, such as ./node.tar", .0.display())]
     NoName(PathBuf),
+    /// It would show as noise there.
+    #[error("standard output is a terminal: name a file, or redirect it")]
+    Terminal,
     /// The file system refused.
     #[error("cannot {action} {}", .path.display())]
     Io {
@@ -98,8 +101,31 @@ pub fn write(target: &Path, beside: &[(&str, Vec<u8>)], tree: &BTreeMap<PathBuf,
     atomic_file::remove_leftovers(directory, name);
     // Of mode 0600, as it stays.
     let mut file = atomic_file::create_temporary(directory, name).map_err(failed("create a file in", directory))?;
-    let mut archive = Builder::new(BufWriter::new(file.as_file_mut()));
-    let mut append = || {
+    append_all(BufWriter::new(file.as_file_mut()), beside, tree).map_err(failed("write", target))?;
+    file.as_file().sync_all().map_err(failed("write", target))?;
+    file.persist(target)
+        .map_err(|error| failed("replace", target)(error.error))?;
+    Ok(beside.len() + tree.len())
+}
+
+/// An archive is for no terminal.
+pub fn refuse_terminal() -> Result<(), BundleError> {
+    match io::stdout().is_terminal() {
+        true => Err(BundleError::Terminal),
+        false => Ok(()),
+    }
+}
+
+/// Writes it all to standard output.
+pub fn print(beside: &[(&str, Vec<u8>)], tree: &BTreeMap<PathBuf, Entry>) -> Result<usize, BundleError> {
+    let written = append_all(BufWriter::new(io::stdout().lock()), beside, tree);
+    written.map_err(failed("write", Path::new("standard output")))?;
+    Ok(beside.len() + tree.len())
+}
+
+fn append_all(out: impl Write, beside: &[(&str, Vec<u8>)], tree: &BTreeMap<PathBuf, Entry>) -> io::Result<()> {
+    let mut archive = Builder::new(out);
+    {
         for (name, bytes) in beside {
             append_file(&mut archive, Path::new(name), MODE, bytes)?;
         }
@@ -110,15 +136,8 @@ pub fn write(target: &Path, beside: &[(&str, Vec<u8>)], tree: &BTreeMap<PathBuf,
                 entry,
             )?;
         }
-        archive.get_mut().flush()
-    };
-    append().map_err(failed("write", target))?;
-    let finished = archive.into_inner().and_then(|mut out| out.flush());
-    finished.map_err(failed("write", target))?;
-    file.as_file().sync_all().map_err(failed("write", target))?;
-    file.persist(target)
-        .map_err(|error| failed("replace", target)(error.error))?;
-    Ok(beside.len() + tree.len())
+    }
+    archive.into_inner().and_then(|mut out| out.flush())
 }
 
 fn append_file(archive: &mut Builder<impl Write>, path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {

@@ -8,12 +8,13 @@ mod collection;
 mod nics;
 mod software;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 pub use self::archive::BundleError;
-use self::collection::Collection;
+use self::collection::{Collection, Entry};
 use super::files::roots::Roots;
 use super::probe::Site;
 use crate::model::doctor::facts::NodeFacts;
@@ -46,6 +47,24 @@ pub fn write<Report: Serialize>(
     target: &Path,
 ) -> Result<usize, BundleError> {
     archive::refuse_other(target)?;
+    let (beside, tree) = collect(roots, contents)?;
+    archive::write(target, &beside, &tree)
+}
+
+/// The same on standard output.
+///
+/// # Errors
+/// A terminal is there, which an archive is not for; or as for [`write`].
+pub fn print<Report: Serialize>(roots: &Roots, contents: &Contents<'_, Report>) -> Result<usize, BundleError> {
+    archive::refuse_terminal()?;
+    let (beside, tree) = collect(roots, contents)?;
+    archive::print(&beside, &tree)
+}
+
+/// What stands beside the tree, and the tree.
+type Parts = (Vec<(&'static str, Vec<u8>)>, BTreeMap<PathBuf, Entry>);
+
+fn collect<Report: Serialize>(roots: &Roots, contents: &Contents<'_, Report>) -> Result<Parts, BundleError> {
     let mut collection = Collection::new(roots);
     nics::collect(&mut collection, contents.facts);
     software::collect(&mut collection, contents.facts, contents.site);
@@ -57,5 +76,5 @@ pub fn write<Report: Serialize>(
     if let Some(log) = contents.log {
         beside.push((LOG, archive::end_of(log, LOG_LIMIT)?));
     }
-    archive::write(target, &beside, &collection.entries)
+    Ok((beside, collection.entries))
 }

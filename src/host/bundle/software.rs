@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::collection::{Collection, Entry};
+use crate::host::files::instance::COMM;
 use crate::host::files::read;
 use crate::host::files::roots::Roots;
 use crate::host::libraries;
@@ -95,7 +96,7 @@ fn collect_runtime(collection: &mut Collection, runtime: &Runtime) {
     if let Some(limits) = &runtime.limits {
         plain(collection, limits, str::to_owned);
         if let Some(process) = limits.path.parent() {
-            comm(collection, process);
+            identity(collection, process);
         }
     }
     for file in &runtime.unit {
@@ -103,9 +104,14 @@ fn collect_runtime(collection: &mut Collection, runtime: &Runtime) {
     }
 }
 
-fn comm(collection: &mut Collection, process: &Path) {
-    let file = text_file(collection.roots, process.join("comm"));
-    plain(collection, &file, str::to_owned);
+/// By which a process is known to be the system's.
+fn identity(collection: &mut Collection, process: &Path) {
+    for name in ["comm", "cgroup"] {
+        let file = text_file(collection.roots, process.join(name));
+        plain(collection, &file, str::to_owned);
+    }
+    let status = text_file(collection.roots, process.join("status"));
+    plain(collection, &status, redact::process_status);
 }
 
 fn kubelet(collection: &mut Collection, facts: &NodeFacts) {
@@ -113,7 +119,7 @@ fn kubelet(collection: &mut Collection, facts: &NodeFacts) {
         collection.stand_in(&facts.kubelet.directory.join(name));
     }
     if let Some(process) = &facts.kubelet.process {
-        comm(collection, process);
+        identity(collection, &process.path);
     }
 }
 
@@ -143,10 +149,14 @@ fn daemon(collection: &mut Collection, facts: &NodeFacts, site: &Site) {
 fn process(collection: &mut Collection, pid: i32) {
     let process = processes::directory(pid);
     let command = text_file(collection.roots, process.join("cmdline"));
-    let comm = format!("{}\n", processes::OURS);
+    let comm = format!("{COMM}\n");
+    let status = format!("Uid:\t0\t0\t0\t0\nNSpid:\t{pid}\n");
+    let cgroup = format!("0::/system.slice/{}\n", probe::units::OURS);
     for (name, text) in [
         ("comm", comm.as_str()),
         ("cmdline", command.known().unwrap_or_default()),
+        ("status", &status),
+        ("cgroup", &cgroup),
     ] {
         let bytes = text.as_bytes().to_vec();
         collection.put(process.join(name), Entry::File { mode: 0o444, bytes });

@@ -1,15 +1,16 @@
 //! Our one spec file in a CDI directory, among other people's.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use super::spec_files;
+use crate::host::files;
 use crate::host::files::atomic_file::{self, StoreError, WriteOutcome};
-use crate::host::files::read;
 use crate::model::cdi::format::{self, FormatError, SpecFormat};
 use crate::model::cdi::model::Spec;
+use crate::model::cdi::read;
 use crate::model::cdi::{FILE_STEM, KIND};
 
 /// A CDI directory as we keep our spec in it.
@@ -31,6 +32,14 @@ pub enum PublishError {
         file: PathBuf,
         /// One of the names in question.
         device: String,
+    },
+    /// Somebody else's spec goes by the name of ours.
+    #[error("{} is a spec of kind '{kind}' and not ours, so it stays: give it a name of its own, or use another directory", .file.display())]
+    Foreign {
+        /// The file.
+        file: PathBuf,
+        /// Whose devices it has.
+        kind: String,
     },
     /// The file system refused.
     #[error(transparent)]
@@ -55,6 +64,7 @@ impl CdiDirectory {
     pub fn publish(&self, spec: Option<&Spec>) -> Result<WriteOutcome, PublishError> {
         // Before anything is changed: an error means that all stays as it was.
         atomic_file::refuse_link(&self.other_file())?;
+        self.refuse_foreign()?;
         let outcome = match spec {
             None => atomic_file::remove(&self.path, &file_name(self.format))?,
             Some(spec) => {
@@ -74,10 +84,11 @@ impl CdiDirectory {
     }
 
     /// Removes our spec in both formats. The files that were there are returned.
-    pub fn remove(&self) -> Result<Vec<PathBuf>, StoreError> {
+    pub fn remove(&self) -> Result<Vec<PathBuf>, PublishError> {
         // Before anything is changed: an error means that all stays as it was.
         atomic_file::refuse_link(&self.file())?;
         atomic_file::refuse_link(&self.other_file())?;
+        self.refuse_foreign()?;
         let mut removed = Vec::new();
         for format in [self.format, self.format.other()] {
             if atomic_file::remove(&self.path, &file_name(format))? == WriteOutcome::Removed {
@@ -87,22 +98,27 @@ impl CdiDirectory {
         Ok(removed)
     }
 
+    /// Finds a spec of another kind under one of the names of ours. What says no kind at all is what is left of ours.
+    pub fn refuse_foreign(&self) -> Result<(), PublishError> {
+        for file in [self.file(), self.other_file()] {
+            let kind = cdi_file_text(&file).and_then(|text| read::kind(&text));
+            if let Some(kind) = kind.filter(|kind| kind != KIND) {
+                return Err(PublishError::Foreign { file, kind });
+            }
+        }
+        Ok(())
+    }
+
     /// Finds a foreign file of this directory that has a name of the spec.
     pub fn refuse_clash(&self, spec: &Spec) -> Result<(), PublishError> {
         let ours: BTreeSet<&str> = spec.devices.iter().map(|device| device.name.as_str()).collect();
         for file in self.foreign_files() {
-            let Some(offer) = read::text(&file).ok().and_then(|text| format::read_offer(&text)) else {
+            let Some((kind, names)) = cdi_file_text(&file).and_then(|text| read::names(&text)) else {
                 continue; // readers drop it, too
             };
-            let clash = offer
-                .devices
-                .into_iter()
-                .find(|device| ours.contains(device.name.as_str()));
-            if let Some(device) = clash.filter(|_| offer.kind == KIND) {
-                return Err(PublishError::Clash {
-                    file,
-                    device: device.name,
-                });
+            let clash = names.into_iter().find(|name| ours.contains(name.as_str()));
+            if let Some(device) = clash.filter(|_| kind == KIND) {
+                return Err(PublishError::Clash { file, device });
             }
         }
         Ok(())
@@ -115,6 +131,10 @@ impl CdiDirectory {
         files.retain(|file| !ours.contains(file));
         files
     }
+}
+
+fn cdi_file_text(file: &Path) -> Option<String> {
+    files::read::text(file).ok()
 }
 
 fn file_name(format: SpecFormat) -> String {

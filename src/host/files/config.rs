@@ -1,9 +1,10 @@
 //! The files of the configuration: one, and the drop-ins beside it.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use super::read;
 use crate::model::config::Fragment;
 
 /// Where the configuration is unless the daemon is told otherwise.
@@ -12,20 +13,34 @@ pub const CONFIG_FILE: &str = "/etc/cxi-device-plugin/config.toml";
 const DROP_INS: &str = "config.d";
 /// Far above what anybody writes; stops a file without end.
 const LIMIT: u64 = 1 << 20;
+/// The same of drop-ins.
+const COUNT_LIMIT: usize = 4096;
 
 /// Reads the file and, by name, its drop-ins. That the file is not there is a fault only if it `must_exist`.
 pub fn read(file: &Path, must_exist: bool) -> Vec<Fragment> {
-    let mut fragments: Vec<Fragment> = fragment(file, must_exist).into_iter().collect();
+    read_by(file, must_exist, |file| read::text_within(file, LIMIT))
+}
+
+/// The same of a file that may be a pipe of the shell that has started this program.
+pub fn read_given(file: &Path, must_exist: bool) -> Vec<Fragment> {
+    read_by(file, must_exist, |file| read::text_within_or_piped(file, LIMIT))
+}
+
+fn read_by(file: &Path, must_exist: bool, text: impl Fn(&Path) -> io::Result<String>) -> Vec<Fragment> {
+    let mut fragments: Vec<Fragment> = fragment(file, text(file), must_exist).into_iter().collect();
     let folder = file.parent().unwrap_or(Path::new("")).join(DROP_INS);
     match drop_ins(&folder) {
-        Ok(files) => fragments.extend(files.iter().filter_map(|file| fragment(file, true))),
+        Ok(files) => fragments.extend(files.iter().filter_map(|file| {
+            // Whoever puts a pipe here does not wait at it.
+            fragment(file, read::text_within(file, LIMIT), true)
+        })),
         Err(error) => fragments.push(Fragment::unreadable(&folder, &error.to_string())),
     }
     fragments
 }
 
-fn fragment(file: &Path, must_exist: bool) -> Option<Fragment> {
-    match text(file) {
+fn fragment(file: &Path, text: io::Result<String>, must_exist: bool) -> Option<Fragment> {
+    match text {
         Ok(text) => Some(Fragment::parse(file, &text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => None,
         Err(error) => Some(Fragment::unreadable(file, &error.to_string())),
@@ -38,8 +53,11 @@ fn drop_ins(folder: &Path) -> io::Result<Vec<PathBuf>> {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(Vec::new());
         }
-        entries => entries?.collect::<io::Result<Vec<_>>>()?,
+        entries => entries?.take(COUNT_LIMIT + 1).collect::<io::Result<Vec<_>>>()?,
     };
+    if entries.len() > COUNT_LIMIT {
+        return Err(io::Error::other(format!("more than {COUNT_LIMIT} files")));
+    }
     let mut files: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
     files.retain(|path| {
         let is_hidden = path
@@ -49,14 +67,4 @@ fn drop_ins(folder: &Path) -> io::Result<Vec<PathBuf>> {
     });
     files.sort();
     Ok(files)
-}
-
-/// The whole text: half of it could be a configuration, too.
-fn text(path: &Path) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    let length = File::open(path)?.take(LIMIT + 1).read_to_end(&mut bytes)?;
-    if length as u64 > LIMIT {
-        return Err(io::Error::other(format!("longer than {LIMIT} bytes")));
-    }
-    String::from_utf8(bytes).map_err(|_| io::Error::other("not a text in UTF-8"))
 }

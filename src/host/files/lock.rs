@@ -1,15 +1,26 @@
-//! One instance at a time.
+//! One instance at a time. Whoever can open the lock file can hold it for ever, so nobody but its owner can: whether a daemon
+//! runs is told to others by [`super::instance`].
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use nix::sys::signal;
-use nix::unistd::Pid;
+use nix::unistd::geteuid;
 use thiserror::Error;
+
+use super::instance;
+
+/// What becomes the lock where others could open the old one.
+const NEXT: &str = "lock.new";
+/// For nobody but its owner.
+const MODE: u32 = 0o600;
+/// Of the directory: all may look, its owner alone may write.
+const DIRECTORY_MODE: u32 = 0o755;
+/// So often another instance can have come between.
+const ATTEMPTS: usize = 8;
 
 /// Held as long as it lives; the kernel frees it when the process ends in whatever way.
 #[derive(Debug)]
@@ -28,6 +39,14 @@ pub enum LockError {
         /// Its holder, by its own word.
         pid: String,
     },
+    /// Somebody else could take it away, or has put something in its place.
+    #[error("{} {what}: remove it, or name another --run-dir", .path.display())]
+    Foreign {
+        /// The lock file or its directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
     /// The file system refused.
     #[error("cannot take the lock {}", .path.display())]
     Io {
@@ -38,64 +57,145 @@ pub enum LockError {
     },
 }
 
-impl InstanceLock {
-    /// Takes the lock in `run_dir`, which is made if it is missing.
-    pub fn take(run_dir: &Path) -> Result<Self, LockError> {
-        let path = run_dir.join("lock");
-        let io = |source: io::Error| LockError::Io {
-            path: path.clone(),
+impl LockError {
+    fn io(path: &Path) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Io {
+            path: path.to_owned(),
             source,
-        };
-        fs::create_dir_all(run_dir).map_err(io)?;
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(io)?;
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(mut file) => {
-                // The lock is what counts; who holds it is for people, and a full disk takes no word of it.
-                let cleared = file.set_len(0).and_then(|()| file.rewind());
-                if let Err(error) = cleared.and_then(|()| writeln!(file, "{}", std::process::id())) {
-                    tracing::warn!("{} does not say who holds it: {error}", path.display());
-                }
-                Ok(Self { _file: file })
-            }
-            Err((file, Errno::EWOULDBLOCK)) => Err(LockError::Held {
-                path: path.clone(),
-                pid: holder(&file),
-            }),
-            Err((_, error)) => Err(io(error.into())),
         }
     }
 }
 
-/// Process id of the instance that runs now, by its lock in `run_dir`.
-///
-/// Trying a lock takes it for a moment, in which an instance that starts would take us for another one. So it is tried
-/// only when the file names a living process.
-pub fn running(run_dir: &Path) -> Option<Pid> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(nix::libc::O_NONBLOCK)
-        .open(run_dir.join("lock"))
-        .ok()?;
-    let pid = holder(&file).parse().ok().filter(|pid| *pid > 0).map(Pid::from_raw)?;
-    if signal::kill(pid, None) == Err(Errno::ESRCH) {
-        return None;
+impl InstanceLock {
+    /// Takes the lock in `run_dir`, which is made if it is missing.
+    pub fn take(run_dir: &Path) -> Result<Self, LockError> {
+        let path = run_dir.join(instance::LOCK);
+        own_directory(run_dir)?;
+        for _ in 0..ATTEMPTS {
+            if let Some(mut file) = attempt(run_dir, &path)? {
+                // The lock holds without it, on a full disk, too.
+                let _ = file
+                    .set_len(0)
+                    .and_then(|()| file.rewind())
+                    .and_then(|()| writeln!(file, "{}", std::process::id()));
+                return Ok(Self { _file: file });
+            }
+        }
+        Err(LockError::io(&path)(io::Error::other("it is replaced again and again")))
     }
-    match Flock::lock(file, FlockArg::LockSharedNonblock) {
-        Err((_, Errno::EWOULDBLOCK)) => Some(pid),
-        _ => None,
+}
+
+/// The directory as nobody else can change it: in another one, whatever is locked can be taken away.
+fn own_directory(run_dir: &Path) -> Result<(), LockError> {
+    let io = LockError::io(run_dir);
+    DirBuilder::new()
+        .recursive(true)
+        .mode(DIRECTORY_MODE)
+        .create(run_dir)
+        .map_err(&io)?;
+    let metadata = fs::metadata(run_dir).map_err(&io)?;
+    if !is_ours(metadata.uid()) {
+        return Err(LockError::Foreign {
+            path: run_dir.to_owned(),
+            what: format!("belongs to user {}", metadata.uid()),
+        });
+    }
+    let mode = metadata.mode() & 0o7777;
+    // A shared place, such as /tmp, stays what it is: there, nobody removes the files of others.
+    let is_sticky = mode & 0o1000 != 0;
+    if mode & 0o022 != 0 && !is_sticky && metadata.uid() == geteuid().as_raw() {
+        fs::set_permissions(run_dir, Permissions::from_mode(mode & !0o022)).map_err(&io)?;
+    }
+    Ok(())
+}
+
+fn is_ours(uid: u32) -> bool {
+    uid == 0 || uid == geteuid().as_raw()
+}
+
+/// The locked file; none if another one has got its name meanwhile.
+fn attempt(run_dir: &Path, path: &Path) -> Result<Option<Flock<File>>, LockError> {
+    let file = open(path)?;
+    let io = LockError::io(path);
+    let metadata = file.metadata().map_err(&io)?;
+    if metadata.mode() & 0o077 == 0 {
+        let file = locked(file, path)?;
+        return Ok(leads_to(path, &file).map_err(io)?.then_some(file));
+    }
+    // Older versions made it for all to read, and whoever has opened it so can hold it still. An instance of theirs counts.
+    if let Some(pid) = instance::pid_in(&file).filter(|pid| instance::is_own_process(*pid))
+        && Flock::lock(file.try_clone().map_err(&io)?, FlockArg::LockExclusiveNonblock).is_err()
+    {
+        return Err(held(path, &pid.to_string()));
+    }
+    let next = run_dir.join(NEXT);
+    let new = locked(open(&next)?, &next)?;
+    // Between these two and the renaming nobody else renames: that takes the lock of the new file.
+    if !(leads_to(&next, &new).map_err(&io)? && leads_to(path, &file).map_err(&io)?) {
+        return Ok(None);
+    }
+    fs::rename(&next, path).map_err(&io)?;
+    Ok(Some(new))
+}
+
+/// A plain file of ours. Nothing is followed, and nothing else is opened for longer than to see what it is.
+fn open(path: &Path) -> Result<File, LockError> {
+    let foreign = |what: String| LockError::Foreign {
+        path: path.to_owned(),
+        what,
+    };
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(MODE)
+        .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
+        .open(path);
+    let file = match opened {
+        Err(error) if error.raw_os_error() == Some(nix::libc::ELOOP) => {
+            return Err(foreign("is a symbolic link".to_owned()));
+        }
+        // A directory, a socket, a pipe without a reader.
+        Err(_) if fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file()) => {
+            return Err(foreign("is not a regular file".to_owned()));
+        }
+        opened => opened.map_err(LockError::io(path))?,
+    };
+    let metadata = file.metadata().map_err(LockError::io(path))?;
+    if !metadata.is_file() {
+        return Err(foreign("is not a regular file".to_owned()));
+    }
+    if !is_ours(metadata.uid()) {
+        return Err(foreign(format!("belongs to user {}", metadata.uid())));
+    }
+    Ok(file)
+}
+
+fn locked(file: File, path: &Path) -> Result<Flock<File>, LockError> {
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(file) => Ok(file),
+        Err((file, Errno::EWOULDBLOCK)) => Err(held(path, &holder(&file))),
+        Err((_, error)) => Err(LockError::io(path)(error.into())),
+    }
+}
+
+fn held(path: &Path, pid: &str) -> LockError {
+    LockError::Held {
+        path: path.to_owned(),
+        pid: pid.to_owned(),
     }
 }
 
 fn holder(file: &File) -> String {
-    let mut pid = String::new();
-    match file.take(16).read_to_string(&mut pid) {
-        Ok(_) if !pid.trim().is_empty() => pid.trim().to_owned(),
-        _ => "unknown".to_owned(),
+    instance::pid_in(file).map_or_else(|| "unknown".to_owned(), |pid| pid.to_string())
+}
+
+/// Whether the name is still that of this file.
+fn leads_to(path: &Path, file: &File) -> io::Result<bool> {
+    let metadata = file.metadata()?;
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        there => there.map(|there| (there.dev(), there.ino()) == (metadata.dev(), metadata.ino())),
     }
 }

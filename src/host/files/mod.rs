@@ -3,8 +3,10 @@
 pub mod atomic_file;
 pub mod config;
 pub mod configured_roots;
+pub mod instance;
 pub mod lock;
 pub mod path_watch;
+pub mod places;
 pub mod read;
 pub mod roots;
 pub mod sandbox;

@@ -1,9 +1,9 @@
 //! A file as one text, bounded: configuration, tables of the kernel, records, specs. Unlike an attribute, it may be missing.
 
 use std::fmt;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use super::roots::Roots;
@@ -67,19 +67,48 @@ pub fn look_at(path: &Path) -> Seen {
 
 /// A regular file's whole text, or why it has none; anything else could block or never end.
 pub fn text(path: &Path) -> Result<String, String> {
-    // Without waiting, should it be a pipe, and asked only once it is open: the name may become another file.
-    let opened = OpenOptions::new()
+    let file = regular(path).map_err(|error| error.to_string())?;
+    bounded(file, SIZE_LIMIT).map_err(|error| error.to_string())
+}
+
+/// The same of another size.
+pub fn text_within(path: &Path, limit: u64) -> io::Result<String> {
+    bounded(regular(path)?, limit)
+}
+
+/// The same, or what comes through a descriptor that this program was started with: `<(…)` of a shell. Whoever gives that
+/// waits for it, too.
+pub fn text_within_or_piped(path: &Path, limit: u64) -> io::Result<String> {
+    let is_descriptor = ["/dev/fd/", "/proc/self/fd/", "/dev/stdin"]
+        .iter()
+        .any(|names| path.as_os_str().as_encoded_bytes().starts_with(names.as_bytes()));
+    if is_descriptor && fs::metadata(path)?.file_type().is_fifo() {
+        return bounded(File::open(path)?, limit);
+    }
+    text_within(path, limit)
+}
+
+/// Looked at before it is opened, which does something to a device; opened without waiting, should it be a pipe by then;
+/// and looked at again, as the name may have become another file's.
+fn regular(path: &Path) -> io::Result<File> {
+    let not_regular = || io::Error::other("not a regular file");
+    if !fs::metadata(path)?.is_file() {
+        return Err(not_regular());
+    }
+    let file = OpenOptions::new()
         .read(true)
         .custom_flags(nix::libc::O_NONBLOCK)
-        .open(path);
-    let file = opened.map_err(|error| error.to_string())?;
-    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        return Err("not a regular file".to_owned());
+        .open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(not_regular());
     }
+    Ok(file)
+}
+
+fn bounded(file: File, limit: u64) -> io::Result<String> {
     let mut bytes = Vec::new();
-    let read = file.take(SIZE_LIMIT + 1).read_to_end(&mut bytes);
-    if read.map_err(|error| error.to_string())? as u64 > SIZE_LIMIT {
-        return Err(format!("larger than {SIZE_LIMIT} bytes"));
+    if file.take(limit + 1).read_to_end(&mut bytes)? as u64 > limit {
+        return Err(io::Error::other(format!("longer than {limit} bytes")));
     }
-    String::from_utf8(bytes).map_err(|_| "not a text".to_owned())
+    String::from_utf8(bytes).map_err(|_| io::Error::other("not a text in UTF-8"))
 }

@@ -64,6 +64,8 @@ pub struct Roots {
     /// Directory of libcxi on the host, where the site set one.
     pub cxi: Option<PathBuf>,
     fd_exhausted: Arc<AtomicBool>,
+    /// Directories that were given as we see them: the prefix is not put in front.
+    given: Vec<PathBuf>,
     /// The prefix is somebody else's tree, see [`untrusted`].
     is_foreign: bool,
 }
@@ -124,6 +126,7 @@ impl Roots {
             ofi: set(&args.ofi_root),
             cxi: set(&args.cxi_root),
             fd_exhausted: Arc::default(),
+            given: Vec::new(),
             is_foreign: false,
         };
         if let Some(prefix) = &roots.prefix {
@@ -160,6 +163,7 @@ impl Roots {
             ofi: None,
             cxi: None,
             fd_exhausted: Arc::default(),
+            given: Vec::new(),
             is_foreign: true,
         }
     }
@@ -172,10 +176,22 @@ impl Roots {
         }
     }
 
+    /// The same, where these directories stand as they are, whatever the prefix. One below it is the host's own.
+    pub fn with_given(mut self, directories: impl IntoIterator<Item = PathBuf>) -> Self {
+        self.given.extend(directories);
+        self
+    }
+
+    /// Whether the host's tree is where it is for the host.
+    pub fn has_no_prefix(&self) -> bool {
+        self.prefix.is_none()
+    }
+
     /// Where we find what the host has at `host_path`.
     pub fn local_path(&self, host_path: &Path) -> PathBuf {
         match &self.prefix {
             None => host_path.to_owned(),
+            Some(_) if self.given.iter().any(|given| host_path.starts_with(given)) => host_path.to_owned(),
             Some(prefix) => prefix.join(host_path.strip_prefix("/").unwrap_or(host_path)),
         }
     }
@@ -327,7 +343,12 @@ impl Roots {
         host_path: &Path,
         mut on_link: impl FnMut(&Path, &Path),
     ) -> Result<PathBuf, (PathBuf, io::Error)> {
+        let given = self.given.iter().find(|given| host_path.starts_with(given));
         let walked = walk(host_path, |name| {
+            // What was given stands as it is.
+            if given.is_some_and(|given| given.starts_with(name)) {
+                return Ok(None);
+            }
             let here = self.local_path(name);
             if !fs::symlink_metadata(&here)?.file_type().is_symlink() {
                 return Ok(None);

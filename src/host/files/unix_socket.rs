@@ -1,16 +1,17 @@
 //! Unix sockets: those that we serve, never without their mode, never over somebody else's, and gone with us; and calls to
 //! those of others, which never wait.
 
-use std::fs;
+use std::fs::{self, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket};
 use nix::sys::stat::{Mode, fchmod};
+use nix::unistd::geteuid;
 use tokio::net::UnixListener;
 
 /// Callers that the kernel lets wait, as the standard library has it.
@@ -38,8 +39,8 @@ impl SocketFile {
             path: path.to_owned(),
             identity: identity(path)?,
         };
-        // Where the umask has taken something from it. Until somebody listens, nobody gets through.
-        fs::set_permissions(path, fs::Permissions::from_mode(mode.bits()))?;
+        // Until somebody listens, nobody gets through.
+        give_mode(path, mode)?;
         listen(&listener, Backlog::new(QUEUE)?)?;
         Ok((file, listener.into()))
     }
@@ -91,6 +92,23 @@ impl Drop for OwnSocket {
     fn drop(&mut self) {
         self.0.remove();
     }
+}
+
+/// What the umask has taken away, given back to the file of a socket, and to nothing that may stand in its place.
+fn give_mode(path: &Path, mode: Mode) -> io::Result<()> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(nix::libc::O_PATH | nix::libc::O_NOFOLLOW)
+        .open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.mode() & 0o777 == mode.bits() {
+        return Ok(());
+    }
+    if !metadata.file_type().is_socket() || metadata.uid() != geteuid().as_raw() {
+        return Err(io::Error::other("somebody else has put another file there"));
+    }
+    let descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
+    fs::set_permissions(descriptor, Permissions::from_mode(mode.bits()))
 }
 
 fn identity(path: &Path) -> io::Result<(u64, u64)> {

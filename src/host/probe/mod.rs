@@ -10,10 +10,12 @@ pub mod units;
 
 use std::path::{Path, PathBuf};
 
+use nix::unistd::Pid;
+
 use self::processes::Processes;
 use self::text_files::{FILE_LIMIT, entries, table};
 use super::clock;
-use super::files::lock;
+use super::files::instance::{self, Life};
 use super::files::roots::Roots;
 use super::libraries;
 use super::nics::cordons;
@@ -25,8 +27,6 @@ use crate::model::nic::selection::Selection;
 use crate::model::reading::{ReadError, Reading};
 use crate::model::status::{self, Status};
 
-/// Hundreds of NICs with all their conditions.
-const STATUS_LIMIT: u64 = 16 << 20;
 /// Parameter of the driver about the default service.
 const DEFAULT_SERVICE: &str = "module/cxi_ss1/parameters/disable_default_svc";
 
@@ -68,7 +68,7 @@ pub fn look(roots: &Roots, site: &Site) -> NodeFacts {
         kubelet: KubeletFacts {
             directory: site.kubelet.clone(),
             entries: entries(roots, &site.kubelet),
-            process: processes.path("kubelet"),
+            process: processes.first("kubelet").cloned(),
         },
         daemon: daemon(roots, &site.run, &processes),
     }
@@ -117,16 +117,21 @@ fn network(roots: &Roots) -> NetworkFacts {
 }
 
 fn daemon(roots: &Roots, run: &Path, processes: &Processes) -> DaemonFacts {
-    let locked = lock::running(&local_directory(roots, run)).map(nix::unistd::Pid::as_raw);
+    let here = local_directory(roots, run);
+    let life = instance::life(&here);
     let unit = units::daemon_unit(roots);
     let status_file = run.join(status::FILE);
     DaemonFacts {
         // On a tree that was captured nobody holds the lock.
-        pid: locked.or_else(|| processes.daemon(roots)),
+        pid: life.pid().map(Pid::as_raw).or_else(|| processes.daemon(roots)),
+        unseen: match life {
+            Life::Unknown(reason) => Some(reason),
+            Life::Runs(_) | Life::Stopped => None,
+        },
         wanted_by: units::wanted_by(roots),
         unit,
-        status: roots
-            .file(&status_file, STATUS_LIMIT)
+        status: instance::record(&here)
+            .map_err(|error| ReadError::new(&status_file, error))
             .and_then(|text| record(&status_file, text)),
         status_file,
     }

@@ -70,21 +70,21 @@ fn runtime(roots: &Roots, processes: &Processes, sign: &Sign) -> Option<Runtime>
     let is_there = |path: &Path| roots.resolve(path).is_ok();
     // One socket for two: the configuration tells them apart.
     let by_socket = is_there(socket) && (!sign.process.is_empty() || is_there(configuration));
-    let process = processes.path(if sign.process.is_empty() {
+    let process = processes.first(if sign.process.is_empty() {
         "containerd"
     } else {
         sign.process
     });
     let seen = match &process {
         _ if by_socket => socket.to_owned(),
-        Some(process) if !sign.process.is_empty() => process.clone(),
+        Some(process) if !sign.process.is_empty() => process.path.clone(),
         _ => return None,
     };
     Some(Runtime {
         kind: sign.kind,
         seen,
         configuration: configuration_of(roots, sign.kind, configuration),
-        limits: process.map(|process| text_file(roots, process.join("limits"))),
+        limits: process.map(|process| text_file(roots, process.path.join("limits"))),
         unit: units::with_dropins(roots, &format!("{}.service", sign.kind.name())),
     })
 }

@@ -30,7 +30,7 @@ pub enum Seen {
 /// One thing that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct SpecDifference {
-    /// For programs: missing, unexpected, unreadable, mode, differs or clash.
+    /// For programs: missing, unexpected, unreadable, mode, differs, clash or foreign.
     pub kind: &'static str,
     /// Where.
     pub file: PathBuf,
@@ -95,6 +95,12 @@ fn diff(file: &Path, old: &str, new: &str) -> String {
         .context_radius(CONTEXT)
         .header(&file.display().to_string(), "this node")
         .to_string()
+}
+
+/// A spec of another kind by the name of our file.
+pub fn foreign(file: &Path, kind: &str) -> SpecDifference {
+    let text = format!("is a spec of kind '{kind}' and not ours: give it a name of its own, or use another directory");
+    SpecDifference::new("foreign", file, text)
 }
 
 /// A foreign file that has a name of ours.

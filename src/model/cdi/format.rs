@@ -1,8 +1,7 @@
-//! A spec as text, and as much of other people's specs as we need to know.
+//! A spec as text.
 
 use std::fmt;
 
-use serde::Deserialize;
 use thiserror::Error;
 
 use super::model::Spec;
@@ -62,26 +61,4 @@ pub fn to_text(spec: &Spec, format: SpecFormat) -> Result<String, FormatError> {
         SpecFormat::Yaml => serde_saphyr::to_string(spec)?,
         SpecFormat::Json => serde_json::to_string_pretty(spec)? + "\n",
     })
-}
-
-/// What another spec file offers.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Offer {
-    /// Vendor and class.
-    pub kind: String,
-    /// The devices' names.
-    pub devices: Vec<OfferedDevice>,
-}
-
-/// A device of another spec file.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct OfferedDevice {
-    /// Unique within the kind.
-    pub name: String,
-}
-
-/// Reads what a spec file of any author offers; none when it is no spec. Readers of CDI drop such files, too.
-/// JSON is read as the YAML it is, as the CDI library does.
-pub fn read_offer(text: &str) -> Option<Offer> {
-    serde_saphyr::from_str(text).ok()
 }

@@ -3,6 +3,7 @@
 pub mod drift;
 pub mod environment;
 pub mod format;
+pub mod keys;
 pub mod model;
 pub mod naming;
 pub mod netdev_view;

@@ -4,9 +4,11 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
 use thiserror::Error;
 
+use super::keys;
 use super::model::Spec;
 
 /// Versions that the newest library knows.
@@ -62,7 +64,13 @@ pub enum Invalid {
 
 /// Reads a spec; JSON is read as the YAML it is, as the CDI library does.
 pub fn read(text: &str) -> Result<Offered, Invalid> {
-    let file: SpecText = serde_saphyr::from_str(text).map_err(|error| Invalid::Text(first_line(&error)))?;
+    let (value, unknown) = parsed(text)?;
+    if let Some(place) = unknown {
+        return Err(Invalid::Text(format!(
+            "a field of {place} that the specification does not have"
+        )));
+    }
+    let file: SpecText = typed(value)?;
     if !VERSIONS.contains(&file.cdi_version.trim_start_matches('v')) {
         return Err(Invalid::Version(file.cdi_version));
     }
@@ -91,6 +99,37 @@ pub fn read(text: &str) -> Result<Offered, Invalid> {
     })
 }
 
+/// The kind and the names in a file that some reader may take, though not each: a newer one may know its version and its
+/// keys. None where there are no such things.
+pub fn names(text: &str) -> Option<(String, Vec<String>)> {
+    let file: NamesText = typed(parsed(text).ok()?.0).ok()?;
+    let names = file.devices.into_iter().map(|device| device.name);
+    Some((file.kind, names.collect()))
+}
+
+/// The kind in a file, whatever else is in it; none where it says none.
+pub fn kind(text: &str) -> Option<String> {
+    Some(parsed(text).ok()?.0.get("kind")?.as_str()?.to_owned())
+}
+
+fn parsed(text: &str) -> Result<(Value, Option<&'static str>), Invalid> {
+    let value = serde_saphyr::from_str(text).map_err(|error| Invalid::Text(first_line(&error)))?;
+    Ok(keys::canonical(value))
+}
+
+/// What is wrong is said without the value, which may be private.
+fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Invalid> {
+    serde_json::from_value(value).map_err(|error| {
+        let missing = first_line(&error);
+        let is_missing = missing.starts_with("missing field");
+        Invalid::Text(if is_missing {
+            missing
+        } else {
+            "a value of another type than the specification has".to_owned()
+        })
+    })
+}
+
 /// The parser adds a picture of the place in further lines.
 fn first_line(error: &impl ToString) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
@@ -112,9 +151,21 @@ fn is_device_name(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.:".contains(c))
 }
 
-/// Every key there is, since one more makes readers drop the file.
+/// Of any reader.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct NamesText {
+    kind: String,
+    devices: Vec<NameText>,
+}
+
+#[derive(Deserialize)]
+struct NameText {
+    name: String,
+}
+
+/// With the keys that `keys` has.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct SpecText {
     cdi_version: String,
     kind: String,
@@ -126,7 +177,7 @@ struct SpecText {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 struct DeviceText {
     name: String,
     container_edits: Option<EditsText>,
@@ -135,7 +186,7 @@ struct DeviceText {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 struct EditsText {
     device_nodes: Option<Vec<NodeText>>,
     env: Option<Vec<IgnoredAny>>,
@@ -224,6 +275,19 @@ mod tests {
             .map(|device| device.nodes)
             .collect();
         assert_eq!(nodes, [["/dev/a"], ["/host/b"]]);
+    }
+
+    #[test]
+    fn keys_are_read_as_the_readers_in_go_do() {
+        let text = "CDIVersion: 0.6.0\nKind: hpe.com/cxi\nDEVICES: [{Name: 0, containeredits: {deviceNodes: [{Path: /dev/a}]}}]\n";
+        let offered = read(text).unwrap();
+        assert_eq!(
+            (offered.kind.as_str(), offered.devices[0].name.as_str()),
+            ("hpe.com/cxi", "0")
+        );
+        assert_eq!(offered.devices[0].nodes, ["/dev/a"]);
+        let newer = text.replace("0.6.0", "9.0.0").replace("Path", "newKey");
+        assert_eq!(names(&newer), Some(("hpe.com/cxi".to_owned(), vec!["0".to_owned()])));
     }
 
     #[test]

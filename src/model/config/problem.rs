@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::model::printable;
+
 /// Where a value was given.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase", tag = "kind")]
@@ -71,7 +73,7 @@ impl fmt::Display for Problem {
 
 /// A configuration that cannot be used: everything that is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the configuration cannot be used:{}", .0.iter().map(|problem| format!("\n  {problem}")).collect::<String>())]
+#[error("the configuration cannot be used:{}", .0.iter().map(|problem| format!("\n  {}", printable::line(&problem.to_string()))).collect::<String>())]
 pub struct ConfigError(pub Vec<Problem>);
 
 impl ConfigError {

@@ -8,6 +8,7 @@ use super::finding::{Evidence, Examination, FindingId, Level};
 use crate::model::cdi::survey::{self, HostDevices, NameState, SpecFile, SurveyedName};
 use crate::model::cdi::{FILE_STEM, KIND};
 use crate::model::nic::inventory::{Inventory, Nic};
+use crate::model::printable::shell_word;
 
 /// So many names are listed of a file; the rest are counted.
 const NAMES_SHOWN: usize = 4;
@@ -59,7 +60,7 @@ fn readable(directory: &CdiDirectoryFacts, examination: &mut Examination) {
             path.display(),
             "not everybody may read it, so rootless podman finds no NIC",
             vec![Evidence::new(path, format!("mode {mode:04o}"))],
-            format!("chmod {wanted} {}", path.display()),
+            format!("chmod {wanted} {}", shell_word(path.display())),
         );
     }
 }
@@ -129,7 +130,7 @@ fn stale(entries: &[SurveyedName], examination: &mut Examination) {
                 .collect(),
             format!(
                 "cxi-cdi-generator --cdi-dir {0} ; or, where the daemon runs: cxi-cdi-generator remove --cdi-dir {0}",
-                file.parent().unwrap_or(Path::new("/etc/cdi")).display()
+                shell_word(file.parent().unwrap_or(Path::new("/etc/cdi")).display())
             ),
         );
     }
@@ -191,7 +192,7 @@ fn beside_daemon(facts: &NodeFacts, directories: &[Vec<SpecFile>], examination: 
             ],
             format!(
                 "cxi-cdi-generator remove --cdi-dir {}",
-                file.path.parent().unwrap_or(Path::new("/etc/cdi")).display()
+                shell_word(file.path.parent().unwrap_or(Path::new("/etc/cdi")).display())
             ),
         );
     }
@@ -209,7 +210,7 @@ fn directory_of_crio(facts: &NodeFacts, examination: &mut Examination) {
             path.to_string(),
             "CRI-O 1.24 and older finds no spec at all where one of its CDI directories is missing",
             vec![Evidence::new(path.to_string(), "missing")],
-            format!("mkdir -m 755 {path}"),
+            format!("mkdir -m 755 {}", shell_word(path)),
         );
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::process::SystemProcess;
 use crate::model::cdi::survey::SpecFile;
 use crate::model::health::Evidence;
 use crate::model::nic::inventory::{Inventory, Library};
 use crate::model::nic::selection::Selection;
 use crate::model::reading::{ReadError, Reading};
-use crate::model::status::Status;
+use crate::model::status::{KubeletState, Status};
 
 /// A node as one look found it. Paths are those of the host.
 #[derive(Debug)]
@@ -37,6 +38,14 @@ pub struct NodeFacts {
     pub kubelet: KubeletFacts,
     /// Of our own daemon.
     pub daemon: DaemonFacts,
+}
+
+impl NodeFacts {
+    /// Whether kubelet is here: by its socket, or by the word of our daemon, which may serve it elsewhere.
+    pub fn has_kubelet(&self) -> bool {
+        let is_registered = |status: &Status| status.kubelet == KubeletState::Registered;
+        self.kubelet.has_socket() || self.daemon.known().is_some_and(is_registered)
+    }
 }
 
 /// What sysfs says of the driver.
@@ -137,12 +146,12 @@ pub struct KubeletFacts {
     /// Names in there; none where it is missing.
     pub entries: Reading<Vec<String>>,
     /// Its process.
-    pub process: Option<PathBuf>,
+    pub process: Option<SystemProcess>,
 }
 
 impl KubeletFacts {
     /// Whether kubelet has been serving device plugins here.
-    pub fn is_there(&self) -> bool {
+    fn has_socket(&self) -> bool {
         let entries = self.entries.iter().flatten();
         entries.into_iter().any(|name| name == "kubelet.sock")
     }
@@ -153,6 +162,8 @@ impl KubeletFacts {
 pub struct DaemonFacts {
     /// Process id of the one that runs.
     pub pid: Option<i32>,
+    /// Why it is not known whether one runs.
+    pub unseen: Option<String>,
     /// Its unit; `/dev/null` where it is masked.
     pub unit: Option<PathBuf>,
     /// The link that has it started at boot.

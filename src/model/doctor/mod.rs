@@ -9,6 +9,7 @@ mod libraries;
 pub mod limits;
 mod network;
 mod nics;
+pub mod process;
 pub mod redact;
 mod runtime;
 mod services;

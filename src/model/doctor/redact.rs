@@ -4,58 +4,50 @@ use serde_json::{Map, Value, json};
 use toml::Table;
 
 use super::{containerd, network};
+use crate::model::cdi::keys::{self, SPEC, Shape};
 
 /// Stands for what is left out.
 const LEFT_OUT: &str = "(left out)";
-/// Keys of a CDI spec whose values are the site's own: environment, and arguments of hooks.
-const PRIVATE: [&str; 2] = ["env", "args"];
-/// Nested deeper than any spec.
-const DEPTH: usize = 32;
 
-/// A CDI spec with the values of its environment left out; what cannot be read as a spec is left out as a whole.
+/// A CDI spec with what the specification has and no site keeps private there: by what may stay, not by what must go. What cannot be read as a spec is left out as a whole.
 pub fn spec(text: &str) -> String {
     match serde_saphyr::from_str::<Value>(text) {
         // Still a file that readers drop.
         Err(_) => format!("{LEFT_OUT}: not a spec\n"),
-        Ok(mut value) => {
-            hide(&mut value, DEPTH);
-            format!("{value:#}\n")
-        }
+        Ok(value) => format!("{:#}\n", public(value, SPEC)),
     }
 }
 
-fn hide(value: &mut Value, depth: usize) {
-    if depth == 0 {
-        *value = LEFT_OUT.into();
-        return;
-    }
-    match value {
-        Value::Object(members) => {
-            for (key, member) in members {
-                if PRIVATE.contains(&key.as_str()) {
-                    hide_values(member);
-                } else {
-                    hide(member, depth - 1);
-                }
-            }
+/// What may leave the node of a value. Keys keep their spelling, by which readers take or refuse a file.
+fn public(value: Value, shape: Shape) -> Value {
+    match (shape, value) {
+        (Shape::Object(known), Value::Object(members)) => {
+            let kept = |(key, member): (String, Value)| match keys::find(known, &key) {
+                Some((_, shape)) => (key, public(member, *shape)),
+                // Still one that readers do not know.
+                None => (LEFT_OUT.to_owned(), LEFT_OUT.into()),
+            };
+            Value::Object(members.into_iter().map(kept).collect())
         }
-        Value::Array(values) => values.iter_mut().for_each(|value| hide(value, depth - 1)),
-        _ => {}
+        (Shape::List(shape), Value::Array(values)) => {
+            Value::Array(values.into_iter().map(|value| public(value, *shape)).collect())
+        }
+        (Shape::Variables, Value::Array(values)) => Value::Array(values.iter().map(variable).collect()),
+        (Shape::Private, Value::Array(values)) => Value::Array(vec![LEFT_OUT.into(); values.len()]),
+        (Shape::Private, Value::Object(_)) => json!({ LEFT_OUT: LEFT_OUT }),
+        (Shape::Text, value @ (Value::String(_) | Value::Number(_) | Value::Bool(_))) => value,
+        (Shape::Number, value @ (Value::Number(_) | Value::Bool(_))) => value,
+        (_, Value::Null) => Value::Null,
+        // Not what the specification has there.
+        (_, _) => LEFT_OUT.into(),
     }
 }
 
 /// `KEY=VALUE` becomes `KEY=(left out)`.
-fn hide_values(value: &mut Value) {
-    let Value::Array(values) = value else {
-        *value = LEFT_OUT.into();
-        return;
-    };
-    for value in values {
-        let key = value.as_str().and_then(|text| text.split_once('='));
-        *value = key
-            .map_or(LEFT_OUT.to_owned(), |(key, _)| format!("{key}={LEFT_OUT}"))
-            .into();
-    }
+fn variable(value: &Value) -> Value {
+    let key = value.as_str().and_then(|text| text.split_once('='));
+    let text = key.map_or(LEFT_OUT.to_owned(), |(key, _)| format!("{key}={LEFT_OUT}"));
+    text.into()
 }
 
 /// Our own configuration, without the values of the environment that containers get.
@@ -122,6 +114,12 @@ pub fn unit(text: &str) -> String {
     text.lines().filter(kept).map(|line| format!("{line}\n")).collect()
 }
 
+/// The lines of a process's status by which it is known to be the system's.
+pub fn process_status(text: &str) -> String {
+    let kept = |line: &&str| ["Uid:", "NSpid:"].iter().any(|key| line.starts_with(key));
+    text.lines().filter(kept).map(|line| format!("{line}\n")).collect()
+}
+
 /// The lines of a table of the kernel that name one of these netdevs; with the heading, where there is one.
 pub fn keep_netdevs(text: &str, netdevs: &[&str]) -> String {
     let names = |line: &&str| {
@@ -149,6 +147,15 @@ mod tests {
             "{said}"
         );
         assert!(!spec("a: [hunter2").contains(SECRET));
+        for text in [
+            "Kind: a.b/c\nDevices: [{Name: x, containeredits: {Env: [A=hunter2], Hooks: [{Args: [hunter2], ENV: [B=hunter2]}]}}]",
+            "annotations: {a: hunter2}\nhunter2: 1\ncontainerEdits: {mounts: [{options: [password=hunter2], x: hunter2}]}",
+            "kind: {a: hunter2}\ndevices: hunter2\ncontainerEdits: {env: hunter2, intelRdt: {closID: hunter2}}",
+            "[hunter2]",
+            "hunter2",
+        ] {
+            assert!(!spec(text).contains(SECRET), "{}", spec(text));
+        }
     }
 
     #[test]

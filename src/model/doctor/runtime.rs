@@ -9,6 +9,7 @@ use super::containerd::{self, ContainerdSettings};
 use super::facts::{NodeFacts, Runtime, RuntimeKind, TextFile};
 use super::finding::{Evidence, Examination, FindingId, Level};
 use super::limits::{self, Limit};
+use crate::model::printable::shell_word;
 
 pub(super) fn examine(facts: &NodeFacts, examination: &mut Examination) {
     for runtime in facts.runtimes.iter().filter(|runtime| counts(facts, runtime)) {
@@ -28,7 +29,7 @@ pub(super) fn examine(facts: &NodeFacts, examination: &mut Examination) {
 
 /// Where kubelet is, it uses containerd or CRI-O; elsewhere containerd serves Docker, which does CDI itself.
 fn counts(facts: &NodeFacts, runtime: &Runtime) -> bool {
-    let is_for_kubelet = facts.kubelet.is_there() || facts.kubelet.process.is_some();
+    let is_for_kubelet = facts.has_kubelet() || facts.kubelet.process.is_some();
     is_for_kubelet == (runtime.kind != RuntimeKind::Docker)
 }
 
@@ -75,7 +76,7 @@ fn containerd(facts: &NodeFacts, runtime: &Runtime, examination: &mut Examinatio
             evidence(runtime, format!("cdi_spec_dirs = {}", dirs.join(", "))),
             format!(
                 "cxi-device-plugin --cdi-dir {}",
-                dirs.last().map_or("DIR", String::as_str)
+                dirs.last().map_or_else(|| "DIR".to_owned(), shell_word)
             ),
         );
     }

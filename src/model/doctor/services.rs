@@ -20,17 +20,22 @@ fn kubelet(facts: &NodeFacts, examination: &mut Examination) {
         return;
     };
     if let Some(process) = &kubelet.process
-        && !kubelet.is_there()
+        && !facts.has_kubelet()
     {
         examination.found(
             (FindingId::KubeletSocketMissing, Level::Problem),
             kubelet.directory.display(),
             "kubelet runs, but its socket is not here, so no device plugin can register",
             vec![
-                Evidence::new(process, "kubelet"),
+                Evidence::new(&process.path, format!("kubelet, of {}", process.unit)),
                 Evidence::new(kubelet.directory.join("kubelet.sock"), "missing"),
             ],
-            "find it: find / -xdev -name kubelet.sock ; then: cxi-device-plugin --kubelet-dir DIR",
+            // No search for a socket of that name: anybody can make one.
+            format!(
+                "see what it says of its device plugins: journalctl -b -u {0} ; systemctl cat {0} ; if its directory is another \
+                 one, and root's alone: cxi-device-plugin --kubelet-dir DIR",
+                process.unit
+            ),
         );
     }
     if entries.iter().any(|name| name == GO_PLUGIN) {
@@ -69,6 +74,12 @@ fn unit(facts: &NodeFacts, examination: &mut Examination) {
         .chain(wanted_by.iter().map(|link| Evidence::new(link, "link")))
         .collect();
     let runs = daemon.pid.is_some();
+    if let Some(reason) = &daemon.unseen
+        && !runs
+    {
+        // Without it nothing can be said of what should run.
+        return examination.unknown("whether the daemon runs", reason);
+    }
     let (id, level, what, remedy) = match (&daemon.unit, is_wanted, runs) {
         (_, true, false) => (
             FindingId::DaemonNotRunning,
@@ -76,13 +87,13 @@ fn unit(facts: &NodeFacts, examination: &mut Examination) {
             "the unit is enabled, but nothing runs: NICs are not offered to kubelet",
             "systemctl status cxi-device-plugin ; journalctl -u cxi-device-plugin -b ; systemctl start cxi-device-plugin",
         ),
-        (Some(_), false, _) if facts.kubelet.is_there() => (
+        (Some(_), false, _) if facts.has_kubelet() => (
             FindingId::UnitNotEnabled,
             Level::Warning,
             "the unit is not enabled: after the next boot NICs are not offered to kubelet",
             "systemctl unmask cxi-device-plugin ; systemctl enable --now cxi-device-plugin",
         ),
-        (None, _, false) if facts.kubelet.is_there() => (
+        (None, _, false) if facts.has_kubelet() => (
             FindingId::UnitMissing,
             Level::Warning,
             "kubelet is here, but neither a unit of cxi-device-plugin nor the daemon: NICs are not offered",

@@ -34,11 +34,26 @@ check_sandbox() {
 }
 
 # Prints the figure, too: it is part of what is promised.
+# As the daemon itself sees it.
+check_writable() {
+    mkdir -p /var/lib/kubelet/device-plugins /var/lib/kubelet/pods
+    systemctl restart "$UNIT"
+    local pid
+    pid=$(show MainPID)
+    nsenter --target "$pid" --mount touch /var/lib/kubelet/device-plugins/probe /run/cdi/probe /run/cxi-device-plugin/probe
+    rm /var/lib/kubelet/device-plugins/probe /run/cdi/probe /run/cxi-device-plugin/probe
+    local path
+    for path in /var/lib/kubelet /var/lib/kubelet/pods /etc/cdi /var/lib /usr /etc; do
+        ! nsenter --target "$pid" --mount touch "$path/probe" 2>/dev/null || { echo "$path can be written"; return 1; }
+    done
+    rm -rf /var/lib/kubelet
+}
+
 check_security() {
     local figure
     figure=$(systemd-analyze security --no-pager "$UNIT" | sed -nE 's/.*Overall exposure level for [^:]+: ([0-9.]+) .*/\1/p')
     say_pass "systemd: systemd-analyze security $figure" >&3
-    systemd-analyze security --no-pager --threshold=20 "$UNIT" || { echo "$figure is more than 2.0"; return 1; }
+    systemd-analyze security --no-pager --threshold=15 "$UNIT" || { echo "$figure is more than 1.5"; return 1; }
 }
 
 check_journal() {
@@ -169,10 +184,7 @@ check_kubelet_directory_is_a_link() {
     rm -rf /var/lib/kubelet /data/kubelet
     mkdir -p /data/plugins /var/lib/kubelet
     ln -s /data/plugins /var/lib/kubelet/device-plugins
-    # systemd resolves a link of ReadWritePaths= itself, but none below it.
-    mkdir -p "/etc/systemd/system/$UNIT.d"
-    printf '[Service]\nReadWritePaths=-/data/plugins\n' >"/etc/systemd/system/$UNIT.d/20-plugins.conf"
-    systemctl daemon-reload
+    # systemd resolves a link of ReadWritePaths= itself.
     systemctl start "$UNIT"
     kubelet /data/plugins
     status_is '2 NICs, 2 healthy, kubelet registered'
@@ -275,7 +287,8 @@ check_removal() {
 exec 3>&1
 check 'systemd: boot with kubelet masked, then NICs' check_boot
 check 'systemd: no capability, no new privileges, seccomp' check_sandbox
-check 'systemd: systemd-analyze security is at most 2.0' check_security
+check 'systemd: systemd-analyze security is at most 1.5' check_security
+check 'systemd: of kubelet, the unit may write the plugin directory alone' check_writable
 check 'systemd: the journal has the fields of each message, and the remedy' check_journal
 check 'systemd: reload keeps the process' check_reload
 check 'systemd: reload of a bad file and of a good one' check_reload_of_files
