@@ -4,6 +4,7 @@ pub mod atomic_file;
 pub mod config;
 pub mod configured_roots;
 pub mod lock;
+pub mod patience;
 pub mod read;
 pub mod roots;
 pub mod sandbox;
