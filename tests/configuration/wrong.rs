@@ -65,9 +65,9 @@ const ROWS: &[Row] = &[
     (
         "[libraries]\nextra = [\"/x/libm-2.31.so\", \"/x/..\", \"/x/lib\\nx.so\"]\n",
         &[
-            "2:11: libraries.extra: '/x/libm-2.31.so' cannot be given to containers, ",
-            "2:30: libraries.extra: '/x/..' cannot be given to containers, it is no path of a file",
-            "2:39: libraries.extra: '/x/lib\\nx.so' cannot be given to containers, its path has control characters",
+            "2:10: libraries.extra: '/x/libm-2.31.so' cannot be given to containers, ",
+            "2:29: libraries.extra: '/x/..' cannot be given to containers, it is no path of a file",
+            "2:38: libraries.extra: '/x/lib\\nx.so' cannot be given to containers, its path has control characters",
         ],
     ),
     // Keys of a later version.
