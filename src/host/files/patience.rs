@@ -2,7 +2,7 @@
 //! must end.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,15 +24,20 @@ pub enum Hung {
     /// One place does not answer.
     #[error(
         "{} does not answer for {} s: the file system there hangs, or somebody makes it; nothing can be said of the rest",
-        .0.display(), AT_ONE_PLACE.as_secs()
+        shown(.0), AT_ONE_PLACE.as_secs()
     )]
     At(PathBuf),
     /// It goes on and on.
-    #[error("it takes more than {} s, lately at {}: given up", IN_ALL.as_secs(), .0.display())]
+    #[error("it takes more than {} s, lately at {}: given up", IN_ALL.as_secs(), shown(.0))]
     Endless(PathBuf),
     /// No thread, or none that came to an end.
     #[error("no thread for it")]
     NoThread(#[source] io::Error),
+}
+
+/// The path may come from whoever makes it hang.
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().escape_debug().to_string()
 }
 
 /// Does this on a thread that is left alone if it hangs; it ends with the program. What is looked at is told by `place`.
