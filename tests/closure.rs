@@ -431,3 +431,143 @@ mod hostile {
         }
     }
 }
+
+/// Whatever brings a library up, one that would stop the image's programs is left out and named.
+mod what_is_ours_to_give {
+    use super::*;
+
+    /// Names that no container gets, and what is said of them.
+    const REFUSED: [(&str, &str); 5] = [
+        ("libc.so.6", "libc.so.6 belongs to the C library"),
+        ("ld-linux-x86-64.so.2", "ld-linux-x86-64.so.2 belongs to the C library"),
+        ("libpthread-2.31.so.0", "libpthread-2.31.so.0 belongs to the C library"),
+        ("libx\ny.so.1", "its name has control characters: 'libx\\ny.so.1'"),
+        ("..so.1", ""),
+    ];
+
+    /// A library that says it is called so, under another name.
+    fn disguised(soname: &str, place: &Path) {
+        let folder = tempfile::TempDir::new().unwrap();
+        fs::copy(plain(soname, folder.path(), &[], &[]), place).unwrap();
+    }
+
+    fn mounted(spec: &Spec) -> BTreeSet<&str> {
+        let mounts = spec.container_edits.mounts.iter();
+        let names = mounts.filter_map(|mount| mount.container_path.strip_prefix("/usr/lib64/"));
+        names.collect()
+    }
+
+    #[test]
+    fn listed() {
+        for (soname, said) in REFUSED
+            .into_iter()
+            .chain([("libcurl.so.4", "calls itself libcurl.so.4, which is none of libcxi")])
+        {
+            let fixture = LibrariesFixture::new();
+            fixture.fabric(&[], &[]);
+            disguised(soname, &fixture.dir("usr/lib64/libcxi.so.1"));
+            let output = fixture.run([]);
+            assert_eq!(
+                mounted(&yaml(&output.stdout)),
+                BTreeSet::from(["libfabric.so.1"]),
+                "{soname:?}"
+            );
+            assert_has(&output.stderr, said);
+            assert_has(&output.stderr, "containers do not get it");
+        }
+    }
+
+    #[test]
+    fn needed() {
+        for (soname, said) in &REFUSED[..4] {
+            for mode in ["closure", "closure-all"] {
+                let fixture = LibrariesFixture::new();
+                let deps = fixture.dir("opt/cray/deps");
+                let near = plain("libnear.so.1", &deps, &[], &[]);
+                fixture.fabric(&[&near], &["-Wl,--enable-new-dtags,-rpath,$ORIGIN/../deps"]);
+                disguised(soname, &near);
+                let output = match mode {
+                    "closure" => fixture.run(["--libraries", "closure"]),
+                    _ => fixture.run(["--libraries", "closure", "--closure-all"]),
+                };
+                let ours = BTreeSet::from(["libfabric.so.1", "libcxi.so.1"]);
+                assert_eq!(mounted(&yaml(&output.stdout)), ours, "{soname:?}: {output:?}");
+                assert_has(&output.stderr, said);
+            }
+        }
+    }
+
+    #[test]
+    fn by_the_name_of_the_file_behind_a_link() {
+        let fixture = LibrariesFixture::new();
+        let deps = fixture.dir("opt/cray/deps");
+        let near = plain("libnear.so.1", &deps, &[], &[]);
+        fixture.fabric(&[&near], &["-Wl,--enable-new-dtags,-rpath,$ORIGIN/../deps"]);
+        fs::rename(&near, deps.join("libc-2.31.so")).unwrap();
+        std::os::unix::fs::symlink("libc-2.31.so", &near).unwrap();
+        let (needed, output) = fixture.needed([]);
+        assert_eq!(names(&needed), [""; 0]);
+        assert_has(&output, "libc-2.31.so belongs to the C library");
+    }
+}
+
+/// What was made to have no end is cut, and that is said.
+mod without_end {
+    use super::*;
+
+    /// Directories that are not there, and at last this one.
+    fn search_path(entries: usize, last: &str) -> String {
+        let nowhere = (0..entries).map(|number| format!("/nowhere/at/all/{number:05}:"));
+        nowhere.collect::<String>() + last
+    }
+
+    #[test]
+    fn chains_of_long_search_paths_are_cut_in_all() {
+        let fixture = LibrariesFixture::new();
+        let deps = fixture.dir("opt/cray/deps");
+        // One library of a chain, whose names are written over for the others.
+        let next = plain("libchain-next.so.1", &deps, &[], &[]);
+        let rpath = search_path(800, deps.to_str().unwrap());
+        let rpath = format!("-Wl,--disable-new-dtags,-rpath,{rpath}");
+        let link = fs::read(plain("libchain-self.so.1", &deps, &[&next], &[&rpath])).unwrap();
+        for number in 0..201 {
+            let mut bytes = link.clone();
+            for (from, to) in [("self", number), ("next", number + 1)] {
+                let from = format!("libchain-{from}.so.1");
+                let at = bytes
+                    .windows(from.len())
+                    .position(|text| text == from.as_bytes())
+                    .unwrap();
+                bytes[at..at + from.len()].copy_from_slice(format!("libchain-{to:04}.so.1").as_bytes());
+            }
+            fs::write(deps.join(format!("libchain-{number:04}.so.1")), bytes).unwrap();
+        }
+        let first = deps.join("libchain-0000.so.1");
+        fixture.fabric(&[&first], &[&rpath]);
+        let (_, output) = fixture.closure([]);
+        assert_has(&output, "need more than 65536 places to look at: the rest is left out");
+    }
+
+    #[test]
+    fn a_search_path_is_followed_to_its_end_or_named() {
+        let fixture = LibrariesFixture::new();
+        let deps = fixture.dir("opt/cray/deps");
+        let near = plain("libnear.so.1", &deps, &[], &[]);
+        let near: &[&Path] = &[&near];
+        let flag = |entries| {
+            format!(
+                "-Wl,--enable-new-dtags,-rpath,{}",
+                search_path(entries, "$ORIGIN/../deps")
+            )
+        };
+        let fabric = fixture.fabric(near, &[&flag(2000)]);
+        assert_eq!(fixture.needed([]), (found_by_ldd(&fabric), String::new()));
+        fixture.fabric(near, &[&flag(4000)]);
+        let (needed, output) = fixture.needed([]);
+        assert_eq!(names(&needed), [""; 0]);
+        assert_has(
+            &output,
+            "libfabric.so.1: its RUNPATH is longer than 65536 bytes or not a text: not searched",
+        );
+    }
+}

@@ -10,9 +10,11 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use common::daemon::{A, B};
+use common::hang::Hang;
 use common::skip::{Need, skip};
-use common::{Output, scratch};
+use common::{Output, mounts, scratch};
 use cxi_sim::node::{DeviceNodes, Kind, NicSpec, Node};
+use nix::mount::{MsFlags, mount};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -424,6 +426,54 @@ fn hostile_content_is_survived() {
         assert_eq!(output.code, 1, "{output:?}");
         assert!(!output.stderr.contains('\u{1b}'), "{output:?}");
     }
+}
+
+#[test]
+fn a_loader_or_library_among_the_files_of_the_kernel_is_not_read() {
+    let test = "a_loader_or_library_among_the_files_of_the_kernel_is_not_read";
+    if !mounts::are_own(test) {
+        return;
+    }
+    let Some(fixture) = ContainerFixture::new() else { return };
+    let place = fixture.at("proc");
+    fs::create_dir_all(&place).unwrap();
+    if let Err(error) = mount(Some("proc"), &place, Some("proc"), MsFlags::empty(), None::<&str>) {
+        return skip(Need::Root, format!("no proc can be mounted: {error}"));
+    }
+    let libfabric = fixture.at("usr/lib64/libfabric.so.1");
+    fs::remove_file(&libfabric).unwrap();
+    // /proc/kmsg is of the same kind, but reading it would take this machine's messages away.
+    symlink("/proc/version", &libfabric).unwrap();
+    let report = fixture.expect(3, "refused", &[], &["not-found"]);
+    let text = report.json["findings"].to_string();
+    assert!(text.contains("in a file system of the kernel (proc)"), "{text}");
+    for loader in ["lib64/ld-linux-x86-64.so.2", "lib/ld-linux-aarch64.so.1"] {
+        let loader = fixture.at(loader);
+        if fs::remove_file(&loader).is_ok() {
+            symlink("/proc/version", &loader).unwrap();
+        }
+    }
+    let report = fixture.report();
+    assert!(kinds(&report.json["findings"]).contains(&"no-libc"), "{report:?}");
+}
+
+#[test]
+fn a_container_that_hangs_is_named_and_ends_the_command() {
+    if !mounts::are_own("a_container_that_hangs_is_named_and_ends_the_command") {
+        return;
+    }
+    let Some(fixture) = ContainerFixture::new() else { return };
+    if !Hang::possible() {
+        return skip(Need::Fuse, "/dev/fuse cannot be opened");
+    }
+    let hang = Hang::at(fixture.at("usr"));
+    let output = fixture.explain(&[PID]);
+    assert_eq!(output.code, 1, "{output:?}");
+    for part in ["/proc/4711/root/usr/lib64/", "does not answer for 10 s"] {
+        assert!(output.stderr.contains(part), "{output:?}");
+    }
+    hang.end();
+    fixture.expect(0, "accepted", &[], &[]);
 }
 
 #[test]

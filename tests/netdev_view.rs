@@ -33,7 +33,9 @@ fn read_only(host: impl AsRef<Path>, container: &str) -> Mount {
     Mount {
         host_path: host.as_ref().to_str().unwrap().to_owned(),
         container_path: container.to_owned(),
-        options: ["ro", "nosuid", "nodev", "rbind", "rprivate"].map(str::to_owned).into(),
+        options: ["ro", "nosuid", "nodev", "noexec", "rbind", "rprivate"]
+            .map(str::to_owned)
+            .into(),
     }
 }
 

@@ -226,6 +226,25 @@ async fn devices_and_libraries_of_the_file_are_in_the_answer_and_missing_ones_ar
     assert_no_violations(&kubelet);
 }
 
+/// Only when it is read it shows that a library takes the place of the image's C library.
+#[tokio::test]
+async fn a_library_of_the_file_that_says_it_is_libc_is_left_out_and_said() {
+    let text = "[libraries]\nmode = \"none\"\nextra = [\"/opt/site/libsite.so.1\"]\n";
+    let host = DaemonFixture::new(&nics(1));
+    let library = cc::Library {
+        soname: "libc.so.6",
+        ..cc::PLAIN
+    };
+    let site = host.node.root().join("opt/site");
+    fs::rename(library.make(&site), site.join("libsite.so.1")).unwrap();
+    configure(&host, text);
+    let (daemon, kubelet) = (host.start(&[]), host.kubelet());
+    wait_for(&kubelet, &[(A, true)]).await;
+    assert_eq!(answer(&kubelet, A).await.mounts, []);
+    let log = daemon.log();
+    assert!(log.contains("libc.so.6 belongs to the C library"), "{log}");
+}
+
 #[tokio::test]
 async fn virtual_functions_are_offered_where_the_resource_selects_them() {
     let vf = "0000:21:00.1";

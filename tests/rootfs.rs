@@ -267,6 +267,26 @@ fn links_of_the_image_stay_in_the_image() {
 }
 
 #[test]
+fn what_an_image_makes_too_long_is_named() {
+    let fixture = ImageFixture::new();
+    let nowhere: String = (0..4000)
+        .map(|number| format!("/nowhere/at/all/{number:05}:"))
+        .collect();
+    let library = Library {
+        soname: "libfabric.so.1",
+        flags: &[&format!("-Wl,--enable-new-dtags,-rpath,{nowhere}")],
+        ..PLAIN
+    };
+    library.make(&fixture.image("opt/own"));
+    let path = ["--image-library-path", "/opt/own"];
+    assert_eq!(fixture.foretold(&path), told("loads image", &["image-first", "cut"]));
+    assert_has(
+        &fixture.verify(&path).stdout,
+        "/opt/own/libfabric.so.1: its RUNPATH is longer than 65536 bytes",
+    );
+}
+
+#[test]
 fn wrong_usage_says_what_to_do() {
     let fixture = ImageFixture::new();
     let mut generator = Generator::new();

@@ -98,6 +98,7 @@ pub fn in_container(kind: &str) -> &'static str {
             "see what the image needs: cxi-cdi-generator verify --rootfs /proc/PID/root; the host's libraries come by \
              cxi-device-plugin or cxi-cdi-generator, see --libraries and --expose"
         }
+        "cut" => "no image needs as much: look at the RPATH of the libraries that are named (readelf -d)",
         _ => "have all of them mounted: --libraries closure, or --closure-all with it",
     }
 }

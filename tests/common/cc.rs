@@ -42,7 +42,7 @@ impl Library<'_> {
         let script = scratch.path().join("versions");
         let mut code = format!(
             "const char *mark_{}(void) {{ return \"\"; }}\n",
-            function(self.soname).replace(['.', '-'], "_")
+            function(self.soname).replace(|c: char| !c.is_ascii_alphanumeric(), "_")
         );
         let mut versions = String::new();
         for version in self.versions {

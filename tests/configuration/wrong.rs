@@ -54,6 +54,22 @@ const ROWS: &[Row] = &[
         &["2:1: resource[0].nam: unknown key; did you mean name?"],
     ),
     ("\"\" = 1\n", &["1:1: : unknown key"]),
+    // Libraries that are nobody's to give.
+    (
+        "[libraries]\nextra = [\"/x/libx.so.1\", \"/x/libc.so.6\", \"/lib64/ld-linux-x86-64.so.2\"]\n",
+        &[
+            "2:26: libraries.extra: '/x/libc.so.6' cannot be given to containers, libc.so.6 belongs to the C library: ",
+            "2:42: libraries.extra: '/lib64/ld-linux-x86-64.so.2' cannot be given to containers, ",
+        ],
+    ),
+    (
+        "[libraries]\nextra = [\"/x/libm-2.31.so\", \"/x/..\", \"/x/lib\\nx.so\"]\n",
+        &[
+            "2:10: libraries.extra: '/x/libm-2.31.so' cannot be given to containers, ",
+            "2:29: libraries.extra: '/x/..' cannot be given to containers, it is no path of a file",
+            "2:38: libraries.extra: '/x/lib\\nx.so' cannot be given to containers, its path has control characters",
+        ],
+    ),
     // Keys of a later version.
     (
         "[export]\ntextfile = \"/x\"\n",

@@ -1,8 +1,9 @@
 //! `verify --rootfs`: what an unpacked image makes of the host's libraries, foretold.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow};
 use serde::Serialize;
 
 use super::args::VerifyArgs;
@@ -10,7 +11,9 @@ use crate::cli::exit::{self, Ended};
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 use crate::cli::terminal::table::{Cell, plain, table};
 use crate::host::containers::loader_view;
-use crate::host::files::roots::{RootArgs, Roots};
+use crate::host::files::patience;
+use crate::host::files::roots::Roots;
+use crate::host::files::untrusted::Place;
 use crate::host::libraries;
 use crate::model::cdi::render;
 use crate::model::libs::image::{self, ImageFacts, ImageFinding, LIBFABRIC, Libc, LoadResult};
@@ -45,15 +48,16 @@ struct ForetoldLibrary {
 /// Foretells.
 pub fn run(args: &VerifyArgs, rootfs: &Path) -> anyhow::Result<Ended> {
     let host = Roots::new(&args.spec.host.roots)?;
-    if !rootfs.is_dir() {
-        bail!(
+    // Taken hold of at once: what is given and what is looked at later is the same, whatever is renamed.
+    let place = Place::default();
+    let (top, seen) = (rootfs.to_owned(), place.clone());
+    let image = patience::within(&place, move || Roots::untrusted(&top, &top, &seen))?;
+    let image = image.map_err(|error| match error.kind() {
+        io::ErrorKind::NotADirectory | io::ErrorKind::NotFound => anyhow!(
             "--rootfs {} is not a directory: give the root of an unpacked image",
             rootfs.display()
-        );
-    }
-    let image = Roots::new(&RootArgs {
-        prefix: Some(rootfs.to_owned()),
-        ..RootArgs::default()
+        ),
+        _ => anyhow!(error).context(format!("cannot look into --rootfs {}", rootfs.display())),
     })?;
     let mut problems = Vec::new();
     let inventory = Inventory {
@@ -64,7 +68,10 @@ pub fn run(args: &VerifyArgs, rootfs: &Path) -> anyhow::Result<Ended> {
         exit::warn(problem);
     }
     let edits = render::common_edits(&inventory, &args.spec.host.policy()?);
-    let facts = loader_view::image_facts(&host, &image, &inventory.libraries, &edits, &args.image_library_path);
+    let path = args.image_library_path.clone();
+    let facts = patience::within(&place, move || {
+        loader_view::image_facts(&host, &image, &inventory.libraries, &edits, &path)
+    })?;
     let report = image_report(rootfs, &facts);
     let ended = if report.findings.is_empty() && report.libfabric.loads {
         Ended::Done

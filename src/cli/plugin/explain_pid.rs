@@ -8,7 +8,9 @@ use crate::cli::exit::Ended;
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 use crate::cli::terminal::table::{Cell, plain, table};
 use crate::host::containers::process::Process;
+use crate::host::files::patience;
 use crate::host::files::roots::Roots;
+use crate::host::files::untrusted::Place;
 use crate::model::container::{self, ContainerFinding, ContainerReport, NicReport};
 use crate::model::health::{SharedNids, Verdict};
 
@@ -24,14 +26,20 @@ struct Explained {
 /// Explains.
 pub fn run(args: &ExplainArgs, pid: u32) -> anyhow::Result<Ended> {
     let roots = Roots::new(&args.node.roots)?;
-    let process = Process::find(&roots, pid)?;
-    let inventory = node_view::inventory(&args.node)?;
-    let shared_nids = SharedNids::of(&inventory.nics);
-    let (container, views) = process.look(&roots, &inventory.nics, |nic| node_view::status(nic, &shared_nids))?;
+    let place = Place::default();
+    let (host, seen) = (roots.clone(), place.clone());
+    let process = patience::within(&place, move || Process::find(&host, pid, &seen))??;
+    let nics = node_view::inventory(&args.node)?.nics;
+    let shared_nids = SharedNids::of(&nics);
+    let command = process.command.clone();
+    let looked = patience::within(&place, move || {
+        process.look(&roots, &nics, |nic| node_view::status(nic, &shared_nids))
+    })?;
+    let (container, views) = looked?;
     let explained = Explained {
         pid,
         report: container::judge(&container, &views),
-        command: process.command,
+        command,
     };
     match args.output {
         Audience::Json => output::json(&explained)?,

@@ -11,10 +11,12 @@ use crate::host::libraries;
 use crate::host::libraries::closure::{self, LibraryTree};
 use crate::host::libraries::image_loader;
 use crate::model::cdi::model::ContainerEdits;
+use crate::model::libs::effort::Effort;
 use crate::model::libs::glibc::Version;
 use crate::model::libs::image::{CORE, Exposed, FoundLibrary, ImageFacts, LIBFABRIC, Libc};
 use crate::model::libs::library_mode::LibraryMode;
-use crate::model::libs::loader::{self, Candidate, Disk, Loaded, Search, Start};
+use crate::model::libs::loader::{Candidate, Disk, Loaded, Search, Start};
+use crate::model::libs::loading;
 use crate::model::nic::inventory::Library;
 
 /// What a container of an unpacked image gets with these edits, where the image sets `image_path` as its LD_LIBRARY_PATH.
@@ -49,14 +51,16 @@ pub fn image_facts(
         ..alone.clone()
     };
     let names = libraries.iter().map(|library| library.soname.as_str());
-    let mut facts = facts(host, libraries, names, libc, &mut container, &search);
+    let mut effort = Effort::default();
+    let mut facts = facts(host, libraries, names, libc, &mut container, &search, &mut effort);
     for library in &mut facts.exposed {
-        let own = find(&mut container.own, &alone, &library.name);
+        let own = find(&mut container.own, &alone, &library.name, &mut effort);
         let loaded = facts.loading.get(&library.name).cloned();
-        let in_container = loaded.or_else(|| find(&mut container, &search, &library.name));
+        let in_container = loaded.or_else(|| find(&mut container, &search, &library.name, &mut effort));
         library.lost = lost(own.as_ref(), in_container.as_ref());
         library.own = own.map(|own| own.path);
     }
+    facts.cut = effort.cut().map(str::to_owned);
     facts
 }
 
@@ -73,7 +77,16 @@ pub fn running_facts(host: &Roots, container: &Roots, library_path: &str) -> Ima
         ours: libraries.iter().filter_map(identity).collect(),
     };
     let (libc, search) = image_loader::inspect(container, library_path);
-    let mut facts = facts(host, &libraries, CORE.into_iter(), libc, &mut running, &search);
+    let mut effort = Effort::default();
+    let mut facts = facts(
+        host,
+        &libraries,
+        CORE.into_iter(),
+        libc,
+        &mut running,
+        &search,
+        &mut effort,
+    );
     // Where the image brings its own libfabric, nothing hangs on what the host's needs.
     let is_own =
         |library: &Exposed| library.name == LIBFABRIC && library.found.as_ref().is_some_and(|found| !found.ours);
@@ -161,13 +174,15 @@ fn facts<'a>(
     libc: Libc,
     container: &mut dyn ContainerDisk,
     search: &Search,
+    effort: &mut Effort,
 ) -> ImageFacts {
-    let loading = loader::load(container, search, &[Start::Name(LIBFABRIC.to_owned())], &|_| true);
+    let start = [Start::Name(LIBFABRIC.to_owned())];
+    let loading = loading::load(container, search, &start, &|_| true, effort);
     let mut seen = BTreeSet::new();
     let distinct = names.filter(|name| seen.insert(*name));
     let exposed = distinct.map(|name| {
         let loaded = loading.get(name).cloned();
-        let found = loaded.or_else(|| find(container, search, name));
+        let found = loaded.or_else(|| find(container, search, name, effort));
         Exposed {
             name: name.to_owned(),
             found: found.map(|found| FoundLibrary {
@@ -181,6 +196,7 @@ fn facts<'a>(
     let exposed = exposed.collect();
     ImageFacts {
         libc,
+        cut: effort.cut().map(str::to_owned),
         exposed,
         needs: libraries
             .iter()
@@ -197,9 +213,9 @@ fn facts<'a>(
 }
 
 /// One library, without what it needs.
-fn find(disk: &mut dyn Disk, search: &Search, name: &str) -> Option<Loaded> {
+fn find(disk: &mut dyn Disk, search: &Search, name: &str, effort: &mut Effort) -> Option<Loaded> {
     let start = [Start::Name(name.to_owned())];
-    loader::load(disk, search, &start, &|wanted| wanted == name)
+    loading::load(disk, search, &start, &|wanted| wanted == name, effort)
         .loaded
         .into_iter()
         .next()

@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use super::loader_view;
 use crate::host::files::roots::Roots;
+use crate::host::files::untrusted::Place;
 use crate::host::nics::attributes;
 use crate::model::container::{ContainerFacts, NicInContainer, NodeInContainer, parse};
 use crate::model::nic::attributes::{CxiName, Netdev};
@@ -57,32 +58,35 @@ pub struct Process {
     pub command: String,
     /// Its root.
     root: Roots,
+    place: Place,
 }
 
 impl Process {
-    /// Takes hold of process `pid` of the host.
-    pub fn find(host: &Roots, pid: u32) -> Result<Self, ProcessError> {
+    /// Takes hold of process `pid` of the host. `place` tells where a look at it is.
+    pub fn find(host: &Roots, pid: u32, place: &Place) -> Result<Self, ProcessError> {
         let path = host.local_path(&Path::new("/proc").join(pid.to_string()));
         let folder = File::options().read(true).custom_flags(OFlag::O_PATH.bits()).open(path);
         let folder = folder.map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => ProcessError::None(pid),
             _ => ProcessError::Io { pid, source },
         })?;
-        let root = Roots::for_container(within(&folder, "root"));
+        let root = format!("/proc/{pid}/root");
+        let root = Roots::untrusted(&within(&folder, "root"), Path::new(&root), place);
+        let root = root.map_err(|source| match source.kind() {
+            io::ErrorKind::PermissionDenied => ProcessError::Permission(pid),
+            io::ErrorKind::NotFound => ProcessError::Ended(pid),
+            _ => ProcessError::Io { pid, source },
+        });
         let mut process = Self {
             pid,
             folder,
             command: String::new(),
-            root,
+            root: root?,
+            place: place.clone(),
         };
         let status = process.status()?;
         process.command = parse::field(&status, "Name").unwrap_or("?").to_owned();
-        match within(&process.folder, "root").read_link() {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(ProcessError::Permission(pid)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ProcessError::Ended(pid)),
-            // A made-up process has a plain folder there.
-            _ => Ok(process),
-        }
+        Ok(process)
     }
 
     /// Everything about the container, and about each NIC in it, that decides whether libfabric accepts it. `assess` is asked
@@ -228,15 +232,23 @@ impl Process {
     }
 
     fn text(&self, name: &str) -> Reading<Vec<u8>> {
+        self.place.enter(&self.path(name));
         let mut bytes = Vec::new();
-        File::open(within(&self.folder, name))
-            .and_then(|file| file.take(TEXT_LIMIT).read_to_end(&mut bytes))
+        let read = File::open(within(&self.folder, name))
+            .and_then(|file| file.take(TEXT_LIMIT + 1).read_to_end(&mut bytes))
             .map_err(|error| self.read_error(name, error))?;
+        if read as u64 > TEXT_LIMIT {
+            return Err(self.read_error(name, format!("longer than {TEXT_LIMIT} bytes")));
+        }
         Ok(bytes)
     }
 
     fn read_error(&self, name: &str, reason: impl std::fmt::Display) -> ReadError {
-        ReadError::new(format!("/proc/{}/{name}", self.pid), reason)
+        ReadError::new(self.path(name), reason)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{name}", self.pid))
     }
 
     fn failed(&self, source: io::Error) -> ProcessError {

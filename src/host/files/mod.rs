@@ -6,6 +6,7 @@ pub mod configured_roots;
 pub mod instance;
 pub mod lock;
 pub mod path_watch;
+pub mod patience;
 pub mod places;
 pub mod read;
 pub mod roots;

@@ -21,12 +21,7 @@ impl Roots {
             followed => followed.map_err(|(path, error)| ReadError::new(path, error))?,
         };
         let read_error = |reason: &dyn fmt::Display| ReadError::new(host_path, reason);
-        // Before it is opened, which does something to a device.
-        match fs::symlink_metadata(self.local_path(&real)) {
-            Ok(metadata) if !metadata.is_file() => return Err(read_error(&"not a regular file")),
-            _ => {}
-        }
-        let file = match self.open(&real) {
+        let file = match self.open_plain(&real) {
             Err(error) if is_absent(&error) => return Ok(None), // gone meanwhile
             opened => opened.map_err(|error| read_error(&error))?,
         };

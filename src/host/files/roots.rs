@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use nix::sys::stat::FileStat;
+use nix::sys::stat::{FileStat, lstat};
 use thiserror::Error;
 
-use super::untrusted;
+use super::untrusted::{Place, Purpose, Tree};
 use crate::model::path_walk::{Stop, walk};
 use crate::model::reading::{ReadError, Reading};
 
@@ -66,8 +66,8 @@ pub struct Roots {
     fd_exhausted: Arc<AtomicBool>,
     /// Directories that were given as we see them: the prefix is not put in front.
     given: Vec<PathBuf>,
-    /// The prefix is somebody else's tree, see [`untrusted`].
-    is_foreign: bool,
+    /// Where the prefix is somebody else's tree: then every look goes through this.
+    foreign: Option<Tree>,
 }
 
 /// A root that was set and cannot be used.
@@ -127,7 +127,7 @@ impl Roots {
             cxi: set(&args.cxi_root),
             fd_exhausted: Arc::default(),
             given: Vec::new(),
-            is_foreign: false,
+            foreign: None,
         };
         if let Some(prefix) = &roots.prefix {
             check_directory("--root", prefix, prefix)?;
@@ -154,18 +154,19 @@ impl Roots {
         Ok(roots)
     }
 
-    /// The tree of a container, whose links lead nowhere but into itself, at the default places.
-    pub fn for_container(top: PathBuf) -> Self {
-        Self {
-            prefix: Some(top),
+    /// The tree of a container or an image, whose links lead nowhere but into itself, at the default places; people call it
+    /// `name`. Whoever waits for a look at it sees in `place` how far it has come.
+    pub fn untrusted(top: &Path, name: &Path, place: &Place) -> io::Result<Self> {
+        Ok(Self {
+            prefix: Some(top.to_owned()),
             sysfs: "/sys".into(),
             dev: "/dev".into(),
             ofi: None,
             cxi: None,
             fd_exhausted: Arc::default(),
             given: Vec::new(),
-            is_foreign: true,
-        }
+            foreign: Some(Tree::open(top, name, place)?),
+        })
     }
 
     /// The same places, for a look beside another one: it alone hears of files that it could not open.
@@ -211,7 +212,7 @@ impl Roots {
     pub fn text(&self, host_path: &Path) -> Reading<String> {
         let mut page = [0; ATTRIBUTE_LIMIT + 1];
         let length = self
-            .open(host_path)
+            .open_for(host_path, Purpose::Attribute)
             .and_then(|file| read_once(file, &mut page))
             .map_err(|error| ReadError::new(host_path, error))?;
         if length > ATTRIBUTE_LIMIT {
@@ -246,24 +247,45 @@ impl Roots {
 
     /// Opens for reading, without waiting should the file turn out to be a pipe.
     pub fn open(&self, host_path: &Path) -> io::Result<File> {
-        let opened = if self.is_foreign {
-            let real = self.follow(host_path).map_err(|(_, error)| error)?;
-            untrusted::open(self.top(), &real)
-        } else {
-            let options = OpenOptions::new()
+        self.open_for(host_path, Purpose::Data)
+    }
+
+    fn open_for(&self, host_path: &Path, purpose: Purpose) -> io::Result<File> {
+        let opened = match &self.foreign {
+            Some(tree) => tree.read(host_path, purpose),
+            None => OpenOptions::new()
                 .read(true)
                 .custom_flags(nix::libc::O_NONBLOCK)
-                .clone();
-            options.open(self.local_path(host_path))
+                .open(self.local_path(host_path)),
         };
         opened.inspect_err(|error| self.note(error))
     }
 
+    /// The same for a plain file, wherever its links lead on the host.
+    pub fn open_plain(&self, host_path: &Path) -> io::Result<File> {
+        if self.foreign.is_some() {
+            return self.open(host_path);
+        }
+        let real = self.follow(host_path).map_err(|(_, error)| error)?;
+        // Before it is opened, which does something to a device.
+        if !fs::metadata(self.local_path(&real))?.is_file() {
+            return Err(io::Error::other("not a regular file"));
+        }
+        self.open(&real)
+    }
+
     /// Type, mode, owner and numbers of what stands there, with all links followed; none when nothing is there.
     pub fn look(&self, host_path: &Path) -> Reading<Option<FileStat>> {
-        let found = self
-            .follow(host_path)
-            .and_then(|real| untrusted::look(self.top(), &real).map_err(|error| (real, error)));
+        let found = match &self.foreign {
+            Some(tree) => tree
+                .find(host_path)
+                .map(|found| found.status)
+                .map_err(|error| (host_path.to_owned(), error)),
+            None => self.follow(host_path).and_then(|real| {
+                let status = lstat(&self.local_path(&real));
+                status.map_err(|errno| (real, errno.into()))
+            }),
+        };
         match found {
             Ok(status) => Ok(Some(status)),
             Err((_, error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -296,11 +318,9 @@ impl Roots {
     }
 
     fn entries(&self, host_path: &Path) -> io::Result<fs::ReadDir> {
-        let entries = if self.is_foreign {
-            let real = self.follow(host_path).map_err(|(_, error)| error)?;
-            untrusted::entries(self.top(), &real)
-        } else {
-            fs::read_dir(self.local_path(host_path))
+        let entries = match &self.foreign {
+            Some(tree) => tree.entries(host_path),
+            None => fs::read_dir(self.local_path(host_path)),
         };
         entries.inspect_err(|error| self.note(error))
     }
@@ -319,7 +339,11 @@ impl Roots {
 
     /// Where a symbolic link points to; none when nothing is there.
     pub fn link_target(&self, host_path: &Path) -> Reading<Option<PathBuf>> {
-        match fs::read_link(self.local_path(host_path)) {
+        let target = match &self.foreign {
+            Some(tree) => tree.link_target(host_path),
+            None => fs::read_link(self.local_path(host_path)),
+        };
+        match target {
             Ok(target) => Ok(Some(target)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(ReadError::new(host_path, error)),
@@ -343,6 +367,9 @@ impl Roots {
         host_path: &Path,
         mut on_link: impl FnMut(&Path, &Path),
     ) -> Result<PathBuf, (PathBuf, io::Error)> {
+        if let Some(tree) = &self.foreign {
+            return tree.find_telling(host_path, &mut on_link).map(|found| found.real);
+        }
         let given = self.given.iter().find(|given| host_path.starts_with(given));
         let walked = walk(host_path, |name| {
             // What was given stands as it is.

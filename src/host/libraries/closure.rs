@@ -1,12 +1,15 @@
-//! What libfabric and libcxi need, as the host's loader finds it. The rules are in [`loader`]; here are the files.
+//! What libfabric and libcxi need, as the host's loader finds it. The rules are in [`loading`]; here are the files.
 
 use std::path::{Path, PathBuf};
 
 use super::elf::{self, ElfError};
 use super::ld_cache::Cache;
 use crate::host::files::roots::Roots;
+use crate::model::libs::effort::Effort;
+use crate::model::libs::given;
 use crate::model::libs::glibc;
-use crate::model::libs::loader::{self, Candidate, Disk, Kind, Loaded, Missing, Search, Start};
+use crate::model::libs::loader::{Candidate, Disk, Kind, Loaded, Missing, Search, Start};
+use crate::model::libs::loading;
 use crate::model::nic::inventory::Library;
 use crate::model::reading::ReadError;
 
@@ -29,10 +32,7 @@ impl<'roots> LibraryTree<'roots> {
 
 impl Disk for LibraryTree<'_> {
     fn look(&mut self, path: &Path) -> Candidate {
-        match self.roots.resolve(path) {
-            Ok(file) => look(self.roots, &file),
-            Err(_) => Candidate::Absent,
-        }
+        look(self.roots, path)
     }
 
     fn cached(&mut self, name: &str) -> Vec<PathBuf> {
@@ -40,10 +40,13 @@ impl Disk for LibraryTree<'_> {
     }
 }
 
-/// What a file is to the loader; all links are followed already.
+/// What a file is to the loader, wherever its links lead.
 pub fn look(roots: &Roots, file: &Path) -> Candidate {
-    let Ok(opened) = roots.open(file) else {
-        return Candidate::Absent;
+    let opened = match roots.open_plain(file) {
+        Ok(opened) => opened,
+        // Loaders go on where they cannot open, and give up at what is no library.
+        Err(error) if error.raw_os_error().is_some() => return Candidate::Absent,
+        Err(error) => return Candidate::Broken(error.to_string()),
     };
     match elf::object(opened) {
         Ok(object) => Candidate::Library(object),
@@ -83,13 +86,15 @@ pub fn with_needed(
     });
     let starts: Vec<Start> = starts.collect();
     let wanted = |name: &str| !glibc::is_family(name) && (all || !glibc::is_likely_in_images(name));
-    let loading = loader::load(&mut LibraryTree::new(roots), &search(), &starts, &wanted);
+    let mut effort = Effort::default();
+    let loading = loading::load(&mut LibraryTree::new(roots), &search(), &starts, &wanted, &mut effort);
     problems.extend(loading.missing.iter().map(missing));
-    if loading.cut {
-        let reason = format!(
-            "need more than {} libraries: the rest is left out",
-            loading.loaded.len()
-        );
+    for loaded in &loading.loaded {
+        let unread = loaded.object.unread.iter();
+        problems.extend(unread.map(|unread| ReadError::new(&loaded.path, unread)));
+    }
+    if let Some(cut) = &loading.cut {
+        let reason = format!("need {cut}: the rest is left out");
         problems.push(ReadError::new(sonames.join(" and "), reason));
     }
     let mut libraries = listed;
@@ -97,6 +102,12 @@ pub fn with_needed(
         if loaded.name.contains('/') {
             let reason = "asked for by its path, which containers do not get: left out";
             problems.push(ReadError::new(&loaded.name, reason));
+            continue;
+        }
+        // Under another name it would still be taken for the one that it says it is.
+        let own = loaded.object.soname.as_deref();
+        if let Some(reason) = own.and_then(given::refused_name) {
+            problems.push(not_given(&loaded.path, &reason));
             continue;
         }
         match roots.resolve(&loaded.path) {
@@ -119,6 +130,11 @@ fn named(loaded: &Loaded, file: &Path) -> Vec<Library> {
             triplet: elf::TRIPLET,
         })
         .collect()
+}
+
+/// For an admin: a library that no container gets.
+pub fn not_given(path: &Path, reason: &str) -> ReadError {
+    ReadError::new(path, format!("{reason}: containers do not get it"))
 }
 
 fn missing(missing: &Missing) -> ReadError {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{closure, elf, ld_cache};
 use crate::host::files::roots::Roots;
+use crate::model::libs::given;
 use crate::model::libs::library_mode::LibraryMode;
 use crate::model::nic::inventory::Library;
 use crate::model::reading::{ReadError, Reading};
@@ -52,17 +53,42 @@ pub fn find(roots: &Roots, mode: LibraryMode, extra: &[PathBuf], problems: &mut 
             Err(read_error) => problems.push(read_error),
         }
     }
+    let libraries = ours_to_give(libraries, problems);
     match mode {
         LibraryMode::None | LibraryMode::Listed => libraries,
         LibraryMode::Closure | LibraryMode::ClosureAll => {
-            closure::with_needed(roots, libraries, &starts, mode == LibraryMode::ClosureAll, problems)
+            let all = mode == LibraryMode::ClosureAll;
+            let libraries = closure::with_needed(roots, libraries, &starts, all, problems);
+            ours_to_give(libraries, problems)
         }
     }
 }
 
+fn ours_to_give(libraries: Vec<Library>, problems: &mut Vec<ReadError>) -> Vec<Library> {
+    let given = libraries.into_iter().filter_map(|library| given(library, problems));
+    given.collect()
+}
+
+/// A library as containers get it, whatever brought it up; one that is not ours to give is noted.
+fn given(mut library: Library, problems: &mut Vec<ReadError>) -> Option<Library> {
+    let of_file = given::refused_name(&library.soname).or_else(|| given::refused_path(&library.file));
+    if let Some(reason) = of_file {
+        problems.push(closure::not_given(&library.file, &reason));
+        return None;
+    }
+    library.paths.retain(|path| match given::refused_path(path) {
+        Some(reason) => {
+            problems.push(closure::not_given(path, &reason));
+            false
+        }
+        None => true,
+    });
+    (!library.paths.is_empty()).then_some(library)
+}
+
 /// A library file under these paths; one without a name of its own has that of `named`.
 fn library(roots: &Roots, file: PathBuf, paths: Vec<PathBuf>, named: &Path) -> Reading<Library> {
-    let opened = roots.open(&file).map_err(|error| ReadError::new(&file, error))?;
+    let opened = roots.open_plain(&file).map_err(|error| ReadError::new(&file, error))?;
     let shared_object = elf::read(opened).map_err(|error| ReadError::new(&file, error))?;
     let name = || named.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Ok(Library {
@@ -193,7 +219,10 @@ fn in_directory(roots: &Roots, family: &Family, directory: &Path, problems: &mut
     let mut libraries = Vec::new();
     for (file, paths) in paths_by_file {
         match library(roots, file, paths, Path::new(family.soname)) {
-            Ok(library) => libraries.push(library),
+            Ok(library) => match given::refused_of_family(&library.soname, family.name) {
+                Some(reason) => problems.push(closure::not_given(&library.file, &reason)),
+                None => libraries.push(library),
+            },
             Err(read_error) => problems.push(read_error),
         }
     }

@@ -14,7 +14,11 @@ const ENTRY_BYTES: usize = 24;
 /// Where an entry says for which processors it is; zero for all.
 const HWCAP: usize = 16;
 /// A cache of many thousand libraries is a few hundred kilobytes.
-const SIZE_LIMIT: u64 = 16 << 20;
+const SIZE_LIMIT: u64 = 4 << 20;
+/// One library has a few entries, each for other processors.
+const PATHS_LIMIT: usize = 64;
+/// As for paths.
+const TEXT_LIMIT: usize = 4096;
 
 /// Where the loader finds `soname`; none when it is not in the cache.
 pub fn find(roots: &Roots, soname: &str) -> Reading<Option<PathBuf>> {
@@ -29,7 +33,13 @@ impl Cache {
     /// Reads the cache.
     pub fn read(roots: &Roots) -> Reading<Self> {
         let file = roots.resolve(Path::new(PATH))?;
-        let cache = Self(roots.bytes(&file, SIZE_LIMIT)?);
+        let mut cache = Self(roots.bytes(&file, SIZE_LIMIT)?);
+        if cache.0.len() as u64 > SIZE_LIMIT {
+            return Err(ReadError::new(PATH, format!("longer than {SIZE_LIMIT} bytes")));
+        }
+        // Older systems put a cache of the old format in front.
+        let start = cache.0.windows(MAGIC.len()).position(|window| window == MAGIC);
+        cache.0.drain(..start.unwrap_or(0));
         if cache.entries().is_none() {
             return Err(ReadError::new(PATH, "not a cache of glibc's format 1.1"));
         }
@@ -43,8 +53,7 @@ impl Cache {
             return Vec::new();
         };
         let of_name = entries.chunks_exact(ENTRY_BYTES).filter(|entry| {
-            let name = number(entry, 4).and_then(|at| text(cache, at));
-            name == Some(soname)
+            number(entry, 4).is_some_and(|at| is_text(cache, at, soname))
                 && entry
                     .get(HWCAP..)
                     .is_some_and(|hwcap| hwcap.iter().all(|byte| *byte == 0))
@@ -52,12 +61,12 @@ impl Cache {
         of_name
             .filter_map(|entry| number(entry, 8).and_then(|at| text(cache, at)))
             .map(PathBuf::from)
+            .take(PATHS_LIMIT)
             .collect()
     }
 
     /// The part that offsets count from, and the entries in it.
     fn entries(&self) -> Option<(&[u8], &[u8])> {
-        // Older systems put a cache of the old format in front.
         let start = self.0.windows(MAGIC.len()).position(|window| window == MAGIC)?;
         let cache = self.0.get(start..)?;
         let count = number(cache, MAGIC.len())?;
@@ -67,8 +76,14 @@ impl Cache {
     }
 }
 
+fn is_text(cache: &[u8], at: usize, text: &str) -> bool {
+    let rest = cache.get(at..).and_then(|rest| rest.strip_prefix(text.as_bytes()));
+    rest.is_some_and(|rest| rest.first() == Some(&0))
+}
+
 fn text(cache: &[u8], at: usize) -> Option<&str> {
     let rest = cache.get(at..)?;
+    let rest = rest.get(..TEXT_LIMIT).unwrap_or(rest);
     std::str::from_utf8(rest.get(..rest.iter().position(|byte| *byte == 0)?)?).ok()
 }
 

@@ -20,9 +20,10 @@ pub struct ScanOptions {
 impl ScanOptions {
     /// What these settings ask for.
     pub fn from_settings(settings: &Settings) -> Self {
+        let extra = settings.libraries.extra.iter();
         Self {
             libraries: settings.libraries(),
-            extra: settings.libraries.extra.clone(),
+            extra: extra.map(|library| library.path().to_owned()).collect(),
             companions: settings.container.devices.clone(),
         }
     }

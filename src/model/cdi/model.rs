@@ -92,4 +92,12 @@ impl Mount {
             options: ["ro", "nosuid", "nodev", "rbind", "rprivate"].map(str::to_owned).into(),
         })
     }
+
+    /// The same for a part of sysfs. The host's is mounted nosuid, nodev and noexec, and in a user namespace of its own a
+    /// runtime may not make a bind that lacks one of these (`mount_namespaces(7)`, locked flags).
+    pub fn of_sysfs(host_path: &Path, container_path: &Path) -> Option<Self> {
+        let mut mount = Self::read_only(host_path, container_path)?;
+        mount.options.insert(3, "noexec".to_owned());
+        Some(mount)
+    }
 }

@@ -63,5 +63,5 @@ pub fn problems(inventory: &Inventory, view: NetdevView) -> Vec<ReadError> {
 
 /// The same directory in the container's sysfs.
 fn bind(inventory: &Inventory, directory: &Path) -> Option<Mount> {
-    Mount::read_only(&inventory.sysfs.join(directory), &Path::new(SYSFS).join(directory))
+    Mount::of_sysfs(&inventory.sysfs.join(directory), &Path::new(SYSFS).join(directory))
 }

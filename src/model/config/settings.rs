@@ -13,6 +13,7 @@ use crate::model::cdi::naming::Naming;
 use crate::model::cdi::netdev_view::NetdevView;
 use crate::model::cdi::render::{Expose, Policy};
 use crate::model::health::HealthPolicy;
+use crate::model::libs::given::ExtraLibrary;
 use crate::model::libs::library_mode::LibraryMode;
 use crate::model::nic::companion::Companion;
 use crate::model::nic::offer::{Exclusion, Functions};
@@ -113,7 +114,7 @@ pub struct LibrarySettings {
     /// How containers find them.
     pub expose: Expose,
     /// Further ones, by their paths on the host.
-    pub extra: Vec<PathBuf>,
+    pub extra: Vec<ExtraLibrary>,
 }
 
 /// What else containers get.

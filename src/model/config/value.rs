@@ -11,6 +11,7 @@ use super::settings::Enabled;
 use crate::model::alloc::resource::ResourceName;
 use crate::model::alloc::strategy::Strategy;
 use crate::model::health::Action;
+use crate::model::libs::given::ExtraLibrary;
 
 /// A kind of value. What it shows it reads as the same.
 pub trait Value: Sized {
@@ -110,6 +111,21 @@ impl Value for PathBuf {
     fn show(&self) -> Content {
         let text = self.to_str().map(str::to_owned);
         text.map_or(Content::Other("a path that is not UTF-8"), Content::Text)
+    }
+}
+
+impl Value for ExtraLibrary {
+    fn read(node: &ValueNode) -> Result<Self, Faults> {
+        let path = PathBuf::read(node)?;
+        let shown = excerpt(&path.to_string_lossy());
+        Self::new(path).map_err(|reason| {
+            let reason = format!("'{shown}' cannot be given to containers, {reason}: leave it out");
+            Fault::at(node, reason)
+        })
+    }
+
+    fn show(&self) -> Content {
+        self.path().to_owned().show()
     }
 }
 

@@ -7,7 +7,7 @@ use super::loader::Object;
 
 /// The libraries of glibc itself, without `lib` and version. They go with the loader, which is the image's, so they can
 /// only be the image's, too.
-const FAMILY: [&str; 13] = [
+const FAMILY: [&str; 17] = [
     "c",
     "m",
     "pthread",
@@ -21,6 +21,10 @@ const FAMILY: [&str; 13] = [
     "thread_db",
     "BrokenLocale",
     "c_malloc_debug",
+    "memusage",
+    "pcprofile",
+    "SegFault",
+    "cidn",
 ];
 
 /// What images are likely to have, without version: the compiler's own, and what curl, TLS and Kerberos bring. One of
@@ -77,13 +81,26 @@ const LIKELY: [&str; 47] = [
 
 /// Whether a library is glibc's own, loader included.
 pub fn is_family(name: &str) -> bool {
-    let stem = stem(name);
+    let stem = without_release(stem(name));
     let library = stem.strip_prefix("lib").unwrap_or_default();
     FAMILY.contains(&library)
         || library.starts_with("nss_")
-        || stem.starts_with("ld-linux")
+        || library.starts_with("c.musl-")
+        || ["ld-linux", "ld-lsb", "ld-musl"]
+            .iter()
+            .any(|loader| stem.starts_with(loader))
         || stem == "ld64"
         || stem == "ld"
+}
+
+/// Files had the release in their names until 2.34: `libc-2.31.so`, `ld-2.31.so`.
+fn without_release(stem: &str) -> &str {
+    match stem.rsplit_once('-') {
+        Some((name, release)) if release.contains('.') && release.chars().all(|c| c == '.' || c.is_ascii_digit()) => {
+            name
+        }
+        _ => stem,
+    }
 }
 
 /// Whether an image is likely to have this library itself.
@@ -174,6 +191,10 @@ mod tests {
             "ld-linux-x86-64.so.2",
             "ld-linux-aarch64.so.1",
             "libBrokenLocale.so.1",
+            "libc-2.31.so",
+            "ld-2.31.so",
+            "ld-musl-x86_64.so.1",
+            "libc.musl-x86_64.so.1",
         ] {
             assert!(is_family(name), "{name}");
         }
@@ -185,6 +206,8 @@ mod tests {
             "librt2.so",
             "libnss3.so",
             "libnl-3.so.200",
+            "liblber-2.5.so.0",
+            "libc-client.so.2007",
         ] {
             assert!(!is_family(name), "{name}");
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::glibc::Version;
 use super::loader::Loading;
+use super::places;
 
 /// What programs ask the loader for.
 pub const LIBFABRIC: &str = "libfabric.so.1";
@@ -49,6 +50,8 @@ pub struct Exposed {
 pub struct ImageFacts {
     /// Of the image.
     pub libc: Libc,
+    /// What was too much, so that the search is not complete.
+    pub cut: Option<String>,
     /// The highest version of glibc that an exposed library asks for, and which one does.
     pub needs: Option<(Version, String)>,
     /// In the order of the spec.
@@ -62,7 +65,7 @@ pub struct ImageFacts {
 /// Something in the way.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct ImageFinding {
-    /// For programs: no-libc, musl, glibc-too-old, not-found, image-first, lacks, version or replaced.
+    /// For programs: no-libc, musl, glibc-too-old, not-found, image-first, lacks, version, replaced or cut.
     pub kind: &'static str,
     /// For people.
     pub text: String,
@@ -113,9 +116,26 @@ fn loads_ours(facts: &ImageFacts) -> bool {
 /// All that is in the way, the gravest first.
 pub fn findings(facts: &ImageFacts) -> Vec<ImageFinding> {
     let mut findings: Vec<ImageFinding> = libc_finding(facts).into_iter().collect();
-    findings.extend(facts.exposed.iter().filter_map(library_finding));
+    findings.extend(
+        facts
+            .exposed
+            .iter()
+            .filter_map(|library| library_finding(facts, library)),
+    );
     findings.extend(loading_findings(facts));
+    findings.extend(cut_findings(facts));
     findings
+}
+
+/// What was not looked at, so that the rest may be wrong.
+fn cut_findings(facts: &ImageFacts) -> Vec<ImageFinding> {
+    let unread = facts.loading.loaded.iter().flat_map(|loaded| {
+        let unread = loaded.object.unread.iter();
+        unread.map(|unread| format!("{}: {unread}", loaded.path.display()))
+    });
+    let cut = facts.cut.iter().map(|cut| format!("the search was cut: {cut}"));
+    let finding = |text| ImageFinding { kind: "cut", text };
+    unread.chain(cut).map(finding).collect()
 }
 
 fn libc_finding(facts: &ImageFacts) -> Option<ImageFinding> {
@@ -142,11 +162,19 @@ fn libc_finding(facts: &ImageFacts) -> Option<ImageFinding> {
     }
 }
 
-fn library_finding(library: &Exposed) -> Option<ImageFinding> {
+fn library_finding(facts: &ImageFacts, library: &Exposed) -> Option<ImageFinding> {
     let Exposed { name, found, own, lost } = library;
+    // A loader that gives up says at what.
+    let given_up = || {
+        let missing = facts.loading.missing.iter().find(|missing| missing.name == *name)?;
+        (missing.reason != places::NOT_FOUND).then(|| format!("{name} does not load: {}", missing.reason))
+    };
     let core = CORE.contains(&name.as_str());
     let (kind, text) = match (found, own) {
-        (None, _) if core => ("not-found", format!("{name} is not where this image's loader looks")),
+        (None, _) if core => (
+            "not-found",
+            given_up().unwrap_or_else(|| format!("{name} is not where this image's loader looks")),
+        ),
         (Some(found), _) if core && !found.ours => (
             "image-first",
             format!(
@@ -211,6 +239,7 @@ mod tests {
             exposed,
             loading: Loading::default(),
             ours: BTreeSet::new(),
+            cut: None,
         }
     }
 

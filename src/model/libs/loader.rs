@@ -1,11 +1,8 @@
-//! How the loaders of glibc and of musl find the libraries that a library needs (`elf/dl-load.c`, `ldso/dynlink.c`).
-//! Pure: what is on disk is asked of a [`Disk`], so that the same rules serve the host and an image.
+//! What the loaders of glibc and of musl go by, and what comes of loading. Pure: what is on disk is asked of a [`Disk`], so
+//! that the same rules serve the host and an image.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-/// Far above what any library needs in all; ends a host that was made to have no end.
-const LIBRARY_LIMIT: usize = 512;
 
 /// What a library says of itself and of others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +21,8 @@ pub struct Object {
     pub requires: Vec<Requirement>,
     /// Symbol versions that it has.
     pub defines: Vec<String>,
+    /// What of this was left out, for people.
+    pub unread: Vec<String>,
 }
 
 /// A symbol version that a library asks of another.
@@ -101,7 +100,7 @@ pub struct Loaded {
     /// What it says.
     pub object: Object,
     /// Who asked, as a place in [`Loading::loaded`].
-    by: Option<usize>,
+    pub(super) by: Option<usize>,
 }
 
 impl Loaded {
@@ -147,8 +146,8 @@ pub struct Loading {
     pub loaded: Vec<Loaded>,
     /// In the same order.
     pub missing: Vec<Missing>,
-    /// There were too many libraries; the rest was not looked for.
-    pub cut: bool,
+    /// What was too much, so that the rest was not looked for.
+    pub cut: Option<String>,
 }
 
 impl Loading {
@@ -159,6 +158,14 @@ impl Loading {
 
     /// Versions that are not there. A library without any versions is taken as it is, as glibc does.
     pub fn unmet(&self) -> Vec<Unmet> {
+        let mut named: BTreeMap<&str, &Loaded> = BTreeMap::new();
+        for loaded in &self.loaded {
+            named.entry(&loaded.name).or_insert(loaded);
+            if let Some(soname) = &loaded.object.soname {
+                named.entry(soname).or_insert(loaded);
+            }
+        }
+        let defined = |loaded: &Loaded, version: &String| loaded.object.defines.contains(version);
         let asked = self
             .loaded
             .iter()
@@ -166,9 +173,9 @@ impl Loading {
         asked
             .filter(|(_, requirement)| !requirement.weak)
             .filter_map(|(by, requirement)| {
-                let found = self.get(&requirement.library)?;
-                let defines = &found.object.defines;
-                (!defines.is_empty() && !defines.contains(&requirement.version)).then(|| Unmet {
+                let found = *named.get(requirement.library.as_str())?;
+                let is_unmet = !found.object.defines.is_empty() && !defined(found, &requirement.version);
+                is_unmet.then(|| Unmet {
                     by: by.path.clone(),
                     library: requirement.library.clone(),
                     version: requirement.version.clone(),
@@ -177,152 +184,4 @@ impl Loading {
             })
             .collect()
     }
-}
-
-/// Loads as a program without an RPATH of its own does; names that are not `wanted` are neither loaded nor missing.
-pub fn load(disk: &mut dyn Disk, search: &Search, start: &[Start], wanted: &dyn Fn(&str) -> bool) -> Loading {
-    let mut loading = Loading::default();
-    let mut queue: VecDeque<(Start, Option<usize>)> = start.iter().map(|start| (start.clone(), None)).collect();
-    while let Some((start, by)) = queue.pop_front() {
-        let name = match &start {
-            Start::Name(name) => name.clone(),
-            Start::File(path) => path.to_string_lossy().into_owned(),
-        };
-        if !wanted(&name) || loading.get(&name).is_some() || (search.kind == Kind::Musl && is_musl_itself(&name)) {
-            continue;
-        }
-        if loading.missing.iter().any(|missing| missing.name == name) {
-            continue;
-        }
-        if loading.loaded.len() + loading.missing.len() == LIBRARY_LIMIT {
-            loading.cut = true;
-            break;
-        }
-        match find(disk, search, &loading.loaded, &start, by) {
-            Ok((path, object)) => {
-                let at = loading.loaded.len();
-                queue.extend(object.needed.iter().map(|name| (Start::Name(name.clone()), Some(at))));
-                loading.loaded.push(Loaded { name, path, object, by });
-            }
-            Err(reason) => loading.missing.push(Missing {
-                name,
-                by: by.and_then(|by| loading.loaded.get(by)).map(|by| by.path.clone()),
-                reason,
-            }),
-        }
-    }
-    loading
-}
-
-/// musl's loader is its libc, and takes these names of any version for itself (`ldso/dynlink.c`, `load_library`).
-fn is_musl_itself(name: &str) -> bool {
-    const RESERVED: [&str; 7] = ["c.", "pthread.", "rt.", "m.", "dl.", "util.", "xnet."];
-    let library = name.strip_prefix("lib");
-    library.is_some_and(|library| RESERVED.iter().any(|reserved| library.starts_with(reserved)))
-}
-
-fn find(
-    disk: &mut dyn Disk,
-    search: &Search,
-    loaded: &[Loaded],
-    start: &Start,
-    by: Option<usize>,
-) -> Result<(PathBuf, Object), String> {
-    let candidates = match start {
-        Start::File(path) => vec![path.clone()],
-        Start::Name(name) if name.contains('/') => {
-            let origin = by.and_then(|by| loaded.get(by)).and_then(|by| by.path.parent());
-            expand(name, origin.unwrap_or(Path::new("/")), search)
-        }
-        Start::Name(name) => candidates(disk, search, loaded, name, by),
-    };
-    let mut foreign = None;
-    for path in candidates {
-        match disk.look(&path) {
-            Candidate::Absent => {}
-            Candidate::WrongMachine => foreign = foreign.or(Some(path)),
-            Candidate::Broken(reason) => return Err(format!("{}: {reason}", path.display())),
-            Candidate::Library(object) => return Ok((path, object)),
-        }
-    }
-    Err(match foreign {
-        None => "not found".to_owned(),
-        Some(path) => format!("not found: {} is for another machine", path.display()),
-    })
-}
-
-/// Where a name is looked for, in order.
-fn candidates(disk: &mut dyn Disk, search: &Search, loaded: &[Loaded], name: &str, by: Option<usize>) -> Vec<PathBuf> {
-    let by = by.and_then(|by| loaded.get(by));
-    let mut directories = Vec::new();
-    match search.kind {
-        Kind::Glibc => {
-            if by.is_none_or(|by| by.object.runpath.is_none()) {
-                directories.extend(
-                    chain(loaded, by)
-                        .filter(|by| by.object.runpath.is_none())
-                        .flat_map(|by| written(&by.object.rpath, by, search)),
-                );
-            }
-            directories.extend(search.library_path.iter().cloned());
-            directories.extend(
-                by.iter()
-                    .flat_map(|by| written(by.object.runpath.as_deref().unwrap_or_default(), by, search)),
-            );
-        }
-        Kind::Musl => {
-            directories.extend(search.library_path.iter().cloned());
-            directories.extend(
-                chain(loaded, by)
-                    .flat_map(|by| written(by.object.runpath.as_ref().unwrap_or(&by.object.rpath), by, search)),
-            );
-        }
-    }
-    let mut paths: Vec<PathBuf> = directories.iter().map(|directory| directory.join(name)).collect();
-    let no_defaults = by.is_some_and(|by| by.object.no_defaults);
-    let is_default = |path: &PathBuf| search.defaults.iter().any(|default| path.parent() == Some(default));
-    if search.kind == Kind::Glibc {
-        paths.extend(
-            disk.cached(name)
-                .into_iter()
-                .filter(|path| !no_defaults || !is_default(path)),
-        );
-    }
-    if !no_defaults {
-        paths.extend(search.defaults.iter().map(|directory| directory.join(name)));
-    }
-    paths
-}
-
-/// A library, who asked for it, who asked for that one, and so on.
-fn chain<'a>(loaded: &'a [Loaded], by: Option<&'a Loaded>) -> impl Iterator<Item = &'a Loaded> {
-    std::iter::successors(by, |by| loaded.get(by.by?))
-}
-
-/// The directories of an RPATH or RUNPATH. One that is not absolute depends on where a program is started: left out.
-fn written(entries: &[String], by: &Loaded, search: &Search) -> Vec<PathBuf> {
-    let origin = by.path.parent().unwrap_or(Path::new("/"));
-    entries.iter().flat_map(|entry| expand(entry, origin, search)).collect()
-}
-
-/// `$ORIGIN`, `$LIB` and `$PLATFORM`, with braces or without, in an absolute path.
-fn expand(text: &str, origin: &Path, search: &Search) -> Vec<PathBuf> {
-    let replaced = |text: &str, token: &str, with: &str| {
-        text.replace(&format!("${{{token}}}"), with)
-            .replace(&format!("${token}"), with)
-    };
-    let text = replaced(text, "ORIGIN", &origin.to_string_lossy());
-    let text = replaced(&text, "PLATFORM", search.platform);
-    let meanings: Vec<PathBuf> = search
-        .lib
-        .iter()
-        .map(|lib| replaced(&text, "LIB", lib).into())
-        .collect();
-    let mut paths = Vec::new();
-    for path in meanings.into_iter().filter(|path: &PathBuf| path.is_absolute()) {
-        if !paths.contains(&path) {
-            paths.push(path);
-        }
-    }
-    paths
 }

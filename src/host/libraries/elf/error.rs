@@ -20,6 +20,9 @@ pub enum ElfError {
     /// A name that is no file name.
     #[error("its soname is not a file name")]
     BadSoname,
+    /// Its headers have no end.
+    #[error("more than {0} bytes of headers, names and versions")]
+    TooLarge(u64),
     /// What it needs cannot be told.
     #[error("its list of needed libraries cannot be read")]
     BadNeeded,

@@ -10,13 +10,15 @@ use object::elf::{DF_1_NODEFLIB, DT_FLAGS_1, DT_NEEDED, DT_RPATH, DT_RUNPATH, DT
 use object::read::ReadCache;
 
 pub use self::error::ElfError;
-use self::view::{ElfView, HOST};
+use self::view::{ElfView, HOST, Metered, READ_LIMIT};
 use crate::model::libs::loader::Object;
 
 /// As for file names.
 const SONAME_LIMIT: u64 = 255;
 /// A list of directories; as for paths, many times over.
 const SEARCH_LIMIT: u64 = 65_536;
+/// As for paths.
+const PATH_LIMIT: u64 = 4096;
 /// Far above what any library needs.
 const NEEDED_LIMIT: usize = 1024;
 
@@ -34,8 +36,10 @@ pub const TRIPLET: &str = HOST.1;
 
 /// Reads the head and the name of a library.
 pub fn read(file: File) -> Result<SharedObject, ElfError> {
+    let file = Metered::new(file);
+    let meter = file.meter();
     let cache = ReadCache::new(file);
-    let soname = soname(&ElfView::new(&cache)?)?;
+    let soname = soname(&ElfView::new(&cache, meter)?)?;
     Ok(SharedObject {
         soname,
         triplet: TRIPLET,
@@ -44,25 +48,53 @@ pub fn read(file: File) -> Result<SharedObject, ElfError> {
 
 /// Reads all that decides which further libraries are loaded with this one, and whether they fit.
 pub fn object(file: File) -> Result<Object, ElfError> {
+    let file = Metered::new(file);
+    let meter = file.meter();
     let cache = ReadCache::new(file);
-    let view = ElfView::new(&cache)?;
-    let search = |tag| {
-        let text = view.value(tag).and_then(|at| view.string(at, SEARCH_LIMIT))?;
+    let view = ElfView::new(&cache, meter)?;
+    let mut unread = Vec::new();
+    let mut search = |tag, name: &str| {
+        let at = view.value(tag)?;
+        let text = view.string(at, SEARCH_LIMIT).unwrap_or_else(|| {
+            unread.push(format!(
+                "its {name} is longer than {SEARCH_LIMIT} bytes or not a text: not searched"
+            ));
+            ""
+        });
         Some(text.split(':').map(str::to_owned).collect::<Vec<_>>())
     };
+    let (rpath, runpath) = (search(DT_RPATH, "RPATH"), search(DT_RUNPATH, "RUNPATH"));
+    if view.values(DT_NEEDED).nth(NEEDED_LIMIT).is_some() {
+        unread.push(format!(
+            "it needs more than {NEEDED_LIMIT} libraries: the rest is left out"
+        ));
+    }
     let needed = view.values(DT_NEEDED).take(NEEDED_LIMIT);
-    Ok(Object {
+    let object = Object {
         soname: soname(&view)?,
         needed: needed
-            .map(|at| view.string(at, SEARCH_LIMIT).map(str::to_owned))
+            .map(|at| view.string(at, PATH_LIMIT).map(str::to_owned))
             .collect::<Option<_>>()
-            .ok_or(ElfError::BadNeeded)?,
-        rpath: search(DT_RPATH).unwrap_or_default(),
-        runpath: search(DT_RUNPATH),
+            .ok_or_else(|| cut_or(&view, ElfError::BadNeeded))?,
+        rpath: rpath.unwrap_or_default(),
+        runpath,
         no_defaults: view.value(DT_FLAGS_1).unwrap_or(0) & DF_1_NODEFLIB.0 != 0,
         requires: versions::required(&view),
         defines: versions::defined(&view),
-    })
+        unread,
+    };
+    if view.is_cut() {
+        return Err(ElfError::TooLarge(READ_LIMIT));
+    }
+    Ok(object)
+}
+
+fn cut_or(view: &ElfView<'_>, otherwise: ElfError) -> ElfError {
+    if view.is_cut() {
+        ElfError::TooLarge(READ_LIMIT)
+    } else {
+        otherwise
+    }
 }
 
 fn soname(view: &ElfView<'_>) -> Result<Option<String>, ElfError> {

@@ -9,7 +9,7 @@ use super::view::ElfView;
 use crate::model::libs::loader::Requirement;
 
 /// Far above the libraries that one library asks for versions of, or the versions it has itself.
-const RECORD_LIMIT: u64 = 4096;
+const RECORD_LIMIT: u64 = 1024;
 /// Versions are short; those of C++ libraries and of site builds are below this, too.
 const NAME_LIMIT: u64 = 255;
 

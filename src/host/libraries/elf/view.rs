@@ -1,10 +1,14 @@
 //! An ELF library as the loader sees it: program headers and the dynamic section. Section headers are for linkers, and a
 //! stripped library may have none.
 
+use std::cell::Cell;
 use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::rc::Rc;
 
 use object::elf::{
-    DT_NULL, DT_STRTAB, Dyn64, DynamicTag, ELFCLASS32, ELFMAG, ET_DYN, FileHeader64, PT_LOAD, ProgramHeader64,
+    DT_NULL, DT_STRTAB, Dyn64, DynamicTag, ELFCLASS32, ELFMAG, ET_DYN, FileHeader64, PN_XNUM, PT_DYNAMIC, PT_LOAD,
+    ProgramHeader64,
 };
 use object::endian::Endianness;
 use object::pod::Pod;
@@ -20,20 +24,74 @@ pub const HOST: (object::elf::Machine, &str) = (object::elf::EM_X86_64, "x86_64-
 #[cfg(target_arch = "aarch64")]
 pub const HOST: (object::elf::Machine, &str) = (object::elf::EM_AARCH64, "aarch64-linux-gnu");
 
-/// Far above the dynamic section of any library.
-const DYNAMIC_LIMIT: u64 = 1 << 20;
+/// What is read of one library, and kept of it: far above the headers, names and versions of any.
+pub const READ_LIMIT: u64 = 512 << 10;
+/// How much of a text is read first: most are shorter.
+const TEXT_BYTES: u64 = 256;
+
+/// A file of which only so much is read.
+#[derive(Debug)]
+pub struct Metered {
+    file: File,
+    left: Meter,
+}
+
+/// How many bytes may still be read.
+#[derive(Debug, Clone)]
+pub struct Meter(Rc<Cell<u64>>);
+
+impl Meter {
+    /// Takes so many; none when there are fewer, and from then on.
+    fn take(&self, bytes: u64) -> Option<()> {
+        let left = self.0.get().checked_sub(bytes);
+        self.0.set(left.unwrap_or(0));
+        left.map(drop)
+    }
+}
+
+impl Metered {
+    /// With the limit for one library.
+    pub fn new(file: File) -> Self {
+        Self {
+            file,
+            left: Meter(Rc::new(Cell::new(READ_LIMIT))),
+        }
+    }
+
+    /// For whoever keeps what was read.
+    pub fn meter(&self) -> Meter {
+        self.left.clone()
+    }
+}
+
+impl Read for Metered {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let taken = self.left.take(to.len() as u64);
+        taken.ok_or_else(|| io::Error::from(io::ErrorKind::FileTooLarge))?;
+        self.file.read(to)
+    }
+}
+
+impl Seek for Metered {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
 
 /// The parts of a file that the loader reads; every access is checked against the file's end.
 pub struct ElfView<'data> {
-    data: &'data ReadCache<File>,
+    data: &'data ReadCache<Metered>,
+    meter: Meter,
     endian: Endianness,
     segments: &'data [ProgramHeader64<Endianness>],
     dynamic: &'data [Dyn64<Endianness>],
+    /// Where in the file the texts are.
+    texts: Option<u64>,
 }
 
 impl<'data> ElfView<'data> {
     /// Reads the head and finds the dynamic section; a library without one needs nothing and has no name.
-    pub fn new(data: &'data ReadCache<File>) -> Result<Self, ElfError> {
+    pub fn new(data: &'data ReadCache<Metered>, meter: Meter) -> Result<Self, ElfError> {
         if data
             .read_bytes_at(0, 5)
             .is_ok_and(|head| head.starts_with(&ELFMAG) && head.ends_with(&[ELFCLASS32.0]))
@@ -48,22 +106,35 @@ impl<'data> ElfView<'data> {
         if header.e_machine(endian) != HOST.0 {
             return Err(ElfError::OtherMachine(header.e_machine(endian).0));
         }
-        let segments = header.program_headers(endian, data)?;
-        let mut dynamic: &[Dyn64<Endianness>] = &[];
-        for segment in segments
-            .iter()
-            .filter(|segment| segment.p_filesz(endian) <= DYNAMIC_LIMIT)
-        {
-            if let Some(found) = segment.dynamic(endian, data)? {
-                dynamic = found;
-            }
+        // A cache of what is read makes room before it reads, so what is too large is not asked for at all.
+        let entry = u64::try_from(size_of::<ProgramHeader64<Endianness>>()).unwrap_or(u64::MAX);
+        let count = header.e_phnum.get(endian);
+        if u32::from(count) == u32::from(PN_XNUM) || u64::from(count).saturating_mul(entry) > READ_LIMIT {
+            return Err(ElfError::TooLarge(READ_LIMIT));
         }
-        Ok(Self {
+        let segments = header.program_headers(endian, data)?;
+        // Of several, loaders take the last.
+        let mut of_kind = segments.iter().rev();
+        let dynamic = match of_kind.find(|segment| segment.p_type(endian) == PT_DYNAMIC) {
+            Some(segment) if segment.p_filesz(endian) > READ_LIMIT => return Err(ElfError::TooLarge(READ_LIMIT)),
+            Some(segment) => segment.dynamic(endian, data)?.unwrap_or_default(),
+            None => &[],
+        };
+        let mut view = Self {
             data,
+            meter,
             endian,
             segments,
             dynamic,
-        })
+            texts: None,
+        };
+        view.texts = view.value(DT_STRTAB).and_then(|address| view.offset(address));
+        Ok(view)
+    }
+
+    /// Whether something was not read because there is too much.
+    pub fn is_cut(&self) -> bool {
+        self.meter.0.get() == 0
     }
 
     /// The byte order, for the numbers of what [`ElfView::read`] gives.
@@ -87,10 +158,21 @@ impl<'data> ElfView<'data> {
 
     /// A text of the string table; none when it is longer than `limit`, outside the file, or not UTF-8.
     pub fn string(&self, at: u64, limit: u64) -> Option<&'data str> {
-        let start = self.offset(self.value(DT_STRTAB)?)?.checked_add(at)?;
-        let end = start.checked_add(limit + 1)?.min(self.data.len().ok()?);
-        let bytes = self.data.read_bytes_at_until(start..end, 0).ok()?;
-        std::str::from_utf8(bytes).ok()
+        let start = self.texts?.checked_add(at)?;
+        let there = self.data.len().ok()?.checked_sub(start)?.min(limit.checked_add(1)?);
+        // The cache's own search for the end of a text gives up at a length of its own.
+        let mut size = TEXT_BYTES.min(there);
+        let text = loop {
+            let bytes = self.data.read_bytes_at(start, size).ok()?;
+            match bytes.iter().position(|byte| *byte == 0) {
+                Some(end) => break bytes.get(..end)?,
+                None if size == there => return None,
+                None => size = size.saturating_mul(16).min(there),
+            }
+        };
+        // Many may ask for the same text, and each keeps it.
+        self.meter.take(text.len() as u64)?;
+        std::str::from_utf8(text).ok()
     }
 
     /// A record at an offset in the file.
