@@ -6,6 +6,7 @@ pub mod changes;
 pub mod daemon;
 pub mod doctor_fixture;
 pub mod generator_fixture;
+pub mod hang;
 pub mod mounts;
 pub mod network;
 pub mod skip;

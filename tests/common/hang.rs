@@ -1,0 +1,53 @@
+//! A place that hangs.
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
+
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+
+use super::mounts;
+
+/// A file system of which nobody answers for: whoever looks at something in it waits until it goes.
+#[derive(Debug)]
+pub struct Hang {
+    place: PathBuf,
+    _device: File,
+}
+
+impl Hang {
+    /// In a mount namespace of this thread and what it starts, which it enters; none where that is not allowed.
+    pub fn possible() -> bool {
+        mounts::enter().is_ok() && Self::device().is_ok()
+    }
+
+    /// The file by which file systems are answered for.
+    pub fn device() -> std::io::Result<File> {
+        File::options().read(true).write(true).open("/dev/fuse")
+    }
+
+    pub fn at(place: PathBuf) -> Self {
+        let device = Self::device().unwrap();
+        let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", device.as_raw_fd());
+        mount(
+            Some("hang"),
+            &place,
+            Some("fuse"),
+            MsFlags::empty(),
+            Some(options.as_str()),
+        )
+        .unwrap();
+        Self { place, _device: device }
+    }
+
+    /// Those who wait get an error; whoever comes later finds what was there before.
+    pub fn end(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Hang {
+    fn drop(&mut self) {
+        umount2(&self.place, MntFlags::MNT_DETACH).unwrap();
+    }
+}
