@@ -129,7 +129,8 @@ fn after_the_last_fault_kubelet_file_record_and_node_agree() {
     let steps: usize = outcomes.iter().map(|outcome| outcome.steps).sum();
     let took = |index: usize| outcomes.get(index).map_or(0, |outcome| outcome.took.as_millis());
     say(&format!(
-        "{} of {count} histories agree, {steps} steps in {} s; agreement took {} ms in the median, {} ms at most",
+        "{} of {count} histories agree, {steps} steps in {} s; agreement took {} ms in the median, {} ms at most \
+         (CXI_RANDOM_SEED={first})",
         outcomes.len(),
         began.elapsed().as_secs(),
         took(outcomes.len() / 2),

@@ -471,6 +471,9 @@ fn check_listing(listing: &[ListedDevice]) {
 fn run(seed: u64, first: u64, step: usize, cases: u64) -> u64 {
     let mut bench = Bench::new();
     for case in (first..cases).step_by(step) {
+        if case > 0 && case % 100_000 == 0 {
+            common::say(&format!("random trees: {case} of {cases}"));
+        }
         // Each case has randomness of its own, so that it is the same however many threads there are.
         let mut rng = Rng::with_seed(seed.wrapping_add(case));
         let mut made = Vec::new();
