@@ -82,7 +82,7 @@ full: toolchain ## Run the random tests at length, with progress: 1,000 historie
 	CXI_RANDOM_HISTORIES=$${CXI_RANDOM_HISTORIES:-1000} \
 	CXI_RANDOM_ROUNDS=$${CXI_RANDOM_ROUNDS:-10000} \
 	CXI_RANDOM_RESTARTS=$${CXI_RANDOM_RESTARTS:-1000} \
-	CXI_RANDOM_CASES=$${CXI_RANDOM_CASES:-1000000} \
+	CXI_RANDOM_CASES=$${CXI_RANDOM_CASES:-500000} \
 	CXI_RANDOM_CONFIGURATIONS=$${CXI_RANDOM_CONFIGURATIONS:-100000} \
 	    tests/run $(CARGO) test --locked --no-fail-fast \
 	    --test histories --test racing --test restarts --test random_trees --test configuration

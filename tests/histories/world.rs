@@ -224,9 +224,9 @@ impl World {
     }
 
     /// Kubelet does nothing while this is done.
-    pub fn stalled(&self, mut act: impl FnMut()) {
+    pub fn stalled(&self, act: impl FnMut()) {
         // It looks whether that is so with its state locked.
-        let act = RefCell::new(|| act());
+        let act = RefCell::new(act);
         let look = self.kubelet.wait_for(RESOURCE, Duration::ZERO, |_| {
             act.borrow_mut()();
             true
