@@ -4,15 +4,17 @@
 
 mod common;
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
 use std::process::Command;
 
 use common::daemon::{Daemon, DaemonFixture, PATIENCE, RESOURCE, assert_no_violations, until, wait_for};
-use common::hang::Hang;
-use common::network;
 use common::skip::{Need, skip};
+use common::{mounts, network};
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::node::{Kind, NicSpec};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 const A: &str = "0000:21:00.0";
 const B: &str = "0000:61:00.0";
@@ -136,6 +138,43 @@ async fn a_sysfs_that_goes_and_comes_back_takes_nothing_away() {
     host.node.link(A, false).unwrap();
     wait_for(&kubelet, &[(A, false), (B, true)]).await;
     assert_no_violations(&kubelet);
+}
+
+/// A file system of which nobody answers for: whoever looks at something in it waits until it goes.
+struct Hang {
+    place: PathBuf,
+    device: File,
+}
+
+impl Hang {
+    /// In a mount namespace of this thread and what it starts; none where that is not allowed.
+    fn possible() -> bool {
+        mounts::enter().is_ok() && Self::device().is_ok()
+    }
+
+    fn device() -> std::io::Result<File> {
+        File::options().read(true).write(true).open("/dev/fuse")
+    }
+
+    fn at(place: PathBuf) -> Self {
+        let device = Self::device().unwrap();
+        let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", device.as_raw_fd());
+        mount(
+            Some("hang"),
+            &place,
+            Some("fuse"),
+            MsFlags::empty(),
+            Some(options.as_str()),
+        )
+        .unwrap();
+        Self { place, device }
+    }
+
+    /// Those who wait get an error; whoever comes later finds what was there before.
+    fn end(self) {
+        umount2(&self.place, MntFlags::MNT_DETACH).unwrap();
+        drop(self.device);
+    }
 }
 
 #[tokio::test]
