@@ -76,6 +76,17 @@ demo: build sim ## Show the device plugin at work on an emulated node; no root, 
 test: toolchain ## Run all tests that need no hardware; those that need root are counted as skipped without
 	tests/run $(CARGO) test --workspace --locked --no-fail-fast
 
+# What random tests there are, with counts for an hour or two of patience; a variable that is set goes over these.
+.PHONY: full
+full: toolchain ## Run the random tests at length, with progress: 1,000 histories, 10,000 rounds of each race (1-2 hours)
+	CXI_RANDOM_HISTORIES=$${CXI_RANDOM_HISTORIES:-1000} \
+	CXI_RANDOM_ROUNDS=$${CXI_RANDOM_ROUNDS:-10000} \
+	CXI_RANDOM_RESTARTS=$${CXI_RANDOM_RESTARTS:-1000} \
+	CXI_RANDOM_CASES=$${CXI_RANDOM_CASES:-500000} \
+	CXI_RANDOM_CONFIGURATIONS=$${CXI_RANDOM_CONFIGURATIONS:-100000} \
+	    tests/run $(CARGO) test --locked --no-fail-fast \
+	    --test histories --test racing --test restarts --test random_trees --test configuration
+
 .PHONY: docs
 docs: ## Make the manual pages and completions in packaging/ from the programs; `make test` fails when they differ
 	UPDATE_GOLDEN=1 $(CARGO) test --locked --test manual what_is_packaged_is_what_the_programs_say

@@ -20,8 +20,8 @@ impl Machine {
     fn new() -> Self {
         let machine = Self(scratch());
         let usual = [
-            "awk", "bash", "cat", "cp", "grep", "head", "id", "mkdir", "mktemp", "printf", "rm", "sed", "sh", "sort",
-            "tee", "wc",
+            "awk", "bash", "cat", "cp", "echo", "grep", "head", "id", "mkdir", "mktemp", "printf", "rm", "sed", "sh",
+            "sort", "tee", "wc",
         ];
         for name in usual {
             symlink(found(name).unwrap(), machine.0.path().join(name)).unwrap();
@@ -71,6 +71,11 @@ impl Machine {
             "CARGO_FLAGS",
             "CI",
             "CXI_TEST_SKIPS",
+            "CXI_RANDOM_CASES",
+            "CXI_RANDOM_CONFIGURATIONS",
+            "CXI_RANDOM_HISTORIES",
+            "CXI_RANDOM_RESTARTS",
+            "CXI_RANDOM_ROUNDS",
         ] {
             command.env_remove(variable);
         }
@@ -96,7 +101,7 @@ fn assert_refused(machine: &Machine, wanted: &[&str]) {
     let Some(make) = found("make") else {
         return skip(Need::Program, "make");
     };
-    for target in ["build", "test", "demo"] {
+    for target in ["build", "test", "demo", "full"] {
         let output = machine.make(&make, target);
         assert_ne!(output.code, 0, "{target}: {output:?}");
         assert_eq!(output.stdout, "", "{target}");
@@ -163,6 +168,43 @@ fn a_rust_that_is_new_enough_is_asked_to_build() {
             assert_eq!(output.code, 2, "make's own, for cargo's 7: {output:?}");
         }
     }
+}
+
+#[test]
+fn full_runs_the_random_tests_at_length_or_as_long_as_one_says() {
+    let Some(make) = found("make") else {
+        return skip(Need::Program, "make");
+    };
+    let numbers =
+        "$CXI_RANDOM_HISTORIES $CXI_RANDOM_ROUNDS $CXI_RANDOM_RESTARTS $CXI_RANDOM_CASES $CXI_RANDOM_CONFIGURATIONS";
+    let machine = Machine::complete().with("cargo", &format!("echo \"counts: {numbers}\"; echo \"args: $*\""));
+    let asked = |mut command: Command| -> Output { command.output().unwrap().into() };
+    let full = || machine.command(&make, &["--no-print-directory", "full"]);
+    let output = asked(full());
+    assert!(
+        output.stdout.contains("counts: 1000 10000 1000 500000 100000\n"),
+        "{output:?}"
+    );
+    let args = output
+        .stdout
+        .lines()
+        .find_map(|line| line.strip_prefix("args: "))
+        .unwrap();
+    let tests: Vec<&str> = args.split(" --test ").skip(1).collect();
+    assert!(
+        ["histories", "racing"].iter().all(|test| tests.contains(test)),
+        "{args}"
+    );
+    for test in tests {
+        let file = format!("{}/tests/{test}.rs", env!("CARGO_MANIFEST_DIR"));
+        assert!(Path::new(&file).is_file(), "{args}");
+    }
+    let mut one = full();
+    one.env("CXI_RANDOM_HISTORIES", "1").env("CXI_RANDOM_CASES", "2");
+    let output = asked(one);
+    assert!(output.stdout.contains("counts: 1 10000 1000 2 100000\n"), "{output:?}");
+    let output = asked(machine.command(&make, &["--no-print-directory", "help"]));
+    assert!(output.stdout.contains("  full "), "{output:?}");
 }
 
 /// What `tests/run` makes of a run of tests: its exit code and the last lines.

@@ -12,8 +12,8 @@ use std::process::Command;
 
 use common::daemon::{C, D, Daemon, DaemonFixture, PATIENCE, RESOURCE, assert_no_violations, nics, until, wait_for};
 use common::hang::Hang;
-use common::network;
 use common::skip::{Need, skip};
+use common::{mounts, network};
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::node::{Kind, NicSpec};
 
@@ -150,7 +150,7 @@ async fn a_nic_whose_attributes_hang_stays_as_it_was_and_harms_no_other() {
     if !network::is_own(test) {
         return;
     }
-    if !Hang::possible() {
+    if mounts::enter().is_err() || !Hang::possible() {
         return skip(Need::Fuse, "no mount namespace, or /dev/fuse cannot be opened");
     }
     let host = two_nics();
@@ -188,7 +188,7 @@ async fn a_nic_is_cordoned_by_its_address_while_all_of_sysfs_hangs() {
     if !network::is_own(test) {
         return;
     }
-    if !Hang::possible() {
+    if mounts::enter().is_err() || !Hang::possible() {
         return skip(Need::Fuse, "no mount namespace, or /dev/fuse cannot be opened");
     }
     let host = two_nics();
@@ -217,7 +217,7 @@ async fn a_node_that_hangs_as_a_whole_stops_no_service_and_piles_up_no_threads()
     if !network::is_own(test) {
         return;
     }
-    if !Hang::possible() {
+    if mounts::enter().is_err() || !Hang::possible() {
         return skip(Need::Fuse, "no mount namespace, or /dev/fuse cannot be opened");
     }
     let host = two_nics();
@@ -255,7 +255,7 @@ fn can_hang(test: &str) -> bool {
     if !network::is_own(test) {
         return false;
     }
-    if !Hang::possible() {
+    if mounts::enter().is_err() || !Hang::possible() {
         skip(Need::Fuse, "no mount namespace, or /dev/fuse cannot be opened");
         return false;
     }
@@ -431,7 +431,7 @@ async fn a_kubelet_directory_that_hangs_stops_neither_allocate_nor_the_end() {
     if !network::is_own(test) {
         return;
     }
-    if !Hang::possible() {
+    if mounts::enter().is_err() || !Hang::possible() {
         return skip(Need::Fuse, "no mount namespace, or /dev/fuse cannot be opened");
     }
     let host = two_nics();
@@ -460,7 +460,7 @@ async fn a_kubelet_directory_that_hangs_at_the_start_is_said_and_used_when_it_an
     if !network::is_own(test) {
         return;
     }
-    if !Hang::possible() {
+    if mounts::enter().is_err() || !Hang::possible() {
         return skip(Need::Fuse, "no mount namespace, or /dev/fuse cannot be opened");
     }
     let host = two_nics();
@@ -487,7 +487,7 @@ async fn a_cdi_directory_that_hangs_keeps_nobody_waiting() {
     if !network::is_own(test) {
         return;
     }
-    if !Hang::possible() {
+    if mounts::enter().is_err() || !Hang::possible() {
         return skip(Need::Fuse, "no mount namespace, or /dev/fuse cannot be opened");
     }
     let host = two_nics();

@@ -14,8 +14,6 @@ use cxi_device_plugin::host::nics::scan::Scanner;
 use cxi_device_plugin::model::libs::library_mode::LibraryMode;
 use cxi_sim::kubelet::Kubelet;
 use cxi_sim::node::{Kind, NicSpec, Node};
-use netlink_sys::protocols::NETLINK_ROUTE;
-use netlink_sys::{Socket, SocketAddr};
 
 const A: &str = "0000:21:00.0";
 const B: &str = "0000:61:00.0";
@@ -266,32 +264,11 @@ async fn link_messages_of_our_interfaces_count_and_those_of_others_do_not() {
         for fixture in [&ours, &other] {
             fixture.node.link(A, !up).unwrap();
         }
-        set_loopback(up);
+        network::set_loopback(up);
         wait_for(&ours.kubelet, &[(A, !up)]).await;
     }
     assert!(ours.daemon.log().contains("trigger: link lo"));
     assert!(!other.daemon.log().contains("trigger: link"), "{}", other.daemon.log());
-}
-
-/// `ip link set lo up` or `down`.
-fn set_loopback(up: bool) {
-    const RTM_NEWLINK: u16 = 16;
-    const NLM_F_REQUEST_AND_ACK: u16 = 5;
-    const IFF_UP: u32 = 1;
-    let mut message = Vec::new();
-    message.extend(32u32.to_ne_bytes());
-    message.extend(RTM_NEWLINK.to_ne_bytes());
-    message.extend(NLM_F_REQUEST_AND_ACK.to_ne_bytes());
-    message.extend([0; 12]); // sequence, port, family and type of interface
-    message.extend(1u32.to_ne_bytes()); // the first interface
-    message.extend(if up { IFF_UP } else { 0 }.to_ne_bytes());
-    message.extend(IFF_UP.to_ne_bytes());
-    let mut socket = Socket::new(NETLINK_ROUTE).unwrap();
-    socket.bind_auto().unwrap();
-    socket.send_to(&message, &SocketAddr::new(0, 0), 0).unwrap();
-    let mut answer = Vec::with_capacity(4096);
-    socket.recv_from(&mut answer, 0).unwrap();
-    assert_eq!(answer[16..20], [0; 4], "refused");
 }
 
 #[tokio::test]

@@ -11,7 +11,8 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
 use common::daemon::{A, B, Daemon, DaemonFixture, RESOURCE, assert_no_violations, nics, until, wait_for};
-use common::mounts::{self, Hang, Memory};
+use common::hang::Hang;
+use common::mounts::{self, Memory};
 use common::skip::{Need, skip};
 
 /// Has everything shown, each in a directory of its own.
@@ -24,6 +25,12 @@ fn configure_exports(host: &DaemonFixture) {
         place("nfd"),
         place("devinfo"),
     ));
+}
+
+/// Over this directory, which is made.
+fn hanging(place: PathBuf) -> Hang {
+    fs::create_dir_all(&place).unwrap();
+    Hang::at(place)
 }
 
 const EXPORTS: [&str; 4] = ["textfile", "socket", "nfd", "devinfo"];
@@ -50,12 +57,12 @@ async fn exports_that_hang_delay_neither_kubelet_nor_the_end() {
     if !mounts::are_own("exports_that_hang_delay_neither_kubelet_nor_the_end") {
         return;
     }
-    if !Hang::is_possible() {
+    if !Hang::possible() {
         return skip(Need::Fuse, "/dev/fuse cannot be opened");
     }
     let host = DaemonFixture::new(&nics(2));
     configure_exports(&host);
-    let hangs = EXPORTS.map(|name| Hang::at(&host.path(name)));
+    let hangs = EXPORTS.map(|name| hanging(host.path(name)));
     let (daemon, kubelet) = (host.start(&["--pulse", "1"]), host.kubelet());
     wait_for(&kubelet, &[(A, true), (B, true)]).await;
     host.node.link(B, false).unwrap();
@@ -89,13 +96,13 @@ async fn a_directory_of_its_own_that_hangs_delays_neither_kubelet_nor_the_end() 
     if !mounts::are_own("a_directory_of_its_own_that_hangs_delays_neither_kubelet_nor_the_end") {
         return;
     }
-    if !Hang::is_possible() {
+    if !Hang::possible() {
         return skip(Need::Fuse, "/dev/fuse cannot be opened");
     }
     let host = DaemonFixture::new(&nics(1));
     let (daemon, mut kubelet) = (host.start(&["--pulse", "1"]), host.kubelet());
     wait_for(&kubelet, &[(A, true)]).await;
-    let _hang = Hang::at(&host.path("run"));
+    let _hang = hanging(host.path("run"));
     kubelet.restart().unwrap();
     wait_for(&kubelet, &[(A, true)]).await;
     kubelet.allocate(RESOURCE, vec![vec![A.to_owned()]]).await.unwrap();

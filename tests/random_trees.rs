@@ -7,17 +7,15 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fmt::Display;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use common::scratch;
+use common::{scratch, setting};
 use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::nics::scan::Scanner;
 use cxi_device_plugin::model::alloc::snapshot::ListedDevice;
@@ -469,18 +467,13 @@ fn check_listing(listing: &[ListedDevice]) {
     assert!(with_topology == 0 || with_topology == listing.len(), "{listing:?}");
 }
 
-fn setting<T: FromStr>(name: &str) -> Option<T>
-where
-    T::Err: Display,
-{
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
-}
-
 /// Every `step`th case from `first` on; returns the number of scans.
 fn run(seed: u64, first: u64, step: usize, cases: u64) -> u64 {
     let mut bench = Bench::new();
     for case in (first..cases).step_by(step) {
+        if case > 0 && case % 100_000 == 0 {
+            common::say(&format!("random trees: {case} of {cases}"));
+        }
         // Each case has randomness of its own, so that it is the same however many threads there are.
         let mut rng = Rng::with_seed(seed.wrapping_add(case));
         let mut made = Vec::new();

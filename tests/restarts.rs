@@ -1,5 +1,7 @@
 //! Kubelet restarts a hundred times at random moments, and the daemon is killed in between: it is registered again each
 //! time, once, and nothing is left behind.
+//!
+//! `CXI_RANDOM_SEED` repeats a run, `CXI_RANDOM_RESTARTS` says how many restarts there are.
 #![cfg(test)]
 
 mod common;
@@ -8,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use common::daemon::{A, B, Daemon, DaemonFixture, PATIENCE, RESOURCE, assert_no_violations, until, wait_for};
+use common::{say, setting};
 use cxi_device_plugin::host::files::unix_socket::Call;
 use cxi_device_plugin::kubelet::directory::{Found, KubeletDir};
 use cxi_device_plugin::kubelet::registration::register;
@@ -16,8 +19,6 @@ use cxi_sim::kubelet::Kubelet;
 use cxi_sim::node::{Kind, NicSpec};
 use fastrand::Rng;
 use tokio::net::UnixStream;
-
-const ROUNDS: usize = 100;
 
 /// Random timing is what is tested here; nothing waits for this to be long enough.
 async fn moment(rng: &mut Rng) {
@@ -71,13 +72,14 @@ async fn disturb(host: &DaemonFixture, daemon: &mut Option<Daemon>, kubelet: &mu
 
 #[tokio::test]
 async fn after_each_of_100_restarts_it_is_registered_once_and_nothing_stale_is_left() {
-    let seed = std::env::var("CXI_RANDOM_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
-    common::say(&format!("seed {seed} (CXI_RANDOM_SEED={seed} repeats this run)"));
+    let seed = setting("CXI_RANDOM_SEED").unwrap_or_else(|| fastrand::u64(..));
+    let rounds: usize = setting("CXI_RANDOM_RESTARTS").unwrap_or(100);
+    say(&format!("{rounds} restarts: CXI_RANDOM_SEED={seed} repeats this run"));
     let mut rng = Rng::with_seed(seed);
     let host = DaemonFixture::new(&[NicSpec::new(Kind::Cassini1), NicSpec::new(Kind::Cassini2)]);
     let (mut daemon, mut kubelet) = (Some(host.start(&[])), host.kubelet());
     wait_for(&kubelet, &[(A, true), (B, true)]).await;
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         disturb(&host, &mut daemon, &mut kubelet, &mut rng).await;
         // Kubelet may not have noticed yet that the stream of the daemon before this one is over.
         let prefix = format!("-{}-", daemon.as_ref().unwrap().pid());
@@ -96,6 +98,9 @@ async fn after_each_of_100_restarts_it_is_registered_once_and_nothing_stale_is_l
             || host.plugin_sockets().len() == 1,
             || format!("round {round}: {:?}", host.plugin_sockets()),
         );
+        if (round + 1) % 100 == 0 {
+            say(&format!("restarts: {} of {rounds}", round + 1));
+        }
         if round % 10 == 0 {
             assert_eq!(
                 host.command().output().unwrap().status.code(),

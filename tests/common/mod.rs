@@ -14,9 +14,11 @@ pub mod skip;
 pub mod tracer;
 
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
+use std::str::FromStr;
 use std::time::Duration;
 
 use cxi_device_plugin::model::alloc::snapshot::Snapshot;
@@ -75,6 +77,15 @@ pub fn scratch() -> TempDir {
 /// One line that is seen even when a test passes: the figures and seeds of random runs.
 pub fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// A number that says which or how many random cases a test runs.
+pub fn setting<T: FromStr>(name: &str) -> Option<T>
+where
+    T::Err: Display,
+{
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
 }
 
 /// What a program said.

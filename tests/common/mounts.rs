@@ -1,7 +1,5 @@
 //! A mount namespace of a test's own, and small file systems in it.
 
-use std::fs::File;
-use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -50,47 +48,5 @@ impl Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         umount2(&self.0, MntFlags::MNT_DETACH).unwrap();
-    }
-}
-
-/// A file system of which nobody answers for: whoever looks at something in it waits until it goes.
-pub struct Hang {
-    place: PathBuf,
-    device: File,
-}
-
-impl Hang {
-    /// Whether there can be one.
-    pub fn is_possible() -> bool {
-        Self::device().is_ok()
-    }
-
-    fn device() -> std::io::Result<File> {
-        File::options().read(true).write(true).open("/dev/fuse")
-    }
-
-    /// Over this directory, which is made if it is missing.
-    pub fn at(place: &Path) -> Self {
-        std::fs::create_dir_all(place).unwrap();
-        let device = Self::device().unwrap();
-        let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", device.as_raw_fd());
-        mount(
-            Some("hang"),
-            place,
-            Some("fuse"),
-            MsFlags::empty(),
-            Some(options.as_str()),
-        )
-        .unwrap();
-        Self {
-            place: place.to_owned(),
-            device,
-        }
-    }
-
-    /// Those who wait get an error; whoever comes later finds what was there before.
-    pub fn end(self) {
-        umount2(&self.place, MntFlags::MNT_DETACH).unwrap();
-        drop(self.device);
     }
 }

@@ -3,6 +3,8 @@
 use std::env;
 use std::process::Command;
 
+use netlink_sys::protocols::NETLINK_ROUTE;
+use netlink_sys::{Socket, SocketAddr};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 
@@ -48,5 +50,27 @@ fn run_inside(test: &str) {
     let shown = said.replace('\n', "\n    ");
     assert!(output.status.success(), "{shown}");
     assert!(said.contains("test result: ok. 1 passed"), "no such test: {shown}");
-    said.lines().filter(|line| line.starts_with("SKIPPED")).for_each(say);
+    let is_for_all = |line: &&str| line.starts_with("SKIPPED") || line.contains("CXI_RANDOM_SEED=");
+    said.lines().filter(is_for_all).for_each(say);
+}
+
+/// `ip link set lo up` or `down`.
+pub fn set_loopback(up: bool) {
+    const RTM_NEWLINK: u16 = 16;
+    const NLM_F_REQUEST_AND_ACK: u16 = 5;
+    const IFF_UP: u32 = 1;
+    let mut message = Vec::new();
+    message.extend(32u32.to_ne_bytes());
+    message.extend(RTM_NEWLINK.to_ne_bytes());
+    message.extend(NLM_F_REQUEST_AND_ACK.to_ne_bytes());
+    message.extend([0; 12]); // sequence, port, family and type of interface
+    message.extend(1u32.to_ne_bytes()); // the first interface
+    message.extend(if up { IFF_UP } else { 0 }.to_ne_bytes());
+    message.extend(IFF_UP.to_ne_bytes());
+    let mut socket = Socket::new(NETLINK_ROUTE).unwrap();
+    socket.bind_auto().unwrap();
+    socket.send_to(&message, &SocketAddr::new(0, 0), 0).unwrap();
+    let mut answer = Vec::with_capacity(4096);
+    socket.recv_from(&mut answer, 0).unwrap();
+    assert_eq!(answer[16..20], [0; 4], "refused");
 }
