@@ -75,7 +75,7 @@ fn cdi(collection: &mut Collection, directory: &CdiDirectoryFacts) {
             .roots
             .resolve(&file.path)
             .map(|real| collection.roots.local_path(&real));
-        let text = here.and_then(|here| read::text(&here).map_err(|reason| ReadError::new(&file.path, reason)));
+        let text = here.and_then(|here| read::text_by_link(&here).map_err(|reason| ReadError::new(&file.path, reason)));
         // What is no text is refused by readers, and so is what stands in for it.
         let text: Reading<Option<String>> = Ok(Some(text.unwrap_or_default()));
         collection.text(&file.path, mode.map(|(_, mode)| *mode), &text, redact::spec);

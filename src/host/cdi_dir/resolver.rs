@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::spec_files;
+use super::spec_files::{self, text_in};
 use crate::host::files::read::text;
 use crate::model::cdi::KIND;
 use crate::model::cdi::model::Spec;
@@ -120,6 +120,7 @@ impl Resolver {
             let content = content.clone();
             return SpecFile { path, content };
         }
+        let text = text_in(path.parent().unwrap_or(Path::new("/")));
         let offered = text(&path).and_then(|text| read::read(&text).map_err(|reason| reason.to_string()));
         let content = offered.map(|mut offered| {
             if offered.kind != KIND {

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::host::files::read::text;
+use crate::host::files::read::{text, text_by_link};
 use crate::host::files::roots::Roots;
 use crate::model::cdi::KIND;
 use crate::model::cdi::format::SpecFormat;
@@ -37,8 +38,16 @@ pub fn paths(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// How the text of a file in this directory is read. Readers of specs follow links; where others may put them, we are not led
+/// by them.
+pub fn text_in(directory: &Path) -> fn(&Path) -> Result<String, String> {
+    let is_ours = fs::metadata(directory).is_ok_and(|metadata| metadata.mode() & 0o022 == 0);
+    if is_ours { text_by_link } else { text }
+}
+
 /// What each spec file of a directory offers.
 pub fn read_all(directory: &Path) -> io::Result<Vec<SpecFile>> {
+    let text = text_in(directory);
     let files = paths(directory)?.into_iter().map(|path| SpecFile {
         content: text(&path).and_then(|text| read::read(&text).map_err(|reason| reason.to_string())),
         path,

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
+use super::read;
+
 /// Readable for rootless podman, too.
 const MODE: u32 = 0o644;
 /// The same for a directory that we make.
@@ -113,13 +115,11 @@ pub fn refuse_link(target: &Path) -> Result<bool, StoreError> {
     }
 }
 
-/// Whether this is a file of ours with these bytes. Opened without waiting, should it be a pipe.
+/// Whether this is a file of ours with these bytes.
 fn holds(target: &Path, bytes: &[u8]) -> bool {
-    let opened = OpenOptions::new()
-        .read(true)
-        .custom_flags(nix::libc::O_NONBLOCK)
-        .open(target);
-    let Ok(file) = opened else { return false };
+    let Ok(file) = read::regular(target, nix::libc::O_NOFOLLOW) else {
+        return false;
+    };
     let looks_the_same = file.metadata().is_ok_and(|metadata| {
         let mode = metadata.permissions().mode() & 0o7777;
         metadata.is_file() && mode == MODE && metadata.len() == bytes.len() as u64
@@ -213,10 +213,8 @@ fn is_temporary(file: &str, name: &str) -> bool {
 
 /// The lock of a plain file that no living run holds.
 fn nobody_holds(path: &Path) -> Option<File> {
-    let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
-    let is_dead = file.metadata().ok()?.is_file() && file.try_lock().is_ok();
-    is_dead.then_some(file)
+    let file = read::regular(path, nix::libc::O_NOFOLLOW).ok()?;
+    file.try_lock().is_ok().then_some(file)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -60,15 +61,20 @@ pub fn look_at(path: &Path) -> Seen {
     }
 }
 
-/// A regular file's whole text, or why it has none; anything else could block or never end.
+/// A regular file's whole text, or why it has none; no link is followed to it.
 pub fn text(path: &Path) -> Result<String, String> {
-    let file = regular(path).map_err(|error| error.to_string())?;
+    let file = regular(path, nix::libc::O_NOFOLLOW).map_err(|error| error.to_string())?;
     bounded(file, SIZE_LIMIT).map_err(|error| error.to_string())
+}
+
+/// The same wherever a link leads.
+pub fn text_by_link(path: &Path) -> Result<String, String> {
+    text_within(path, SIZE_LIMIT).map_err(|error| error.to_string())
 }
 
 /// The same of another size.
 pub fn text_within(path: &Path, limit: u64) -> io::Result<String> {
-    bounded(regular(path)?, limit)
+    bounded(regular(path, 0)?, limit)
 }
 
 /// The same, or what comes through a descriptor that this program was started with: `<(…)` of a shell. Whoever gives that
@@ -83,21 +89,19 @@ pub fn text_within_or_piped(path: &Path, limit: u64) -> io::Result<String> {
     text_within(path, limit)
 }
 
-/// Looked at before it is opened, which does something to a device; opened without waiting, should it be a pipe by then;
-/// and looked at again, as the name may have become another file's.
-fn regular(path: &Path) -> io::Result<File> {
-    let not_regular = || io::Error::other("not a regular file");
-    if !fs::metadata(path)?.is_file() {
-        return Err(not_regular());
+/// Found by a descriptor that has opened nothing, and opened by that: the name may become another file's at any moment, and to
+/// open a pipe or a device does something to it.
+///
+/// # Errors
+/// What is there is no regular file, or what the system says.
+pub fn regular(path: &Path, flags: i32) -> io::Result<File> {
+    let flags = nix::libc::O_PATH | flags;
+    let at = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    match at.metadata()? {
+        metadata if metadata.is_symlink() => Err(io::Error::other("a symbolic link")),
+        metadata if !metadata.is_file() => Err(io::Error::other("not a regular file")),
+        _ => File::open(format!("/proc/self/fd/{}", at.as_raw_fd())),
     }
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(nix::libc::O_NONBLOCK)
-        .open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(not_regular());
-    }
-    Ok(file)
 }
 
 fn bounded(file: File, limit: u64) -> io::Result<String> {
