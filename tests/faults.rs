@@ -33,7 +33,7 @@ fn was_always_healthy(kubelet: &Kubelet, id: &str) -> bool {
 }
 
 /// The runtime's own thread, and one for each kind of what may hang.
-const THREADS: usize = 10;
+const THREADS: usize = 13;
 
 /// How many threads and open files the daemon has.
 fn threads(daemon: &Daemon) -> usize {
@@ -192,6 +192,7 @@ async fn a_nic_is_cordoned_by_its_address_while_all_of_sysfs_hangs() {
         return skip(Need::Fuse, "no mount namespace, or /dev/fuse cannot be opened");
     }
     let host = two_nics();
+    fs::create_dir(host.path("run")).unwrap();
     let hang = Hang::at(host.node.root().join("sys"));
     let command = |args: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cxi-device-plugin"));
@@ -511,12 +512,13 @@ async fn a_cdi_directory_that_hangs_keeps_nobody_waiting() {
     }
     kubelet.allocate(RESOURCE, vec![vec![A.to_owned()]]).await.unwrap();
     assert!(threads(&daemon) <= THREADS, "{} threads", threads(&daemon));
-    assert_eq!(
-        daemon.log().matches("WARN cannot see where").count(),
-        1,
+    // Whoever meets it first says so, and nobody says it twice.
+    assert!(
+        daemon.log().matches("WARN cannot see where").count() <= 1,
         "{}",
         daemon.log()
     );
+    assert!(daemon.log().contains("hangs"), "{}", daemon.log());
     hang.end();
     assert_eq!(daemon.terminate().code(), Some(0));
     assert_no_violations(&kubelet);

@@ -275,7 +275,7 @@ fn files_that_no_reader_takes_are_listed_with_the_reason() {
         ("b.json", "no CDI spec: "),
         ("c.yaml", "not a text"),
         ("d.yaml", "not a regular file"),
-        ("e.yaml", "larger than 4194304 bytes"),
+        ("e.yaml", "longer than 4194304 bytes"),
         ("f.json", "not a regular file"),
         ("g.yaml", "no CDI spec: "),
     ];

@@ -278,7 +278,7 @@ fn is_healthy(list: &pb::ListAndWatchResponse) -> bool {
     list.devices[0].health == "Healthy"
 }
 
-const CHANGES: usize = 300;
+const CHANGES: usize = 100;
 
 /// Has the daemon publish so many changes.
 fn change(host: &DaemonFixture, daemon: &Daemon, changes: usize) {

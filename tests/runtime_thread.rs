@@ -26,7 +26,7 @@ const HARMLESS: &str = "accept4 brk clock_gettime close epoll_ctl epoll_pwait ep
     getrandom getsockname getpeername getsockopt gettid inotify_init1 madvise mmap mprotect mremap munmap recvfrom recvmsg \
     restart_syscall rt_sigaction rt_sigprocmask rt_sigreturn sched_getaffinity sched_yield sendmsg sendto setsockopt shutdown \
     sigaltstack socket socketpair writev";
-/// Reads and writes are harmless on these; a file, a pipe or a terminal may keep a caller waiting.
+/// Reads, writes and questions are harmless on these; a file, a pipe or a terminal may keep a caller waiting.
 const HARMLESS_FILES: [&str; 5] = [
     "<socket:",
     "<UNIX",
@@ -56,7 +56,7 @@ impl Call {
     }
 
     fn is_harmless(&self) -> bool {
-        if matches!(self.name.as_str(), "read" | "write" | "writev" | "readv") {
+        if matches!(self.name.as_str(), "read" | "write" | "writev" | "readv" | "ioctl") {
             let file = self.line.split(',').next().unwrap_or_default();
             return HARMLESS_FILES.iter().any(|kind| file.contains(kind));
         }

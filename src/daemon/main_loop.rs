@@ -270,7 +270,11 @@ impl MainLoop {
             Trigger::Link(interface) => self.publisher.nic_of(interface),
             trigger => trigger.pci_function(),
         });
-        self.coalescer.trigger();
+        if trigger.is_event() {
+            self.coalescer.trigger();
+        } else {
+            self.coalescer.order();
+        }
     }
 
     async fn remember_sandbox(&mut self) {

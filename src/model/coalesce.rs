@@ -1,6 +1,7 @@
 //! When to look at the node: at the first trigger at once; all that come within the settle time fold into one more look
 //! after it. So a burst costs two looks, and the last one has seen everything that was there when the last trigger came.
-//! Where triggers do not end, the settle time grows: what a storm costs is bounded, whatever a look costs.
+//! Where events do not end, the settle time grows: what a storm costs is bounded, whatever a look costs. An order, such as an
+//! admin's, does not wait for that.
 
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ pub struct Coalescer {
     time: Duration,
     wanted: bool,
     not_before: Duration,
+    began: Duration,
+    is_ordered: bool,
     /// The settle time now.
     settle: Duration,
     /// How many looks came as soon as they might.
@@ -28,19 +31,31 @@ impl Coalescer {
             time,
             wanted: false,
             not_before: Duration::ZERO,
+            began: Duration::ZERO,
+            is_ordered: false,
             settle: time,
             in_a_row: 0,
         }
     }
 
-    /// A trigger has come.
+    /// An event has come.
     pub fn trigger(&mut self) {
         self.wanted = true;
     }
 
+    /// Somebody wants a look who does not want one again and again.
+    pub fn order(&mut self) {
+        (self.wanted, self.is_ordered) = (true, true);
+    }
+
     /// When to look: possibly a point that has passed already, which means now. None without a trigger.
     pub fn due(&self) -> Option<Duration> {
-        self.wanted.then_some(self.not_before)
+        let not_before = if self.is_ordered {
+            self.not_before.min(self.began.saturating_add(self.time))
+        } else {
+            self.not_before
+        };
+        self.wanted.then_some(not_before)
     }
 
     /// A look begins. What is triggered from now on is a matter of the next one.
@@ -49,12 +64,13 @@ impl Coalescer {
         // It was quiet when not even a second settle time has brought a trigger.
         if now >= self.not_before.saturating_add(self.settle) {
             (self.settle, self.in_a_row) = (self.time, 0);
-        } else {
+        } else if !std::mem::take(&mut self.is_ordered) {
             self.in_a_row = self.in_a_row.saturating_add(1);
             if self.in_a_row > PATIENT_LOOKS {
                 self.settle = (self.settle * 2).min(self.time * GROWTH);
             }
         }
+        (self.began, self.is_ordered) = (now, false);
         self.not_before = now.saturating_add(self.settle);
     }
 }
@@ -113,6 +129,21 @@ mod tests {
         // After a quiet while it begins anew.
         let twice: Vec<u32> = (0..4_000).chain([8_000, 8_001]).collect();
         assert!(looks(&twice, 3).ends_with(&[8_000, 8_050]), "{:?}", looks(&twice, 3));
+    }
+
+    #[test]
+    fn an_order_in_a_storm_does_not_wait_for_its_end() {
+        let mut coalescer = Coalescer::new(50 * MS);
+        let mut now = Duration::ZERO;
+        for _ in 0..20 {
+            coalescer.trigger();
+            now = coalescer.due().unwrap().max(now);
+            coalescer.begin(now);
+        }
+        coalescer.trigger();
+        assert_eq!(coalescer.due(), Some(now + 1_000 * MS));
+        coalescer.order();
+        assert_eq!(coalescer.due(), Some(now + 50 * MS));
     }
 
     #[test]

@@ -45,6 +45,14 @@ impl Trigger {
         "recheck",
     ];
 
+    /// Whether it may come again and again, as no order of ours or of an admin does.
+    pub fn is_event(&self) -> bool {
+        matches!(
+            self,
+            Self::Uevent { .. } | Self::Link(_) | Self::Files(_) | Self::Overflow(_) | Self::Source(_)
+        )
+    }
+
     /// The PCI function of the device that a uevent names: the last one on the way to it.
     pub fn pci_function(&self) -> Option<PciAddress> {
         match self {

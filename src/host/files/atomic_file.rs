@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn an_error_says_the_same_each_time() {
-        let scratch = tempfile::tempdir().unwrap();
+        let scratch = tempfile::Builder::new().prefix("scratch").tempdir().unwrap();
         let reason = |directory: &Path| {
             let error = replace(directory, "x", None, b"x").unwrap_err();
             format!("{:#}", anyhow::Error::new(error))

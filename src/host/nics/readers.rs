@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::model::nic::inventory::Nic;
@@ -38,6 +38,7 @@ struct State {
     /// The NICs at which a thread is, and whether nobody waits for it any more.
     reading: BTreeMap<PciAddress, bool>,
     threads: usize,
+    handles: Vec<JoinHandle<()>>,
     idle: usize,
     is_over: bool,
 }
@@ -95,9 +96,17 @@ impl Readers {
 }
 
 impl Drop for Readers {
+    /// Leaves no thread behind, but for those that hang.
     fn drop(&mut self) {
-        self.0.lock().is_over = true;
+        let mut state = self.0.lock();
+        state.is_over = true;
+        let handles = std::mem::take(&mut state.handles);
+        let all_answer = state.reading.is_empty();
+        drop(state);
         self.0.wake.notify_all();
+        for thread in handles.into_iter().filter(|_| all_answer) {
+            let _ = thread.join();
+        }
     }
 }
 
@@ -147,10 +156,18 @@ impl Shared {
         let started = thread::Builder::new()
             .name("nics".to_owned())
             .spawn(move || shared.work());
-        if started.is_err() {
-            self.lock().threads -= 1;
+        let mut state = self.lock();
+        match started {
+            Ok(thread) => {
+                state.handles.retain(|thread| !thread.is_finished());
+                state.handles.push(thread);
+                Ok(())
+            }
+            Err(error) => {
+                state.threads -= 1;
+                Err(error)
+            }
         }
-        started.map(drop)
     }
 
     /// Reads until there is another thread that waits for something to read.

@@ -326,16 +326,25 @@ pub(super) fn order_for(address: PciAddress, orders: &Reading<Orders>) -> Readin
         .map_err(Clone::clone)
 }
 
-/// The result of what was begun; the wait for the NICs themselves comes first.
-fn ended<T>(begun: Reading<mpsc::Receiver<Reading<T>>>, what: &str) -> Reading<T> {
-    begun?.recv_timeout(2 * PATIENCE).unwrap_or_else(|_| {
-        let seconds = 2 * PATIENCE.as_secs();
-        Err(ReadError::new(what, format!("a look at it hangs for {seconds} s")))
-    })
+/// Something that may hang, on a thread of its own.
+struct Begun<T> {
+    result: mpsc::Receiver<Reading<T>>,
+    thread: thread::JoinHandle<()>,
 }
 
-/// Begins something that may hang; its result comes by what is returned.
-fn beginning<T: Send + 'static>(name: &str, what: impl FnOnce() -> T + Send + 'static) -> Reading<mpsc::Receiver<T>> {
+/// The result of what was begun; the wait for the NICs themselves comes first.
+fn ended<T>(begun: Reading<Begun<T>>, what: &str) -> Reading<T> {
+    let Begun { result, thread } = begun?;
+    let Ok(result) = result.recv_timeout(2 * PATIENCE) else {
+        let seconds = 2 * PATIENCE.as_secs();
+        return Err(ReadError::new(what, format!("a look at it hangs for {seconds} s")));
+    };
+    // It has nothing left to do; nobody shall find it who counts threads.
+    let _ = thread.join();
+    result
+}
+
+fn beginning<T: Send + 'static>(name: &str, what: impl FnOnce() -> Reading<T> + Send + 'static) -> Reading<Begun<T>> {
     let (send, result) = mpsc::channel();
     let thread = thread::Builder::new().name(name.to_owned());
     let work = move || {
@@ -343,7 +352,7 @@ fn beginning<T: Send + 'static>(name: &str, what: impl FnOnce() -> T + Send + 's
         let _ = send.send(what());
     };
     match thread.spawn(work) {
-        Ok(_) => Ok(result),
+        Ok(thread) => Ok(Begun { result, thread }),
         Err(error) => Err(ReadError::new("the node", format!("cannot start a thread: {error}"))),
     }
 }
