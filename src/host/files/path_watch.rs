@@ -311,8 +311,14 @@ impl<C: Content> Shared<C> {
                 .roles
                 .retain(|role| role.asked > began || !is_meant(&role.content));
         }
-        let dropped = self.watched.extract_if(.., |_, watched| watched.roles.is_empty());
-        let dropped = dropped.map(|(_, watched)| watched.descriptor).collect();
+        let mut dropped = Vec::new();
+        self.watched.retain(|_, watched| {
+            let is_needed = !watched.roles.is_empty();
+            if !is_needed {
+                dropped.push(watched.descriptor.clone());
+            }
+            is_needed
+        });
         self.problems.retain(|(content, _)| !is_meant(content));
         self.problems.extend(problems);
         self.places.retain(|(place, _)| !is_meant(&place.content));
