@@ -571,6 +571,9 @@ async fn what_is_remembered_is_written_only_when_it_changes() {
         let metadata = file.metadata().unwrap();
         (metadata.ino(), metadata.mtime_nsec(), metadata.mode() & 0o7777)
     };
+    // What the start has found is written beside the loop.
+    fixture.daemon.look();
+    fixture.daemon.look();
     let before = identity();
     assert_eq!(before.2, 0o644);
     fixture.daemon.look();
@@ -578,7 +581,7 @@ async fn what_is_remembered_is_written_only_when_it_changes() {
     fixture.make_and_look(&[UNCORRECTABLE_1]);
     assert_eq!(identity(), before);
     fixture.make_and_look(&[NO_HANDLER]);
-    assert_ne!(identity(), before);
+    until(|| identity() != before, || format!("{before:?} stays"));
 }
 
 #[tokio::test]

@@ -93,7 +93,7 @@ async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
         run_dir,
         main_loop.node(),
         kubelet_states,
-        main_loop.tick(),
+        main_loop.beat(),
     );
     let status_file = tokio::spawn(status_file.run());
     let exporting = show(exporter, main_loop.tick(), stopping.clone()).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::host::clock::unix_seconds;
 use crate::host::failure_log::FailureLog;
@@ -17,6 +17,8 @@ use crate::model::status::{self, KubeletState, NodeStatus, Status};
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long the end waits for it.
 const END: Duration = Duration::from_secs(1);
+/// When what could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(5);
 /// How often, at most, the file is looked at without news: somebody may have changed or removed it.
 const CHECK: Duration = Duration::from_secs(1);
 
@@ -80,8 +82,8 @@ impl StatusFile {
                 };
                 written = Some(self.status.clone());
             }
-            self.write(Arc::clone(&text)).await;
-            if !self.news(Instant::now()).await {
+            let is_written = self.write(Arc::clone(&text)).await;
+            if !self.news(Instant::now(), is_written).await {
                 break;
             }
         }
@@ -92,9 +94,10 @@ impl StatusFile {
     }
 
     /// Waits for news, or until it is time to look at the file. Returns whether anybody is left who could have news.
-    async fn news(&mut self, checked: Instant) -> bool {
+    async fn news(&mut self, checked: Instant, is_written: bool) -> bool {
         loop {
             tokio::select! {
+                () = sleep_until(checked + RETRY), if !is_written => return true,
                 changed = self.node.changed() => return changed.is_ok(),
                 changed = self.kubelet.changed() => return changed.is_ok(),
                 changed = self.tick.changed() => match changed {
@@ -119,10 +122,12 @@ impl StatusFile {
     }
 
     /// Off the loop, as the disk may be slow. What is there already is not written again.
-    async fn write(&mut self, text: Arc<str>) {
+    async fn write(&mut self, text: Arc<str>) -> bool {
         let run_dir = self.run_dir.clone();
         let write = move || atomic_file::replace(&run_dir, status::FILE, None, text.as_bytes()).map(drop);
         let went = self.worker.run_within(PATIENCE, write).await;
+        let is_written = matches!(went, Ok(Ok(())));
         self.failure_log.note_work(self.run_dir.display(), went);
+        is_written
     }
 }

@@ -4,7 +4,6 @@
 //! started anew.
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::{self, Read};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
@@ -19,7 +18,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::host::files::atomic_file;
+use crate::host::files::{atomic_file, read};
 use crate::host::worker::Worker;
 use crate::kubelet::streams::Streams;
 use crate::model::alloc::snapshot::Snapshot;
@@ -256,6 +255,7 @@ fn since_boot() -> Duration {
 
 fn start_of(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    File::open(path)?.take(128).read_to_string(&mut text)?;
+    let file = read::regular(path, nix::libc::O_NOFOLLOW)?;
+    file.take(128).read_to_string(&mut text)?;
     Ok(text)
 }

@@ -7,13 +7,12 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 
 use super::args::{CordonArgs, NodeArgs, UncordonArgs};
 use super::node_view::{self, Daemon};
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output;
-use crate::host::files::atomic_file;
 use crate::host::files::instance::{self, Life};
 use crate::host::files::roots::{RootArgs, Roots};
 use crate::host::nics::cordons;
@@ -32,7 +31,8 @@ pub fn cordon(args: &CordonArgs) -> anyhow::Result<Ended> {
     let nic = Target::find(&args.nic, &args.node)?;
     let directory = cordons::directory(&run_dir);
     let name = nic.address.to_string();
-    let oddity = fs::symlink_metadata(directory.join(&name)).ok();
+    let oddity = cordons::standing(&directory, nic.address)
+        .with_context(|| format!("cannot look into {}", directory.display()))?;
     if let Some(oddity) = oddity.as_ref().and_then(cordons::oddity) {
         output::line(&format!(
             "{} is cordoned already, by what is {oddity} and holds no reason: {}",
@@ -41,7 +41,7 @@ pub fn cordon(args: &CordonArgs) -> anyhow::Result<Ended> {
         ))?;
         return Ok(Ended::Done);
     }
-    atomic_file::replace(&directory, &name, None, format!("{}\n", args.reason).as_bytes())?;
+    cordons::give(&directory, nic.address, &args.reason).map_err(|error| anyhow!(error))?;
     let when = match (nic.is_there, instance::life(&run_dir)) {
         (Some(false), _) => "it is not there now; no new pod gets it once it comes, until the next boot",
         (None, _) => "sysfs does not say whether it is there; no new pod gets it",

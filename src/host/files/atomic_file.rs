@@ -152,7 +152,11 @@ fn write_out(file: &mut File, bytes: &[u8]) -> io::Result<()> {
 
 /// A rename or removal lasts only once the directory is on disk.
 fn sync_directory(directory: &Path) -> Result<(), StoreError> {
-    File::open(directory)
+    // What may stand there by now, such as a pipe, is not waited for.
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(nix::libc::O_DIRECTORY)
+        .open(directory)
         .and_then(|directory| directory.sync_all())
         .map_err(StoreError::io("sync", directory))
 }

@@ -3,6 +3,7 @@
 pub mod atomic_file;
 pub mod config;
 pub mod configured_roots;
+pub mod held_dir;
 pub mod instance;
 pub mod lock;
 pub mod path_watch;

@@ -2,11 +2,13 @@
 //! reason in its first line; anything else is an order all the same.
 
 use std::collections::BTreeMap;
-use std::fs::{self, Metadata, OpenOptions};
+use std::fs::{self, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use crate::host::files::held_dir::HeldDir;
+use crate::host::files::{atomic_file, read};
 use crate::model::nic::attributes::Cordon;
 use crate::model::nic::pci::PciAddress;
 use crate::model::reading::{ReadError, Reading};
@@ -30,12 +32,13 @@ pub type Orders = BTreeMap<PciAddress, Cordon>;
 ///
 /// # Errors
 /// The directory cannot be listed, or something in it cannot be looked at: that does not mean that there is no order.
-pub fn read(directory: &Path) -> Reading<Orders> {
+pub fn read_all(directory: &Path) -> Reading<Orders> {
     let unreadable = |error| ReadError::new(directory, error);
-    let entries = match fs::read_dir(directory) {
+    let held = match HeldDir::open(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Orders::new()),
-        entries => entries.map_err(unreadable)?,
+        held => held.map_err(unreadable)?,
     };
+    let entries = fs::read_dir(held.path()).map_err(unreadable)?;
     let mut orders = Orders::new();
     for entry in entries.take(COUNT_LIMIT) {
         let Ok(name) = entry.map_err(unreadable)?.file_name().into_string() else {
@@ -46,7 +49,7 @@ pub fn read(directory: &Path) -> Reading<Orders> {
         };
         // Only the one spelling stands for the NIC.
         if address.to_string() == name
-            && let Some(cordon) = of(directory, address)?
+            && let Some(cordon) = of(&held, directory, address)?
         {
             orders.insert(address, cordon);
         }
@@ -55,16 +58,51 @@ pub fn read(directory: &Path) -> Reading<Orders> {
 }
 
 /// The order for this NIC, if there is one.
-fn of(directory: &Path, address: PciAddress) -> Reading<Option<Cordon>> {
-    let file = directory.join(address.to_string());
-    match fs::symlink_metadata(&file) {
+fn of(held: &HeldDir, directory: &Path, address: PciAddress) -> Reading<Option<Cordon>> {
+    let name = address.to_string();
+    let (here, file) = (held.path().join(&name), directory.join(name));
+    match fs::symlink_metadata(&here) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(ReadError::new(file, error)),
         Ok(metadata) => Ok(Some(Cordon {
-            reason: reason(&file, &metadata),
+            reason: reason(&here, &metadata),
             file,
         })),
     }
+}
+
+/// What stands for an order for this NIC, if something does.
+///
+/// # Errors
+/// The directory cannot be looked at.
+pub fn standing(directory: &Path, address: PciAddress) -> io::Result<Option<Metadata>> {
+    let stands = HeldDir::open(directory).and_then(|held| fs::symlink_metadata(held.path().join(address.to_string())));
+    match stands {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        stands => stands.map(Some),
+    }
+}
+
+/// Gives the order, for this reason; makes the directory if it is missing.
+///
+/// # Errors
+/// What the system says, as a whole text.
+pub fn give(directory: &Path, address: PciAddress, reason: &str) -> Result<(), String> {
+    let cannot = |error: io::Error| format!("cannot write into {}: {error}", directory.display());
+    match fs::create_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => made.map_err(cannot)?,
+    }
+    let held = HeldDir::open(directory).map_err(cannot)?;
+    let written = atomic_file::replace(
+        &held.path(),
+        &address.to_string(),
+        None,
+        format!("{reason}\n").as_bytes(),
+    );
+    written
+        .map(drop)
+        .map_err(|error| held.named(&format!("{:#}", anyhow::Error::new(error))))
 }
 
 /// Takes the order back, whatever it is. Returns whether there was one.
@@ -72,12 +110,14 @@ fn of(directory: &Path, address: PciAddress) -> Reading<Option<Cordon>> {
 /// # Errors
 /// It cannot be removed, such as a directory with something in it.
 pub fn remove(directory: &Path, address: PciAddress) -> io::Result<bool> {
-    let file = directory.join(address.to_string());
-    let removed = match fs::symlink_metadata(&file) {
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir(&file),
-        Ok(_) => fs::remove_file(&file),
-        Err(error) => Err(error),
-    };
+    let removed = HeldDir::open(directory).and_then(|held| {
+        let file = held.path().join(address.to_string());
+        if fs::symlink_metadata(&file)?.is_dir() {
+            fs::remove_dir(&file)
+        } else {
+            fs::remove_file(&file)
+        }
+    });
     match removed {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         removed => removed.map(|()| true),
@@ -108,12 +148,11 @@ fn reason(file: &Path, metadata: &Metadata) -> String {
     words.unwrap_or_else(|reason| format!("the reason cannot be read: {reason}"))
 }
 
-/// The first line that says something. Opened without waiting, should it have become a pipe.
+/// The first line that says something.
 fn words(file: &Path) -> Result<String, String> {
-    let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOFOLLOW;
-    let opened = OpenOptions::new().read(true).custom_flags(flags).open(file);
     let mut bytes = Vec::new();
-    let read = opened.and_then(|file| file.take(READ_LIMIT).read_to_end(&mut bytes));
+    let read =
+        read::regular(file, nix::libc::O_NOFOLLOW).and_then(|file| file.take(READ_LIMIT).read_to_end(&mut bytes));
     let is_cut = read.map_err(|error| error.to_string())? as u64 == READ_LIMIT;
     let text = match std::str::from_utf8(&bytes) {
         Ok(text) => text,

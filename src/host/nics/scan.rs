@@ -283,7 +283,7 @@ impl Scanner {
     /// They are not read, or cannot be.
     pub(super) fn orders(&self) -> Reading<Orders> {
         match &self.cordons {
-            Some(directory) => cordons::read(directory),
+            Some(directory) => cordons::read_all(directory),
             None => Err(ReadError::new("the cordons", "not read")),
         }
     }

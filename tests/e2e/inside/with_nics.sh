@@ -115,12 +115,12 @@ check_restart_does_not_wait() {
 
 # Cordons, counters and the stamp of this boot are for the next start, however the service was stopped.
 check_state_outlives_a_stop() {
-    cxi-device-plugin cordon "$SECOND" --reason cable --root "$HOST"
+    cxi-device-plugin cordon "$SECOND" --reason cable --root "$HOST" --run-dir /run/cxi-device-plugin
     status_is '2 NICs, 1 healthy, kubelet not registered'
     systemctl stop "$UNIT"
     systemctl start "$UNIT"
     status_is '2 NICs, 1 healthy, kubelet not registered'
-    cxi-device-plugin uncordon "$SECOND" --root "$HOST"
+    cxi-device-plugin uncordon "$SECOND" --root "$HOST" --run-dir /run/cxi-device-plugin
     status_is '2 NICs, 2 healthy, kubelet not registered'
 }
 
@@ -194,7 +194,8 @@ check_kubelet_directory_is_a_link() {
 check_directory_that_stays_read_only() {
     local before
     systemctl stop "$UNIT"
-    drop_in 'ReadOnlyPaths=/data/plugins'
+    # The unit's own list wins over ReadOnlyPaths= for the same directory.
+    drop_in 'ReadWritePaths=' 'ReadWritePaths=-/run/cdi'
     systemctl start "$UNIT"
     before=$(show MainPID)
     until_so said 'Read-only file system' "_PID=$before"
