@@ -106,7 +106,17 @@ pub fn runtime() -> tokio::runtime::Runtime {
 /// A client of a plugin's socket, as kubelet is one.
 pub async fn plugin(socket: &Path) -> DevicePluginClient<Channel> {
     let endpoint = Endpoint::from_shared(format!("unix://{}", socket.display())).unwrap();
-    let channel = endpoint.origin(Uri::from_static("http://localhost")).connect().await;
+    let endpoint = endpoint.origin(Uri::from_static("http://localhost"));
+    // Where others call at the same time, there may be no room to wait in.
+    let calling = async {
+        loop {
+            match endpoint.connect().await {
+                Ok(channel) => break channel,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    };
+    let channel = tokio::time::timeout(super::daemon::PATIENCE, calling).await;
     DevicePluginClient::new(channel.unwrap())
 }
 
