@@ -123,15 +123,21 @@ EXPORT_SYMBOL_GPL(emu_nic_find);
 void emu_nic_attach(struct emu_nic *nic, const struct emu_events *events,
 		    void *driver)
 {
+	bool is_back;
+
 	mutex_lock(&nic->events_lock);
 	spin_lock(&nic->lock);
-	if (events && nic->link_lost) {
+	is_back = events && nic->link_lost;
+	if (is_back) {
 		nic->link = true;
 		nic->link_lost = false;
 	}
 	spin_unlock(&nic->lock);
 	nic->events = events;
 	nic->driver = driver;
+	/* A netdev that is there already gets its carrier. */
+	if (is_back)
+		events->link(driver, true);
 	mutex_unlock(&nic->events_lock);
 }
 EXPORT_SYMBOL_GPL(emu_nic_attach);
