@@ -84,8 +84,9 @@ full: toolchain ## Run the random tests at length, with progress: 1,000 historie
 	CXI_RANDOM_RESTARTS=$${CXI_RANDOM_RESTARTS:-1000} \
 	CXI_RANDOM_CASES=$${CXI_RANDOM_CASES:-500000} \
 	CXI_RANDOM_CONFIGURATIONS=$${CXI_RANDOM_CONFIGURATIONS:-100000} \
+	CXI_BUSY_SECONDS=$${CXI_BUSY_SECONDS:-600} \
 	    tests/run $(CARGO) test --locked --no-fail-fast \
-	    --test histories --test racing --test restarts --test random_trees --test configuration
+	    --test histories --test racing --test restarts --test random_trees --test configuration --test runtime_thread
 
 .PHONY: docs
 docs: ## Make the manual pages and completions in packaging/ from the programs; `make test` fails when they differ

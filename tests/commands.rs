@@ -71,6 +71,7 @@ impl Machine {
             "CARGO_FLAGS",
             "CI",
             "CXI_TEST_SKIPS",
+            "CXI_BUSY_SECONDS",
             "CXI_RANDOM_CASES",
             "CXI_RANDOM_CONFIGURATIONS",
             "CXI_RANDOM_HISTORIES",
@@ -175,14 +176,14 @@ fn full_runs_the_random_tests_at_length_or_as_long_as_one_says() {
     let Some(make) = found("make") else {
         return skip(Need::Program, "make");
     };
-    let numbers =
-        "$CXI_RANDOM_HISTORIES $CXI_RANDOM_ROUNDS $CXI_RANDOM_RESTARTS $CXI_RANDOM_CASES $CXI_RANDOM_CONFIGURATIONS";
+    let numbers = "$CXI_RANDOM_HISTORIES $CXI_RANDOM_ROUNDS $CXI_RANDOM_RESTARTS $CXI_RANDOM_CASES \
+        $CXI_RANDOM_CONFIGURATIONS $CXI_BUSY_SECONDS";
     let machine = Machine::complete().with("cargo", &format!("echo \"counts: {numbers}\"; echo \"args: $*\""));
     let asked = |mut command: Command| -> Output { command.output().unwrap().into() };
     let full = || machine.command(&make, &["--no-print-directory", "full"]);
     let output = asked(full());
     assert!(
-        output.stdout.contains("counts: 1000 10000 1000 500000 100000\n"),
+        output.stdout.contains("counts: 1000 10000 1000 500000 100000 600\n"),
         "{output:?}"
     );
     let args = output
@@ -202,7 +203,10 @@ fn full_runs_the_random_tests_at_length_or_as_long_as_one_says() {
     let mut one = full();
     one.env("CXI_RANDOM_HISTORIES", "1").env("CXI_RANDOM_CASES", "2");
     let output = asked(one);
-    assert!(output.stdout.contains("counts: 1 10000 1000 2 100000\n"), "{output:?}");
+    assert!(
+        output.stdout.contains("counts: 1 10000 1000 2 100000 600\n"),
+        "{output:?}"
+    );
     let output = asked(machine.command(&make, &["--no-print-directory", "help"]));
     assert!(output.stdout.contains("  full "), "{output:?}");
 }

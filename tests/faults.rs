@@ -146,12 +146,8 @@ async fn a_sysfs_that_goes_and_comes_back_takes_nothing_away() {
 
 #[tokio::test]
 async fn a_nic_whose_attributes_hang_stays_as_it_was_and_harms_no_other() {
-    let test = "a_nic_whose_attributes_hang_stays_as_it_was_and_harms_no_other";
-    if !network::is_own(test) {
+    if !can_hang("a_nic_whose_attributes_hang_stays_as_it_was_and_harms_no_other") {
         return;
-    }
-    if mounts::enter().is_err() || !Hang::possible() {
-        return skip(Need::Fuse, "no mount namespace, or /dev/fuse cannot be opened");
     }
     let host = two_nics();
     let (mut daemon, kubelet) = (host.start(&["--pulse", "0"]), host.kubelet());
@@ -184,12 +180,8 @@ async fn a_nic_whose_attributes_hang_stays_as_it_was_and_harms_no_other() {
 /// An admin's order must not wait for what he gives it for.
 #[tokio::test]
 async fn a_nic_is_cordoned_by_its_address_while_all_of_sysfs_hangs() {
-    let test = "a_nic_is_cordoned_by_its_address_while_all_of_sysfs_hangs";
-    if !network::is_own(test) {
+    if !can_hang("a_nic_is_cordoned_by_its_address_while_all_of_sysfs_hangs") {
         return;
-    }
-    if mounts::enter().is_err() || !Hang::possible() {
-        return skip(Need::Fuse, "no mount namespace, or /dev/fuse cannot be opened");
     }
     let host = two_nics();
     fs::create_dir(host.path("run")).unwrap();
@@ -214,12 +206,8 @@ async fn a_nic_is_cordoned_by_its_address_while_all_of_sysfs_hangs() {
 
 #[tokio::test]
 async fn a_node_that_hangs_as_a_whole_stops_no_service_and_piles_up_no_threads() {
-    let test = "a_node_that_hangs_as_a_whole_stops_no_service_and_piles_up_no_threads";
-    if !network::is_own(test) {
+    if !can_hang("a_node_that_hangs_as_a_whole_stops_no_service_and_piles_up_no_threads") {
         return;
-    }
-    if mounts::enter().is_err() || !Hang::possible() {
-        return skip(Need::Fuse, "no mount namespace, or /dev/fuse cannot be opened");
     }
     let host = two_nics();
     let (daemon, kubelet) = (host.start(&["--pulse", "0"]), host.kubelet());
@@ -428,12 +416,8 @@ async fn without_a_free_process_id_all_goes_on() {
 
 #[tokio::test]
 async fn a_kubelet_directory_that_hangs_stops_neither_allocate_nor_the_end() {
-    let test = "a_kubelet_directory_that_hangs_stops_neither_allocate_nor_the_end";
-    if !network::is_own(test) {
+    if !can_hang("a_kubelet_directory_that_hangs_stops_neither_allocate_nor_the_end") {
         return;
-    }
-    if mounts::enter().is_err() || !Hang::possible() {
-        return skip(Need::Fuse, "no mount namespace, or /dev/fuse cannot be opened");
     }
     let host = two_nics();
     let (daemon, kubelet) = (host.start(&["--pulse", "0"]), host.kubelet());
@@ -457,12 +441,8 @@ async fn a_kubelet_directory_that_hangs_stops_neither_allocate_nor_the_end() {
 
 #[tokio::test]
 async fn a_kubelet_directory_that_hangs_at_the_start_is_said_and_used_when_it_answers() {
-    let test = "a_kubelet_directory_that_hangs_at_the_start_is_said_and_used_when_it_answers";
-    if !network::is_own(test) {
+    if !can_hang("a_kubelet_directory_that_hangs_at_the_start_is_said_and_used_when_it_answers") {
         return;
-    }
-    if mounts::enter().is_err() || !Hang::possible() {
-        return skip(Need::Fuse, "no mount namespace, or /dev/fuse cannot be opened");
     }
     let host = two_nics();
     let kubelet = host.kubelet();
@@ -484,12 +464,8 @@ async fn a_kubelet_directory_that_hangs_at_the_start_is_said_and_used_when_it_an
 
 #[tokio::test]
 async fn a_cdi_directory_that_hangs_keeps_nobody_waiting() {
-    let test = "a_cdi_directory_that_hangs_keeps_nobody_waiting";
-    if !network::is_own(test) {
+    if !can_hang("a_cdi_directory_that_hangs_keeps_nobody_waiting") {
         return;
-    }
-    if mounts::enter().is_err() || !Hang::possible() {
-        return skip(Need::Fuse, "no mount namespace, or /dev/fuse cannot be opened");
     }
     let host = two_nics();
     let ear = UnixDatagram::bind(host.path("notify")).unwrap();

@@ -9,10 +9,11 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::daemon::{DaemonFixture, nics, until};
+use common::daemon::{A, DaemonFixture, nics, until};
 use common::generator_fixture::assert_has;
 use common::skip::{Need, skip};
 use common::{Output, listing};
+use inotify::{Inotify, WatchMask};
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::stat::Mode;
 use nix::unistd::{geteuid, mkfifo};
@@ -197,4 +198,71 @@ fn nobody_else_can_say_that_one_runs() {
     assert_has(&status(&host, Some(1234)).stderr, "belongs to user 65534");
     sleeper.kill().unwrap();
     sleeper.wait().unwrap();
+}
+
+/// Whatever the umask, all may look at what the daemon says and what an admin has ordered.
+#[test]
+fn directories_are_for_all_to_read_whatever_the_umask() {
+    let modes = |run_dir: &Path| (mode(run_dir), mode(&run_dir.join("cordoned")));
+    let shell = |program: &Command| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "umask 077; exec \"$0\" \"$@\""]);
+        shell.arg(program.get_program()).args(program.get_args());
+        shell
+    };
+    let host = DaemonFixture::new(&nics(1));
+    let mut cordon = Command::new(PLUGIN);
+    cordon.args(["cordon", A, "--root"]).arg(host.node.root());
+    fs::create_dir_all(host.node.root().join("run")).unwrap();
+    let output: Output = shell(&cordon).output().unwrap().into();
+    assert_eq!(output.code, 0, "{output:?}");
+    let usual = host.node.root().join("run/cxi-device-plugin");
+    assert_eq!(modes(&usual), (0o755, 0o755), "by cordon");
+
+    let daemon = host.spawn(shell(&host.command()));
+    daemon.wait_for_log("looked at the node in");
+    assert_eq!(modes(&host.path("run")), (0o755, 0o755), "by the daemon");
+}
+
+/// To open a pipe or a device does something to it, also where no link leads there.
+#[test]
+fn what_is_no_file_is_not_opened_to_find_that_out() {
+    for name in ["lock", "status.json"] {
+        let host = host(0o755);
+        let pipe = host.path("run").join(name);
+        mkfifo(&pipe, Mode::from_bits_truncate(0o666)).unwrap();
+        let mut opened = Inotify::init().unwrap();
+        opened.watches().add(&pipe, WatchMask::OPEN).unwrap();
+        let saw = |opened: &mut Inotify| opened.read_events(&mut [0; 4096]).is_ok();
+        status(&host, None);
+        let daemon = host.start(&[]);
+        let log = || daemon.log();
+        until(
+            || log().contains("looked at the node in") || log().contains("is not a regular file"),
+            log,
+        );
+        assert!(!saw(&mut opened), "{name} was opened");
+        // So that the witness is one.
+        drop(OpenOptions::new().read(true).write(true).open(&pipe));
+        assert!(saw(&mut opened) || !pipe.exists());
+    }
+}
+
+#[test]
+fn an_order_in_a_directory_that_is_a_link_names_the_directory() {
+    let host = host(0o755);
+    let link = host.path("run/cordoned");
+    fs::create_dir(host.path("elsewhere")).unwrap();
+    symlink(host.path("elsewhere"), &link).unwrap();
+    for subcommand in ["cordon", "uncordon"] {
+        let mut command = Command::new(PLUGIN);
+        command.args([subcommand, A, "--run-dir"]).arg(host.path("run"));
+        let output: Output = command.arg("--root").arg(host.node.root()).output().unwrap().into();
+        assert_eq!(output.code, 1, "{output:?}");
+        assert_has(
+            &output.stderr,
+            &format!("{}\n  because: is a symbolic link", link.display()),
+        );
+    }
+    assert!(listing(&host.path("elsewhere")).is_empty());
 }

@@ -1,7 +1,6 @@
 //! The daemon's loop: wait for a trigger, let the others settle, look, publish; again.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +13,7 @@ use super::live_config::LiveConfig;
 use super::publisher::{PartialRefresh, Publisher};
 use super::systemd::Notifier;
 use crate::host::events::{Events, WatchedContent};
+use crate::host::files::atomic_file;
 use crate::host::files::path_watch::Place;
 use crate::host::files::roots::Roots;
 use crate::host::files::sandbox::{StaleSandbox, WritableDir};
@@ -328,7 +328,7 @@ impl MainLoop {
         let uses_names = settings.strategy == Strategy::Cdi;
         Arc::new(move || {
             // So that it can be watched before an admin needs it.
-            let _ = fs::create_dir(&cordons);
+            let _ = atomic_file::make_directory(&cordons);
             let on_host = |path: &Path, content| Place::below(roots.top(), path, content);
             let mut places = vec![
                 Place::new(&roots.local_path(&roots.dev), WatchedContent::Nodes),

@@ -30,7 +30,7 @@ pub fn sockets(kubelet_dir: &Path, resource: &ResourceName, named: &Named) -> Ve
 
 /// kubevirt's device-plugin-manager, which the Go plugin is built with, names its sockets `<domain>_<name>`; our own of
 /// another process begin as ours do.
-fn is_socket_for(socket: &str, resource: &ResourceName) -> bool {
+pub fn is_socket_for(socket: &str, resource: &ResourceName) -> bool {
     let of_the_go_plugin = resource.to_string().replace('/', "_");
     let ours = format!("cxi-{}-", resource.short_hash());
     let ours_now = format!("{ours}{}-", std::process::id());

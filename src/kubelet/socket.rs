@@ -12,6 +12,7 @@ use nix::sys::signal;
 use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 
+use super::competing;
 use crate::host::files::unix_socket::{SocketFile, is_dead};
 use crate::model::alloc::resource::ResourceName;
 
@@ -34,8 +35,9 @@ pub fn bind(directory: &Path, resource: &ResourceName, count: u64) -> io::Result
 /// Whether an entry of kubelet's directory is anything to us: kubelet's socket, one of ours, or one of another plugin for
 /// our resource. Kubelet itself writes its checkpoint there, and every plugin of the node has a socket.
 pub fn concerns(name: &str, resource: &ResourceName) -> bool {
-    let ours = format!("cxi-{}-", resource.short_hash());
-    name == "kubelet.sock" || name.starts_with(&ours) || name == resource.to_string().replace('/', "_")
+    name == "kubelet.sock"
+        || parts(name).is_some_and(|(hash, _)| hash == resource.short_hash())
+        || competing::is_socket_for(name, resource)
 }
 
 /// Removes what predecessors that were killed have left, for whatever resource. A socket that somebody serves is let be.

@@ -31,8 +31,7 @@ pub fn cordon(args: &CordonArgs) -> anyhow::Result<Ended> {
     let nic = Target::find(&args.nic, &args.node)?;
     let directory = cordons::directory(&run_dir);
     let name = nic.address.to_string();
-    let oddity = cordons::standing(&directory, nic.address)
-        .with_context(|| format!("cannot look into {}", directory.display()))?;
+    let oddity = standing(&directory, nic.address)?;
     if let Some(oddity) = oddity.as_ref().and_then(cordons::oddity) {
         output::line(&format!(
             "{} is cordoned already, by what is {oddity} and holds no reason: {}",
@@ -60,6 +59,9 @@ pub fn cordon(args: &CordonArgs) -> anyhow::Result<Ended> {
 pub fn uncordon(args: &UncordonArgs) -> anyhow::Result<Ended> {
     let directory = cordons::directory(&args.node.writable_run_dir()?);
     let removes = |address| {
+        if standing(&directory, address)?.is_none() {
+            return Ok(false);
+        }
         cordons::remove(&directory, address)
             .with_context(|| format!("cannot remove {}", directory.join(address.to_string()).display()))
     };
@@ -89,6 +91,10 @@ pub fn uncordon(args: &UncordonArgs) -> anyhow::Result<Ended> {
     };
     output::line(&said)?;
     Ok(Ended::Done)
+}
+
+fn standing(directory: &Path, address: PciAddress) -> anyhow::Result<Option<fs::Metadata>> {
+    cordons::standing(directory, address).with_context(|| format!("cannot look into {}", directory.display()))
 }
 
 /// The NIC in question.

@@ -129,7 +129,10 @@ fn holds(target: &Path, bytes: &[u8]) -> bool {
 }
 
 /// Makes a directory and its parents where they are missing, readable for all; not left to umask.
-fn make_directory(directory: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// What the system says; above all, that something else stands there.
+pub fn make_directory(directory: &Path) -> io::Result<()> {
     if directory.as_os_str().is_empty() || directory.is_dir() {
         return Ok(());
     }

@@ -1,9 +1,9 @@
 //! Whether a daemon runs, told to whoever may look: root by its lock, others by its record and the process that this names.
 //! A file counts only if root or the caller has made it, so that nobody else can say that one runs, or what it does.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -120,21 +120,11 @@ fn pid_of_record(run_dir: &Path) -> io::Result<Option<Pid>> {
 
 /// A plain file of root's or of the caller's, opened without waiting and without following a link.
 fn open(path: &Path) -> io::Result<Option<File>> {
-    let opened = OpenOptions::new()
-        .read(true)
-        .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
-        .open(path);
-    let file = match opened {
+    let file = match read::regular(path, nix::libc::O_NOFOLLOW) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) if error.raw_os_error() == Some(nix::libc::ELOOP) => {
-            return Err(io::Error::other("a symbolic link, and so none of ours"));
-        }
         opened => opened?,
     };
     let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
     let owner = metadata.uid();
     if owner != 0 && owner != geteuid().as_raw() {
         return Err(io::Error::other(format!(

@@ -1,9 +1,9 @@
 //! One instance at a time. Whoever can open the lock file can hold it for ever, so nobody but its owner can: whether a daemon
 //! runs is told to others by [`super::instance`].
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -11,14 +11,12 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::geteuid;
 use thiserror::Error;
 
-use super::instance;
+use super::{atomic_file, instance, read};
 
 /// What becomes the lock where others could open the old one.
 const NEXT: &str = "lock.new";
 /// For nobody but its owner.
 const MODE: u32 = 0o600;
-/// Of the directory: all may look, its owner alone may write.
-const DIRECTORY_MODE: u32 = 0o755;
 /// So often another instance can have come between.
 const ATTEMPTS: usize = 8;
 
@@ -88,11 +86,7 @@ impl InstanceLock {
 /// The directory as nobody else can change it: in another one, whatever is locked can be taken away.
 fn own_directory(run_dir: &Path) -> Result<(), LockError> {
     let io = LockError::io(run_dir);
-    DirBuilder::new()
-        .recursive(true)
-        .mode(DIRECTORY_MODE)
-        .create(run_dir)
-        .map_err(&io)?;
+    atomic_file::make_directory(run_dir).map_err(&io)?;
     let metadata = fs::metadata(run_dir).map_err(&io)?;
     if !is_ours(metadata.uid()) {
         return Err(LockError::Foreign {
@@ -144,28 +138,22 @@ fn open(path: &Path) -> Result<File, LockError> {
         path: path.to_owned(),
         what,
     };
-    let opened = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(MODE)
-        .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
-        .open(path);
-    let file = match opened {
-        Err(error) if error.raw_os_error() == Some(nix::libc::ELOOP) => {
-            return Err(foreign("is a symbolic link".to_owned()));
-        }
-        // A directory, a socket, a pipe without a reader.
-        Err(_) if fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file()) => {
-            return Err(foreign("is not a regular file".to_owned()));
-        }
-        opened => opened.map_err(LockError::io(path))?,
-    };
+    let (how, no_follow) = (OpenOptions::new().read(true).write(true).clone(), nix::libc::O_NOFOLLOW);
+    let made = || how.clone().create_new(true).mode(MODE).open(path);
+    let opened = read::regular_by(&how, path, no_follow).or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => made(),
+        _ => Err(error),
+    });
+    let opened = opened.or_else(|error| match error.kind() {
+        // Another one that starts was faster.
+        io::ErrorKind::AlreadyExists => read::regular_by(&how, path, no_follow),
+        _ => Err(error),
+    });
+    let file = opened.map_err(|error| match fs::symlink_metadata(path) {
+        Ok(metadata) if !metadata.is_file() => foreign(format!("is {error}")),
+        _ => LockError::io(path)(error),
+    })?;
     let metadata = file.metadata().map_err(LockError::io(path))?;
-    if !metadata.is_file() {
-        return Err(foreign("is not a regular file".to_owned()));
-    }
     if !is_ours(metadata.uid()) {
         return Err(foreign(format!("belongs to user {}", metadata.uid())));
     }

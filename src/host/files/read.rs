@@ -95,12 +95,20 @@ pub fn text_within_or_piped(path: &Path, limit: u64) -> io::Result<String> {
 /// # Errors
 /// What is there is no regular file, or what the system says.
 pub fn regular(path: &Path, flags: i32) -> io::Result<File> {
+    regular_by(OpenOptions::new().read(true), path, flags)
+}
+
+/// The same, for more than reading.
+///
+/// # Errors
+/// The same.
+pub fn regular_by(how: &OpenOptions, path: &Path, flags: i32) -> io::Result<File> {
     let flags = nix::libc::O_PATH | flags;
     let at = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     match at.metadata()? {
         metadata if metadata.is_symlink() => Err(io::Error::other("a symbolic link")),
         metadata if !metadata.is_file() => Err(io::Error::other("not a regular file")),
-        _ => File::open(format!("/proc/self/fd/{}", at.as_raw_fd())),
+        _ => how.open(format!("/proc/self/fd/{}", at.as_raw_fd())),
     }
 }
 

@@ -89,13 +89,8 @@ pub fn standing(directory: &Path, address: PciAddress) -> io::Result<Option<Meta
 /// What the system says, as a whole text.
 pub fn give(directory: &Path, address: PciAddress, reason: &str) -> Result<(), String> {
     let cannot = |error: io::Error| format!("cannot write into {}: {error}", directory.display());
-    // It is one of ours even before the first start of a daemon; what stands at its name is looked at next.
-    fs::create_dir_all(directory)
-        .or_else(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => Ok(()),
-            _ => Err(error),
-        })
-        .map_err(cannot)?;
+    // What stands at its name is looked at next.
+    atomic_file::make_directory(directory).map_err(cannot)?;
     let held = HeldDir::open(directory).map_err(cannot)?;
     let written = atomic_file::replace(
         &held.path(),

@@ -201,8 +201,6 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use super::*;
 
     fn address(number: u32) -> PciAddress {
@@ -227,7 +225,7 @@ mod tests {
         let (news, heard) = mpsc::channel();
         let news = Mutex::new(news);
         let mut readers = Readers::new(move || news.lock().unwrap().send(()).unwrap());
-        let (mut release, began) = (Vec::new(), Arc::new(AtomicUsize::new(0)));
+        let mut release = Vec::new();
         let release_of = std::cell::RefCell::new(&mut release);
         let answers = readers.read(reads(40, |number| {
             (number % 4 == 0).then(|| {
@@ -239,17 +237,12 @@ mod tests {
         let expected: Vec<_> = (0..40).filter(|number| number % 4 != 0).map(address).collect();
         assert_eq!(answers.into_keys().collect::<Vec<_>>(), expected);
         // What hangs is not asked again, and costs nothing.
-        let count = Arc::clone(&began);
-        let asked = readers.read(reads(40, move |_| {
-            count.fetch_add(1, Ordering::Relaxed);
-            None
-        }));
+        let asked = readers.read(reads(40, |_| None));
         assert_eq!(asked.into_keys().collect::<Vec<_>>(), expected);
         drop(release);
         for _ in 0..10 {
             heard.recv().unwrap();
         }
         assert_eq!(readers.read(reads(40, |_| None)).len(), 40);
-        assert!(readers.0.lock().threads >= 1);
     }
 }
