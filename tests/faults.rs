@@ -71,6 +71,7 @@ async fn without_inotify_the_slow_poll_finds_what_changes() {
     fs::remove_file(host.spec_file()).unwrap();
     host.wait_for_spec(|spec| spec.contains(B));
     for output in ["no changes of files (inotify): ", "cannot watch"] {
+        daemon.wait_for_log(output);
         assert_eq!(daemon.log().matches(output).count(), 1, "{output}: {}", daemon.log());
     }
 
@@ -322,7 +323,7 @@ async fn what_hangs_beside_the_nics_keeps_no_news_of_them_from_kubelet() {
             !answer.container_responses[0].mounts.is_empty(),
             "the last known libraries serve"
         );
-        assert!(daemon.log().contains("hang"), "{}", daemon.log());
+        daemon.wait_for_log("hang");
         hang.end();
         host.node.link(A, true).unwrap();
         daemon.hang_up();
@@ -494,7 +495,7 @@ async fn a_cdi_directory_that_hangs_keeps_nobody_waiting() {
         "{}",
         daemon.log()
     );
-    assert!(daemon.log().contains("hangs"), "{}", daemon.log());
+    daemon.wait_for_log("hangs");
     hang.end();
     assert_eq!(daemon.terminate().code(), Some(0));
     assert_no_violations(&kubelet);
