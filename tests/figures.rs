@@ -10,7 +10,7 @@ use common::network;
 use cxi_sim::bench::{Bench, Counts, Part};
 
 /// The beginning of each row, and its limit and aim.
-const ROWS: [(&str, &str); 31] = [
+const ROWS: [(&str, &str); 28] = [
     ("--version, exec to end", "ms - -"),
     ("exec to Register, 4 NICs, after a boot", "ms 5 ms -"),
     ("  against --version", "x 3 x -"),
@@ -35,10 +35,7 @@ const ROWS: [(&str, &str); 31] = [
     ("CPU per event, 25 events/s, 1 NICs", "ms 1 ms -"),
     ("CPU per event, 25 events/s, 2 NICs", "ms 1 ms -"),
     ("  2 NICs against 1", "x - -"),
-    ("CPU per event, 25 events/s, 4 NICs", "ms 1 ms -"),
-    ("  4 NICs against 1", "x - -"),
     ("CPU share, 1000 events/s, 2 NICs", "% CPU - -"),
-    ("CPU share, 1000 events/s, 4 NICs", "% CPU - -"),
     ("CPU of an idle minute, no poll, 8 NICs", "ms 0 ms -"),
     ("CPU of an idle minute, --pulse 30, 8 NICs", "ms 5 ms 2 ms"),
     ("CPU of one slow poll, 8 NICs", "ms - -"),
@@ -57,7 +54,7 @@ async fn each_figure_is_beside_its_limit_and_aim() {
             restarts: 2,
             rounds: 1,
             renames: 40,
-            nics: vec![1, 2, 4],
+            nics: vec![1, 2],
             storm_seconds: 1,
             settle: 0,
             polls: 1,
@@ -67,11 +64,8 @@ async fn each_figure_is_beside_its_limit_and_aim() {
     let (mut table, mut progress) = (Vec::new(), Vec::new());
     bench.run(&Part::ALL, &mut table, &mut progress).await.unwrap();
     let table = String::from_utf8(table).unwrap();
-    // What strace would count, where there is none.
-    let rows: Vec<&str> = table
-        .lines()
-        .filter(|line| !line.starts_with("SKIPPED system calls"))
-        .collect();
+    // What strace would count is skipped where there is none; a part that is skipped leaves too few rows.
+    let rows: Vec<&str> = table.lines().filter(|line| !line.starts_with("SKIPPED")).collect();
     assert_eq!(rows.len(), ROWS.len() + 3, "{table}");
     for (row, (what, bounds)) in rows[2..].iter().zip(ROWS) {
         let figures = row.strip_prefix(what).unwrap_or_else(|| panic!("no {what:?}: {table}"));
@@ -81,5 +75,5 @@ async fn each_figure_is_beside_its_limit_and_aim() {
         assert!(words.join(" ").starts_with(bounds), "{bounds:?}: {row}");
     }
     assert!(rows[0].starts_with("load average "), "{table}");
-    assert_eq!(String::from_utf8(progress).unwrap().lines().count(), 12);
+    assert_eq!(String::from_utf8(progress).unwrap().lines().count(), 10);
 }
