@@ -383,7 +383,8 @@ async fn without_a_free_process_id_all_goes_on() {
         .args(wrapper.iter().skip(1))
         .arg(&program)
         .args(daemon.get_args())
-        .args(["--pulse", "1"]);
+        // A pool lets go of threads that had nothing to do for ten seconds; so a look that nobody asks for comes later.
+        .args(["--pulse", "12"]);
     let mut daemon = host.spawn(command);
     wait_for(&kubelet, &[(A, true), (B, true)]).await;
     daemon.wait_until_settled();
@@ -394,6 +395,10 @@ async fn without_a_free_process_id_all_goes_on() {
         .args(wrapper.iter().skip(1))
         .args(["prlimit", "--nproc=1:", "--pid", &pid]);
     assert!(limiting.status().unwrap().success());
+    let polls = || daemon.log().matches("trigger: slow poll").count();
+    let before = polls();
+    until(|| polls() > before, || daemon.log());
+    daemon.wait_until_settled();
 
     // Whatever needs a thread: a look, a file, a reload, a new kubelet, a NIC whose texts are read, the end.
     host.node.link(A, false).unwrap();
@@ -402,6 +407,7 @@ async fn without_a_free_process_id_all_goes_on() {
     fs::remove_file(host.spec_file()).unwrap();
     host.wait_for_spec(|spec| spec.contains(B));
     host.node.rebind(B).unwrap();
+    daemon.hang_up();
     kubelet.restart().unwrap();
     if nix::unistd::geteuid().is_root() {
         give_away(&host.kubelet_dir());

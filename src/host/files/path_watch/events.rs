@@ -161,6 +161,21 @@ mod tests {
         assert_eq!(events.next().await.unwrap(), Change::Entry(real_path(&folder, "ours3")));
     }
 
+    #[tokio::test]
+    async fn what_follows_closely_waits_for_the_settle_time() {
+        let (folder, mut events, _watcher, _place) = watched();
+        fs::write(folder.path().join("real/directory/ours1"), "").unwrap();
+        events.next().await.unwrap();
+        assert_eq!(events.quiet_until, None, "the first of a while is followed by nothing");
+        let began = Instant::now();
+        // However slow this test is, the one before is not long ago.
+        events.read = Some(began + Duration::from_secs(3600));
+        fs::write(folder.path().join("real/directory/ours2"), "").unwrap();
+        events.next().await.unwrap();
+        let settled = began + Duration::from_millis(50);
+        assert!(events.quiet_until.is_some_and(|until| until >= settled));
+    }
+
     /// As it was watched.
     fn real_path(folder: &TempDir, name: &str) -> PathBuf {
         folder.path().join("link/directory").join(name)
