@@ -286,7 +286,11 @@ fn a_nic_under_an_old_name_is_told_from_the_one_that_has_the_name_now() {
     fixture.number_own_nodes(&[("cxi7", 3)]);
     fixture.put("environ", format!("PCIDEVICE_BETA_HPE_COM_CXI={A}\0"));
     let report = fixture.report();
-    assert_eq!((report.code, &report.nic(B)["verdict"]), (3, &"absent".into()), "{report:?}");
+    assert_eq!(
+        (report.code, &report.nic(B)["verdict"]),
+        (3, &"absent".into()),
+        "{report:?}"
+    );
     assert_eq!(kinds(&report.nic(A)["findings"]), ["old-name"], "{report:?}");
     assert_eq!(
         reasons(&report, A),

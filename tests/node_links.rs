@@ -10,6 +10,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
 use common::daemon::{A, B, Daemon, DaemonFixture, RESOURCE, assert_no_violations, nics, until, wait_for};
+use common::hang::Hang;
 use common::mounts::{self, Memory};
 use common::skip::{Need, skip};
 use cxi_sim::kubelet::Kubelet;
@@ -171,9 +172,16 @@ fn tree(directory: &Path) -> BTreeMap<PathBuf, [i64; 5]> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(directory).unwrap().flatten() {
         let metadata = entry.path().symlink_metadata().unwrap();
-        let numbers = [metadata.ino().cast_signed(), metadata.mode().into(), metadata.uid().into()];
+        let numbers = [
+            metadata.ino().cast_signed(),
+            metadata.mode().into(),
+            metadata.uid().into(),
+        ];
         let [ino, mode, owner] = numbers;
-        found.insert(entry.path(), [ino, mode, owner, metadata.mtime(), metadata.mtime_nsec()]);
+        found.insert(
+            entry.path(),
+            [ino, mode, owner, metadata.mtime(), metadata.mtime_nsec()],
+        );
         if metadata.is_dir() {
             found.extend(tree(&entry.path()));
         }
@@ -359,4 +367,30 @@ fn without_kubelet_nobody_needs_links() {
     host.wait_for_spec(|spec| spec.contains("path: /dev/cxi0\n"));
     daemon.look();
     assert!(!links(&host.node).exists());
+}
+
+#[tokio::test]
+async fn links_that_hang_delay_no_news_and_nobody_relies_on_them() {
+    if !mounts::are_own("links_that_hang_delay_no_news_and_nobody_relies_on_them") {
+        return;
+    }
+    if !Hang::possible() {
+        return skip(Need::Fuse, "/dev/fuse cannot be opened");
+    }
+    let host = DaemonFixture::new(&nics(2));
+    let (daemon, mut kubelet) = (host.start(&["--pulse", "1"]), host.kubelet());
+    wait_for(&kubelet, &[(A, true), (B, true)]).await;
+    let hang = Hang::at(links(&host.node));
+    host.node.remove(B).unwrap();
+    daemon.hang_up();
+    wait_for(&kubelet, &[(A, false)]).await;
+    let reason = "device-link: /dev/cxi-by-pci does not answer";
+    daemon.wait_for_log(&format!("unhealthy: {reason}"));
+    kubelet.restart().unwrap();
+    wait_for(&kubelet, &[(A, false)]).await;
+    hang.end();
+    wait_for(&kubelet, &[(A, true)]).await;
+    wait_for_target(&host, &daemon, B, None);
+    assert_eq!(daemon.log().matches(reason).count(), 1, "{}", daemon.log());
+    assert_eq!(daemon.terminate().code(), Some(0));
 }

@@ -316,11 +316,18 @@ fn check(node: &Node, snapshot: &Snapshot) -> Result<usize, String> {
         };
         let given = &device.edits.as_ref().unwrap().device_nodes[0];
         let link = node.root().join("dev/cxi-by-pci").join(&address);
-        let is_directory = link.parent().unwrap().symlink_metadata().is_ok_and(|found| found.is_dir());
+        let is_directory = link
+            .parent()
+            .unwrap()
+            .symlink_metadata()
+            .is_ok_and(|found| found.is_dir());
         let leads = fs::read_link(&link).map(|target| target.display().to_string());
         let expected = (format!("/dev/cxi-by-pci/{address}"), format!("../cxi{cxi}"));
         if !is_directory || (given.host_path.clone(), leads.unwrap_or_default()) != expected {
-            return Err(format!("{address} is cxi{cxi} and healthy: {given:?}, {:?}", fs::read_link(&link)));
+            return Err(format!(
+                "{address} is cxi{cxi} and healthy: {given:?}, {:?}",
+                fs::read_link(&link)
+            ));
         }
         count += 1;
     }
@@ -368,5 +375,7 @@ async fn whatever_happens_to_the_numbers_a_healthy_nics_link_leads_to_its_node()
         }
     }
     assert!(healthy > published, "{healthy} healthy NICs in {published} states");
-    say(&format!("links: {healthy} healthy NICs in {published} published states"));
+    say(&format!(
+        "links: {healthy} healthy NICs in {published} published states"
+    ));
 }

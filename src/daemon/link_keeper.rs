@@ -53,7 +53,9 @@ impl LinkKeeper {
             tracing::info!("{} leads to {name} now", link.display());
         }
         let first = kept.faults.values().next().map(|fault| fault.reason().to_owned());
-        let went = first.or(kept.left).map_or(Ok(()), |reason| Err(anyhow::Error::msg(reason)));
+        let went = first
+            .or(kept.left)
+            .map_or(Ok(()), |reason| Err(anyhow::Error::msg(reason)));
         self.keeping.note(went);
         kept.faults
     }
@@ -74,7 +76,7 @@ impl LinkKeeper {
 
 /// Nobody knows where they lead.
 fn undone(links: &NodeLinks, wanted: &Links, not_done: &NotDone) -> Kept {
-    let place = links.local().display();
+    let place = links.on_host().display();
     let reason = match not_done {
         // The same words as long as it lasts.
         NotDone::Hangs(_) | NotDone::Busy => format!("{place} does not answer"),

@@ -54,6 +54,11 @@ impl NodeLinks {
         &self.local
     }
 
+    /// Where the host has it.
+    pub fn on_host(&self) -> &Path {
+        &self.shown
+    }
+
     /// Has the links of these NICs lead to their nodes. Of others, those go that lead to one of these nodes by now.
     pub fn keep(&self, wanted: &Links) -> Kept {
         let directory = match self.hold() {

@@ -139,13 +139,7 @@ impl Process {
         Ok(own == hosts)
     }
 
-    fn view(
-        &self,
-        host: &Roots,
-        nic: &Nic,
-        names: &NodeNames,
-        assess: &impl Fn(&Nic) -> NicStatus,
-    ) -> NicInContainer {
+    fn view(&self, host: &Roots, nic: &Nic, names: &NodeNames, assess: &impl Fn(&Nic) -> NicStatus) -> NicInContainer {
         let cxi = nic.cxi.as_ref().ok();
         let in_container = cxi.and_then(|cxi| names.of(nic, *cxi));
         let entry = cxi.map(|cxi| Path::new(CLASS).join(cxi.to_string()).join("device"));
@@ -154,7 +148,9 @@ impl Process {
         NicInContainer {
             numbers: nic.node.as_ref().ok().map(|node| (node.major, node.minor)),
             node: in_container.map_or(Ok(None), |name| self.node(host, name)),
-            old_name: in_container.filter(|name| Some(name) != cxi).map(|name| name.to_string()),
+            old_name: in_container
+                .filter(|name| Some(name) != cxi)
+                .map(|name| name.to_string()),
             in_class: match device {
                 Some(device) => device.map(|device| device == Some(nic.address)),
                 None => Ok(false),
