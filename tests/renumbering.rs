@@ -331,6 +331,22 @@ fn check(node: &Node, snapshot: &Snapshot) -> Result<usize, String> {
         }
         count += 1;
     }
+    // Nor does what is left of a NIC that is gone, or has no driver, lead to another one's.
+    let directory = node.root().join("dev/cxi-by-pci");
+    let is_directory = directory.symlink_metadata().is_ok_and(|found| found.is_dir());
+    for entry in fs::read_dir(&directory)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|_| is_directory)
+    {
+        let (name, leads) = (entry.file_name(), fs::read_link(entry.path()).unwrap_or_default());
+        let node_of = |nic: &cxi_sim::node::Nic| Some(format!("../cxi{}", nic.cxi?));
+        let mut others = nics.iter().filter(|nic| name != *nic.pci);
+        if let Some(other) = others.find(|nic| node_of(nic).is_some_and(|node| leads == Path::new(&node))) {
+            return Err(format!("{name:?} leads to the node of {}", other.pci));
+        }
+    }
     Ok(count)
 }
 
