@@ -38,7 +38,7 @@ impl Content for WatchedContent {
     fn mask(&self) -> WatchMask {
         match self {
             Self::Nodes => WatchMask::ATTRIB,
-            // udev touches a link at each event of its device.
+            // The entries themselves come and go by rename.
             Self::Links => WatchMask::empty(),
             Self::Libraries | Self::Specs | Self::Cordons => WatchMask::ATTRIB | WatchMask::MODIFY,
         }

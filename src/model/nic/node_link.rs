@@ -40,7 +40,7 @@ pub fn path(node: &DeviceNode, address: PciAddress) -> PathBuf {
     node.path.with_file_name(DIRECTORY).join(address.to_string())
 }
 
-/// Where a link leads: the same text as udev's, so that neither writes what the other has written.
+/// Where a link leads: the same text as udev's, so that there is nothing to write where udev has written.
 pub fn target(name: CxiName) -> PathBuf {
     format!("../{name}").into()
 }
