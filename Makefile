@@ -15,6 +15,7 @@ sysconfdir ?= /etc
 unitdir ?= $(prefix)/lib/systemd/system
 tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
 catalogdir ?= $(prefix)/lib/systemd/catalog
+udevrulesdir ?= $(prefix)/lib/udev/rules.d
 # How cargo gets the crates: --locked from the registry, --frozen from a folder (rpm/cxi-device-plugin.spec).
 CARGO_FLAGS ?= --locked
 
@@ -153,7 +154,7 @@ rpm: ## Build source and binary packages into target/rpm (a test package: it has
 	rpm/build
 
 .PHONY: install
-install: ## Install programs, unit, manual pages, completions (DESTDIR, prefix); run `make build` first
+install: ## Install programs, unit, udev rule, manual pages, completions (DESTDIR, prefix); run `make build` first
 	@test -x bin/cxi-device-plugin || { echo "bin/ is empty: make build" >&2; exit 1; }
 	install -d $(DESTDIR)$(bindir)
 	install -m 0755 $(PROGRAMS:%=bin/%) $(DESTDIR)$(bindir)
@@ -162,10 +163,11 @@ install: ## Install programs, unit, manual pages, completions (DESTDIR, prefix);
 	install -m 0644 packaging/completions/bash/* $(DESTDIR)$(bashcompdir)
 	install -m 0644 packaging/completions/zsh/* $(DESTDIR)$(zshcompdir)
 	install -m 0644 packaging/completions/fish/* $(DESTDIR)$(fishcompdir)
-	install -d $(DESTDIR)$(unitdir) $(DESTDIR)$(tmpfilesdir) $(DESTDIR)$(catalogdir)
+	install -d $(DESTDIR)$(unitdir) $(DESTDIR)$(tmpfilesdir) $(DESTDIR)$(catalogdir) $(DESTDIR)$(udevrulesdir)
 	sed 's,/usr/bin/cxi-,$(bindir)/cxi-,' systemd/cxi-device-plugin.service >$(DESTDIR)$(unitdir)/cxi-device-plugin.service
 	chmod 0644 $(DESTDIR)$(unitdir)/cxi-device-plugin.service
 	install -m 0644 packaging/tmpfiles.d/* $(DESTDIR)$(tmpfilesdir)
+	install -m 0644 packaging/udev/* $(DESTDIR)$(udevrulesdir)
 	install -d $(DESTDIR)$(sysconfdir)/cxi-device-plugin
 	install -m 0644 packaging/config/config.toml $(DESTDIR)$(sysconfdir)/cxi-device-plugin
 	install -m 0644 packaging/journald/* $(DESTDIR)$(catalogdir)

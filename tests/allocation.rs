@@ -21,11 +21,11 @@ fn cdi_names(container: &ContainerAllocateResponse) -> Vec<&str> {
         .collect()
 }
 
-fn nodes(container: &ContainerAllocateResponse) -> Vec<&str> {
-    container
-        .devices
-        .iter()
-        .map(|device| device.host_path.as_str())
+/// Path in the container and on the host.
+fn nodes(container: &ContainerAllocateResponse) -> Vec<(String, String)> {
+    let devices = container.devices.iter().cloned();
+    devices
+        .map(|device| (device.container_path, device.host_path))
         .collect()
 }
 
@@ -37,7 +37,8 @@ async fn allocate_gives_exactly_what_was_asked_for_in_one_answer_a_container() {
     let containers = vec![ids(&[C, A]), ids(&[B])];
     let answer = kubelet.allocate(RESOURCE, containers).await.unwrap();
     let nodes: Vec<_> = answer.container_responses.iter().map(nodes).collect();
-    assert_eq!(nodes, [vec!["/dev/cxi0", "/dev/cxi2"], vec!["/dev/cxi1"]]);
+    let node = |name: &str, address: &str| (format!("/dev/{name}"), format!("/dev/cxi-by-pci/{address}"));
+    assert_eq!(nodes, [vec![node("cxi0", A), node("cxi2", C)], vec![node("cxi1", B)]]);
     let first = &answer.container_responses[0];
     assert_eq!(first.envs["PCIDEVICE_BETA_HPE_COM_CXI"], format!("{A},{C}"));
     assert_eq!(
@@ -140,7 +141,10 @@ async fn without_any_library_on_the_host_pods_get_their_nics_and_the_log_says_it
     wait_for(&kubelet, &[(A, true)]).await;
     let answer = kubelet.allocate(RESOURCE, vec![ids(&[A])]).await.unwrap();
     let container = &answer.container_responses[0];
-    assert_eq!(nodes(container), ["/dev/cxi0"]);
+    assert_eq!(
+        nodes(container),
+        [("/dev/cxi0".to_owned(), format!("/dev/cxi-by-pci/{A}"))]
+    );
     assert!(container.mounts.is_empty(), "{container:?}");
     // More looks at the same state: the new NIC shows that they are done.
     for expected in [&[(A, true), (B, true)][..], &[(A, true), (B, true), (C, true)]] {

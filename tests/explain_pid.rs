@@ -6,7 +6,7 @@ mod common;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::daemon::{A, B};
@@ -15,6 +15,7 @@ use common::skip::{Need, skip};
 use common::{Output, mounts, scratch};
 use cxi_sim::node::{DeviceNodes, Kind, NicSpec, Node};
 use nix::mount::{MsFlags, mount};
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -242,6 +243,101 @@ fn a_node_that_cannot_be_opened_or_is_another_is_named() {
     );
 }
 
+impl ContainerFixture {
+    /// Gives the nodes of the host these minor numbers, as the kernel gives each its own. None is ever opened.
+    fn number_host_nodes(&self, minors: [u64; 2]) {
+        for (node, minor) in ["cxi0", "cxi1"].into_iter().zip(minors) {
+            make_node(&self.host.root().join("dev").join(node), minor);
+            let numbers = self.host.root().join("sys/class/cxi_user").join(node).join("dev");
+            fs::remove_file(&numbers).unwrap();
+            fs::write(numbers, format!("1:{minor}\n")).unwrap();
+        }
+    }
+
+    /// The container has these nodes and no others.
+    fn number_own_nodes(&self, nodes: &[(&str, u64)]) {
+        for entry in fs::read_dir(self.at("dev")).unwrap().flatten() {
+            if entry.file_name().to_str().unwrap().starts_with("cxi") {
+                fs::remove_file(entry.path()).unwrap();
+            }
+        }
+        for (node, minor) in nodes {
+            make_node(&self.at("dev").join(node), *minor);
+        }
+    }
+}
+
+fn make_node(path: &Path, minor: u64) {
+    let _ = fs::remove_file(path);
+    let mode = Mode::from_bits_truncate(0o666);
+    mknod(path, SFlag::S_IFCHR, mode, makedev(1, minor)).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o666)).unwrap();
+}
+
+/// As after a reboot that has numbered the NICs anew: kubelet gives what it has given before.
+#[test]
+fn a_nic_under_an_old_name_is_told_from_the_one_that_has_the_name_now() {
+    let Some(fixture) = ContainerFixture::new() else { return };
+    fixture.number_host_nodes([3, 5]);
+    fixture.number_own_nodes(&[("cxi0", 3), ("cxi1", 5)]);
+    fixture.expect(0, "accepted", &[], &[]);
+    let reasons = |report: &Report, nic: &str| report.nic(nic)["findings"][0]["reason"].as_str().unwrap().to_owned();
+    // Its own, which the host calls otherwise, and nothing of the other.
+    fixture.number_own_nodes(&[("cxi7", 3)]);
+    fixture.put("environ", format!("PCIDEVICE_BETA_HPE_COM_CXI={A}\0"));
+    let report = fixture.report();
+    assert_eq!(
+        (report.code, &report.nic(B)["verdict"]),
+        (3, &"absent".into()),
+        "{report:?}"
+    );
+    assert_eq!(kinds(&report.nic(A)["findings"]), ["old-name"], "{report:?}");
+    assert_eq!(
+        reasons(&report, A),
+        "cxi7 in this container is your NIC 0000:21:00.0, the host's cxi0: delete the pod"
+    );
+    // Each under the name that the other has on the host.
+    fixture.number_own_nodes(&[("cxi0", 5), ("cxi1", 3)]);
+    fixture.put("environ", format!("PCIDEVICE_BETA_HPE_COM_CXI={A},{B}\0"));
+    let report = fixture.expect(3, "refused", &["old-name"], &[]);
+    for (nic, here, there) in [(A, "cxi1", "cxi0"), (B, "cxi0", "cxi1")] {
+        let expected = format!("{here} in this container is your NIC {nic}, the host's {there}: delete the pod");
+        assert_eq!(reasons(&report, nic), expected);
+    }
+    // From before the names followed the address: the number went to another NIC.
+    fixture.number_own_nodes(&[("cxi0", 5)]);
+    fixture.put("environ", format!("PCIDEVICE_BETA_HPE_COM_CXI={A}\0"));
+    let report = fixture.report();
+    assert_eq!(kinds(&report.nic(A)["findings"]), ["no-node"], "{report:?}");
+    assert_eq!(
+        reasons(&report, B),
+        "cxi0 in this container is another pod's NIC 0000:61:00.0, the host's cxi1: delete the pod"
+    );
+    // What is of no NIC any more is as stale as ever.
+    fixture.number_own_nodes(&[("cxi0", 9)]);
+    let report = fixture.report();
+    assert_eq!(kinds(&report.nic(A)["findings"]), ["stale-node"], "{report:?}");
+    assert_eq!(report.nic(B)["verdict"], "absent", "{report:?}");
+}
+
+/// Names without end, pipes and directories called like NICs.
+#[test]
+fn odd_things_called_like_nics_hide_none() {
+    let Some(fixture) = ContainerFixture::new() else { return };
+    fixture.number_host_nodes([3, 5]);
+    fixture.number_own_nodes(&[("cxi9", 3)]);
+    for number in 100..1000 {
+        symlink("/dev/null", fixture.at(&format!("dev/cxi{number}"))).unwrap();
+    }
+    fs::create_dir(fixture.at("dev/cxi0")).unwrap();
+    nix::unistd::mkfifo(&fixture.at("dev/cxi1"), Mode::S_IRWXU).unwrap();
+    let report = fixture.report();
+    assert_eq!(report.code, 3, "{report:?}");
+    // What stands at its place decides nothing as long as a node with its numbers is there.
+    assert_eq!(kinds(&report.nic(A)["findings"]), ["old-name"], "{report:?}");
+    assert_eq!(kinds(&report.nic(B)["findings"]), ["stale-node"], "{report:?}");
+}
+
 #[test]
 fn root_in_the_hosts_user_namespace_is_not_bound_by_modes() {
     let Some(fixture) = ContainerFixture::new() else { return };
@@ -416,7 +512,7 @@ fn hostile_content_is_survived() {
     for name in ["libfabric.so.1", "libcxi.so.1"] {
         fs::remove_file(libraries.join(name)).unwrap();
     }
-    nix::unistd::mkfifo(&libraries.join("libfabric.so.1"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    nix::unistd::mkfifo(&libraries.join("libfabric.so.1"), Mode::S_IRWXU).unwrap();
     symlink("libcxi.so.1", libraries.join("libcxi.so.1")).unwrap();
     let report = fixture.report();
     assert_eq!(report.code, 3, "{report:?}");

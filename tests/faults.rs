@@ -33,7 +33,7 @@ fn was_always_healthy(kubelet: &Kubelet, id: &str) -> bool {
 }
 
 /// The runtime's own thread, and one for each kind of what may hang.
-const THREADS: usize = 13;
+const THREADS: usize = 14;
 
 /// How many threads and open files the daemon has.
 fn threads(daemon: &Daemon) -> usize {
@@ -160,7 +160,7 @@ async fn a_nic_whose_attributes_hang_stays_as_it_was_and_harms_no_other() {
         daemon.hang_up();
         wait_for(&kubelet, &[(A, true), (B, round % 2 == 1)]).await;
         let answer = kubelet.allocate(RESOURCE, vec![vec![A.to_owned()]]).await.unwrap();
-        assert_eq!(answer.container_responses[0].devices[0].host_path, "/dev/cxi0");
+        assert_eq!(answer.container_responses[0].devices[0].container_path, "/dev/cxi0");
     }
     let log = daemon.log();
     assert_eq!(log.matches("it stays as it was until it answers").count(), 1, "{log}");
@@ -226,7 +226,7 @@ async fn a_node_that_hangs_as_a_whole_stops_no_service_and_piles_up_no_threads()
     }
     assert!(threads(&daemon) <= THREADS, "{} threads", threads(&daemon));
     let answer = kubelet.allocate(RESOURCE, vec![vec![A.to_owned()]]).await.unwrap();
-    assert_eq!(answer.container_responses[0].devices[0].host_path, "/dev/cxi0");
+    assert_eq!(answer.container_responses[0].devices[0].container_path, "/dev/cxi0");
     let mut kubelet = kubelet;
     kubelet.restart().unwrap();
     wait_for(&kubelet, &[(A, true), (B, true)]).await;
@@ -436,7 +436,7 @@ async fn a_kubelet_directory_that_hangs_stops_neither_allocate_nor_the_end() {
         daemon.hang_up();
         wait_for(&kubelet, &[(A, true), (B, round % 2 == 1)]).await;
         let answer = kubelet.allocate(RESOURCE, vec![vec![A.to_owned()]]).await.unwrap();
-        assert_eq!(answer.container_responses[0].devices[0].host_path, "/dev/cxi0");
+        assert_eq!(answer.container_responses[0].devices[0].container_path, "/dev/cxi0");
     }
     daemon.wait_for_log("does not answer");
     assert_eq!(kubelet.registrations(RESOURCE), 1, "{}", daemon.log());

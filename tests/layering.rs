@@ -33,7 +33,7 @@ const FLOORS: &[&[&str]] = &[
     &["host/clock.rs", "host/worker.rs"],
     &["host/files", "metrics"],
     &["host/failure_log.rs"],
-    &["host/cdi_dir", "host/events", "host/libraries"],
+    &["host/cdi_dir", "host/events", "host/libraries", "host/node_links.rs"],
     &["host/nics"],
     &["host/containers", "host/probe"],
     &["host/bundle"],

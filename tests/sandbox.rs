@@ -9,12 +9,12 @@ use std::fs;
 use common::daemon::{A, Daemon, DaemonFixture, nics, until, wait_for};
 use common::network;
 
-/// Takes root, or that of a user namespace. Everything below the host's folder is read-only for the daemon but its run directory
-/// and, where they are now, these.
+/// Takes root, or that of a user namespace. Everything below the host's folder is read-only for the daemon but its run directory,
+/// the host's `/dev`, which systemd leaves as it is, and, where they are now, these.
 fn start_in_sandbox(host: &DaemonFixture, writable: &[&str]) -> Daemon {
     fs::create_dir_all(host.path("run")).unwrap();
     let mut script = format!("set -e; d={}; mount --bind $d $d; ", host.path("").display());
-    for folder in ["run"].iter().chain(writable) {
+    for folder in ["run", "node/dev"].iter().chain(writable) {
         script += &format!("mount --bind $d/{folder} $d/{folder}; ");
     }
     script += "mount -o remount,bind,ro $d; exec \"$@\"";

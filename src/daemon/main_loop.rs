@@ -20,12 +20,14 @@ use crate::host::files::sandbox::{StaleSandbox, WritableDir};
 use crate::host::libraries;
 use crate::host::nics::cordons;
 use crate::host::nics::scan_runner::Preparation;
+use crate::host::node_links::NodeLinks;
 use crate::host::worker::Worker;
 use crate::metrics::Meter;
 use crate::model::alloc::snapshot::Snapshot;
 use crate::model::alloc::strategy::Strategy;
 use crate::model::cdi::survey::CDI_DIRECTORIES;
 use crate::model::coalesce::Coalescer;
+use crate::model::config::settings::Enabled;
 use crate::model::nic::pci::PciAddress;
 use crate::model::rate_limit::RateLimit;
 use crate::model::status::{NodeStatus, ResourceStatus, TriggerSource};
@@ -325,6 +327,7 @@ impl MainLoop {
         let settings = self.config.settings();
         let (roots, cdi_dir) = (self.roots.clone(), settings.cdi.dir.clone());
         let cordons = cordons::directory(&settings.daemon.run_dir);
+        let serves_kubelet = settings.kubelet.enabled != Enabled::No;
         let uses_names = settings.strategy == Strategy::Cdi;
         Arc::new(move || {
             // So that it can be watched before an admin needs it.
@@ -335,6 +338,8 @@ impl MainLoop {
                 Place::new(&cdi_dir, WatchedContent::Specs),
                 Place::new(&cordons, WatchedContent::Cordons),
             ];
+            let links = NodeLinks::new(&roots);
+            places.extend(serves_kubelet.then(|| Place::new(links.local(), WatchedContent::Links)));
             // What stands there decides what a runtime makes of our names.
             let others = CDI_DIRECTORIES.map(|directory| roots.local_path(Path::new(directory)));
             let others = others.iter().filter(|directory| uses_names && **directory != cdi_dir);

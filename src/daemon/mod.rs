@@ -2,6 +2,7 @@
 
 mod change_log;
 mod health_monitor;
+mod link_keeper;
 pub mod live_config;
 pub mod log;
 mod main_loop;

@@ -1,5 +1,6 @@
-//! From a scan to the CDI file and to kubelet, in the order that never promises what is not there: what is lost leaves
-//! kubelet first and the file after; what is new enters the file first and kubelet after.
+//! From a scan to the CDI file, the links by PCI address and kubelet, in the order that never promises what is not there:
+//! what is lost leaves kubelet first, the file and its link after; what is new enters these first and kubelet after. What has
+//! moved has its link re-pointed before anything else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,6 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use super::change_log::ChangeLog;
 use super::health_monitor::HealthMonitor;
+use super::link_keeper::LinkKeeper;
 use crate::host::cdi_dir::directory::CdiDirectory;
 use crate::host::cdi_dir::keeper::SpecKeeper;
 use crate::host::files::atomic_file::WriteOutcome;
@@ -30,6 +32,7 @@ use crate::model::cdi::survey::CDI_DIRECTORIES;
 use crate::model::config::Settings;
 use crate::model::message_id;
 use crate::model::nic::inventory::{Inventory, Nic};
+use crate::model::nic::node_link;
 use crate::model::nic::pci::PciAddress;
 use crate::model::status::{CdiStatus, NodeStatus};
 
@@ -59,6 +62,9 @@ pub struct Publisher {
     policy: Policy,
     strategy: Strategy,
     cdi: CdiDirectory,
+    links: LinkKeeper,
+    /// Whether a NIC is kept from pods for want of a right link.
+    lacks_link: bool,
     /// Where files are written, since a slow disk must not keep kubelet waiting.
     disk: Worker,
     streams: Arc<watch::Sender<Streams>>,
@@ -87,7 +93,7 @@ impl Publisher {
         streams: Arc<watch::Sender<Streams>>,
         meter: Meter,
         roots: &Roots,
-        on_news: impl Fn() + Send + Sync + 'static,
+        on_news: impl Fn() + Clone + Send + Sync + 'static,
     ) -> Self {
         let usual = CDI_DIRECTORIES.map(|directory| roots.local_path(Path::new(directory)));
         Self {
@@ -96,6 +102,8 @@ impl Publisher {
             policy: settings.policy(),
             strategy: settings.strategy,
             cdi: cdi_directory(settings),
+            links: LinkKeeper::new(settings, roots, on_news.clone()),
+            lacks_link: false,
             disk: Worker::telling("cdi", on_news),
             streams,
             snapshots: watch::Sender::default(),
@@ -126,9 +134,9 @@ impl Publisher {
         self.snapshots.subscribe()
     }
 
-    /// Whether the last scan could look and the CDI file says what it saw; else it is worth another try.
+    /// Whether the last scan could look, and the CDI file and the links say what it saw; else it is worth another try.
     pub fn is_current(&self) -> bool {
-        self.write_error.is_none() && self.blind.is_none()
+        self.write_error.is_none() && self.blind.is_none() && !self.lacks_link
     }
 
     /// When something is to be published without a trigger; then the node is to be looked at. None while that is in vain.
@@ -222,11 +230,15 @@ impl Publisher {
             self.strategy,
             self.health_monitor.judge(&inventory.nics),
         );
+        // What kubelet was told before may be asked for at any moment.
+        let wanted = Arc::new(node_link::wanted(&inventory.nics));
+        self.lacks_link = next.fail_unlinked(&self.links.keep(&wanted).await);
         let before = Arc::clone(&self.snapshots.borrow());
         // Before anything was published, nothing can be lost, and kubelet is not to hear of a list without NICs.
         if before.generation > 0 && self.send(before.intermediate_to(&next)) {
             self.delivered().await;
         }
+        self.links.remove_others(&wanted).await;
         let written = self.write(render::spec(inventory, &self.policy)).await;
         if self.strategy == Strategy::Cdi {
             next.fail_unresolved(&self.unresolved, &self.policy.naming);

@@ -9,5 +9,6 @@ pub mod failure_log;
 pub mod files;
 pub mod libraries;
 pub mod nics;
+pub mod node_links;
 pub mod probe;
 pub mod worker;

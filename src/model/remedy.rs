@@ -61,6 +61,10 @@ pub fn for_check(check: Check, names: Names<'_>) -> String {
         Check::CdiFile => {
             "see why it is not written: journalctl -u cxi-device-plugin -n 50; cxi-cdi-generator list".to_owned()
         }
+        Check::DeviceLink => format!(
+            "see what stands there: ls -ld /dev/cxi-by-pci /dev/cxi-by-pci/{address}; root alone may write there, and it leads \
+             to ../{cxi}; what is in the way is to be removed by hand"
+        ),
     }
 }
 
@@ -73,6 +77,10 @@ pub fn in_container(kind: &str) -> &'static str {
         }
         "node" | "environment" => "run this command as root on the host",
         "stale-node" => "make the container anew: the NIC's number has changed since it was made",
+        "old-name" => {
+            "kubectl delete pod POD: a new one gets the NIC by its present name; libfabric in this one takes it for the NIC that has \
+             the name on the host"
+        }
         "nodev" => "leave the option nodev out where the container mounts /dev or the node",
         "mode" => {
             "give the node back the driver's mode: chmod 0666 /dev/cxiN on the host, and remove the udev rule that changed it"
@@ -114,7 +122,7 @@ mod tests {
             cxi: Some("cxi7"),
             netdev: Some("hsn3"),
         };
-        for check in Check::OF_NIC.into_iter().chain([Check::CdiFile]) {
+        for check in Check::OF_NIC.into_iter().chain([Check::CdiFile, Check::DeviceLink]) {
             let text = for_check(check, names);
             assert!(text.contains(": ") && text.len() > 30, "{check}: {text}");
             assert!(

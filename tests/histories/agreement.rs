@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -134,14 +135,16 @@ pub fn reach(world: &mut World, end: Instant) -> Duration {
         let got = world
             .allocate(address)
             .unwrap_or_else(|error| panic!("Allocate of {address}: {error}"));
+        let by_pci = format!("/dev/cxi-by-pci/{address}");
         assert!(
-            [
-                format!("/dev/{cxi}"),
-                format!("/dev/cxi-by-pci/{address}"),
-                format!("hpe.com/cxi={address}")
-            ]
-            .contains(&got),
+            [&by_pci, &format!("hpe.com/cxi={address}")].contains(&&got),
             "Allocate of {address}, which is {cxi}: {got}"
+        );
+        let link = world.node.root().join(by_pci.trim_start_matches('/'));
+        let leads = fs::read_link(&link);
+        assert!(
+            leads.as_ref().is_ok_and(|to| to == Path::new(&format!("../{cxi}"))),
+            "{address} is {cxi}: {leads:?}"
         );
     }
     took

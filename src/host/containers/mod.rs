@@ -1,4 +1,5 @@
-//! Containers from outside: a process in one, and what its loader makes of the host's libraries.
+//! Containers from outside: a process in one, by which names it has its NICs, and what its loader makes of the host's libraries.
 
 pub mod loader_view;
+mod node_names;
 pub mod process;

@@ -12,6 +12,7 @@ use nix::sys::stat::{SFlag, major, minor};
 use thiserror::Error;
 
 use super::loader_view;
+use super::node_names::NodeNames;
 use crate::host::files::roots::Roots;
 use crate::host::files::untrusted::Place;
 use crate::host::nics::attributes::Attributes;
@@ -101,7 +102,8 @@ impl Process {
         assess: impl Fn(&Nic) -> NicStatus,
     ) -> Result<(ContainerFacts, Vec<NicInContainer>), ProcessError> {
         let container = self.container(host)?;
-        let views = nics.iter().map(|nic| self.view(host, nic, &assess)).collect();
+        let names = NodeNames::find(&self.root, nics);
+        let views = nics.iter().map(|nic| self.view(host, nic, &names, &assess)).collect();
         self.status()?;
         Ok((container, views))
     }
@@ -137,14 +139,18 @@ impl Process {
         Ok(own == hosts)
     }
 
-    fn view(&self, host: &Roots, nic: &Nic, assess: &impl Fn(&Nic) -> NicStatus) -> NicInContainer {
+    fn view(&self, host: &Roots, nic: &Nic, names: &NodeNames, assess: &impl Fn(&Nic) -> NicStatus) -> NicInContainer {
         let cxi = nic.cxi.as_ref().ok();
+        let in_container = cxi.and_then(|cxi| names.of(nic, *cxi));
         let entry = cxi.map(|cxi| Path::new(CLASS).join(cxi.to_string()).join("device"));
         let netdev = self.netdev(nic.address);
         let device = entry.as_deref().map(|entry| self.function_of(entry));
         NicInContainer {
             numbers: nic.node.as_ref().ok().map(|node| (node.major, node.minor)),
-            node: cxi.map_or(Ok(None), |cxi| self.node(host, *cxi)),
+            node: in_container.map_or(Ok(None), |name| self.node(host, name)),
+            old_name: in_container
+                .filter(|name| Some(name) != cxi)
+                .map(|name| name.to_string()),
             in_class: match device {
                 Some(device) => device.map(|device| device == Some(nic.address)),
                 None => Ok(false),

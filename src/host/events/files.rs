@@ -1,4 +1,4 @@
-//! inotify on the directories whose entries matter: device nodes, libraries, CDI specs, cordons; and on the ways to them.
+//! inotify on the directories whose entries matter: device nodes and links to them, libraries, CDI specs, cordons; and on the ways to them.
 
 use std::io;
 use std::path::PathBuf;
@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// What a directory is watched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WatchedContent {
+    /// Links from PCI addresses to device nodes.
+    Links,
     /// Device nodes. Their contents are never watched: every write to `/dev/null` would wake us.
     Nodes,
     /// Shared objects of libfabric and libcxi, or directories with them.
@@ -36,6 +38,8 @@ impl Content for WatchedContent {
     fn mask(&self) -> WatchMask {
         match self {
             Self::Nodes => WatchMask::ATTRIB,
+            // The entries themselves come and go by rename.
+            Self::Links => WatchMask::empty(),
             Self::Libraries | Self::Specs | Self::Cordons => WatchMask::ATTRIB | WatchMask::MODIFY,
         }
     }
@@ -49,7 +53,7 @@ impl Content for WatchedContent {
                 has_one_of(&["libfabric.so", "libcxi.so"]) || name.starts_with(|c: char| c.is_ascii_digit())
             }
             Self::Specs => !name.starts_with('.') && (name.ends_with(".yaml") || name.ends_with(".json")),
-            Self::Cordons => name.parse::<PciAddress>().is_ok(),
+            Self::Links | Self::Cordons => name.parse::<PciAddress>().is_ok(),
         }
     }
 }
@@ -138,6 +142,7 @@ mod tests {
             (WatchedContent::Nodes, "cxi10", "null"),
             (WatchedContent::Libraries, "libcxi.so.1", "libc.so.6"),
             (WatchedContent::Specs, "hpe.com-cxi.yaml", ".hpe.com-cxi.yaml.Zx81.tmp"),
+            (WatchedContent::Links, "0000:21:00.0", ".0000:21:00.0.tmp"),
             (WatchedContent::Cordons, "0000:21:00.0", ".0000:21:00.0.Zx81.tmp"),
         ] {
             assert!(content.includes(ours) && !content.includes(foreign), "{content:?}");

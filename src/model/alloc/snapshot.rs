@@ -9,6 +9,7 @@ use crate::model::cdi::render::{self, Policy};
 use crate::model::cdi::resolution::Unresolved;
 use crate::model::health::{self, Check, Condition, Health, Held, Verdict};
 use crate::model::nic::inventory::{Inventory, Nic};
+use crate::model::nic::node_link::{self, LinkFault, LinkFaults};
 use crate::model::nic::pci::PciAddress;
 
 /// One published state. Never changed, only replaced.
@@ -35,7 +36,7 @@ pub struct Device {
     pub numa_node: Option<u32>,
     /// Root of the PCIe hierarchy, where it is known.
     pub pcie_root: Option<String>,
-    /// What a container gets with this NIC; none without a usable device node.
+    /// What a container gets with this NIC, its node by PCI address; none without a usable device node.
     pub edits: Option<ContainerEdits>,
 }
 
@@ -57,7 +58,7 @@ impl Device {
             held: health.held,
             numa_node: nic.numa_node.clone().ok().flatten(),
             pcie_root: nic.pcie_root().map(str::to_owned),
-            edits: render::device_edits(nic, inventory, policy),
+            edits: by_address(nic, render::device_edits(nic, inventory, policy)),
         }
     }
 
@@ -82,6 +83,17 @@ impl Device {
             evidence: Vec::new(),
         });
     }
+}
+
+/// For kubelet, which keeps its answers: the host's path of a node follows the NIC, the container's is the driver's name, which
+/// libcxi opens.
+fn by_address(nic: &Nic, edits: Option<ContainerEdits>) -> Option<ContainerEdits> {
+    let (mut edits, node) = (edits?, nic.node.as_ref().ok()?);
+    let (of_driver, link) = (node.path.to_str()?, node_link::path(node, nic.address));
+    for node in edits.device_nodes.iter_mut().filter(|node| node.host_path == of_driver) {
+        node.host_path = link.to_str()?.to_owned();
+    }
+    Some(edits)
 }
 
 impl Snapshot {
@@ -139,6 +151,27 @@ impl Snapshot {
             }
         }
         between
+    }
+
+    /// Takes from the healthy the devices whose link by PCI address does not lead to their node. Returns whether there are any.
+    ///
+    /// With CDI names nobody is given a link, but kubelet repeats what was answered before: a wrong one counts there, too.
+    pub fn fail_unlinked(&mut self, faults: &LinkFaults) -> bool {
+        let mut any = false;
+        for (address, device) in &mut self.devices {
+            let Some(fault) = faults.get(address) else { continue };
+            let is_wrong = matches!(fault, LinkFault::Wrong(_));
+            if !is_wrong && self.strategy == Strategy::Cdi {
+                continue;
+            }
+            device.fail(Check::DeviceLink, fault.reason());
+            any = true;
+            if is_wrong && self.strategy == Strategy::Direct {
+                // Not even for a pod that is on its way.
+                device.edits = None;
+            }
+        }
+        any
     }
 
     /// Takes from the healthy the devices that a runtime would not find on disk.

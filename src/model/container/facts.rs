@@ -41,8 +41,10 @@ pub struct NicInContainer {
     pub nic: NicStatus,
     /// Numbers of the host's device node.
     pub numbers: Option<(u64, u64)>,
-    /// What stands at `/dev/cxiN`, if anything does.
+    /// Its device node in the container: what stands at `/dev/cxiN`, unless that is another NIC's, or else what has its numbers.
     pub node: Reading<Option<NodeInContainer>>,
+    /// The name of that, where it is not the host's.
+    pub old_name: Option<String>,
     /// Whether `/sys/class/cxi_user/cxiN` leads to this NIC.
     pub in_class: Reading<bool>,
     /// Whether its first PCI resource shows.

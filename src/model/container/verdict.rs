@@ -72,7 +72,7 @@ pub fn judge(container: &ContainerFacts, views: &[NicInContainer]) -> ContainerR
     let is_refused = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
     let nics = views.iter().map(|view| {
         let findings = if is_given(view) {
-            nic_findings(container, &environment, view)
+            nic_findings(container, &environment, &promised, view)
         } else {
             Vec::new()
         };
@@ -197,6 +197,7 @@ fn library_findings(facts: &image::ImageFacts) -> Vec<ContainerFinding> {
 fn nic_findings(
     container: &ContainerFacts,
     environment: &BTreeMap<String, String>,
+    promised: &[String],
     view: &NicInContainer,
 ) -> Vec<ContainerFinding> {
     let mut findings = Vec::new();
@@ -206,7 +207,10 @@ fn nic_findings(
             "no-node",
             "the container was promised this NIC and has no device node of it",
         )),
-        Ok(Some(node)) => findings.extend(node_finding(node, view.numbers, &container.identity)),
+        Ok(Some(node)) => {
+            findings.extend(old_name_finding(view, promised));
+            findings.extend(node_finding(node, view.numbers, &container.identity));
+        }
     }
     if container.class.is_ok() {
         findings.extend(seen(&view.in_class, "sysfs", "/sys/class/cxi_user does not show it"));
@@ -267,6 +271,19 @@ fn node_finding(node: &NodeInContainer, host: Option<(u64, u64)>, who: &Identity
         let reason = format!("the container's device cgroup does not allow c {major}:{minor} rw");
         ContainerFinding::fail("cgroup", reason)
     })
+}
+
+/// Kubelet repeats the answer that it was given when the pod came, over reboots, too, and the NIC has another number by now.
+fn old_name_finding(view: &NicInContainer, promised: &[String]) -> Option<ContainerFinding> {
+    let (old, address) = (view.old_name.as_ref()?, &view.nic.address);
+    let whose = if promised.is_empty() || promised.contains(address) {
+        "your"
+    } else {
+        "another pod's"
+    };
+    let now = view.nic.cxi.as_deref().unwrap_or("cxiN");
+    let reason = format!("{old} in this container is {whose} NIC {address}, the host's {now}: delete the pod");
+    Some(ContainerFinding::fail("old-name", reason))
 }
 
 fn may_open(node: &NodeInContainer, who: &Identity) -> bool {

@@ -70,11 +70,13 @@ pub enum Check {
     PcieLink,
     /// The CDI file on disk names the NIC as it is.
     CdiFile,
+    /// The link by the NIC's PCI address leads to its device node.
+    DeviceLink,
 }
 
 impl Check {
-    /// Every check that a policy can set, in the order in which conditions are listed. The CDI file is none of them: it
-    /// is about what we write, not about the NIC.
+    /// Every check that a policy can set, in the order in which conditions are listed. The CDI file and the link are none of
+    /// them: they are about what we write, not about the NIC.
     pub const OF_NIC: [Self; 13] = [
         Self::Present,
         Self::Readable,
@@ -108,17 +110,21 @@ impl Check {
             Self::LinkFlaps => "link-flaps",
             Self::PcieLink => "pcie-link",
             Self::CdiFile => "cdi-file",
+            Self::DeviceLink => "device-link",
         }
     }
 
     /// Whether bad news of it waits for its hold time. What an admin or the driver has done does not.
     pub const fn bad_news_waits(self) -> bool {
-        !matches!(self, Self::Present | Self::PciEnabled | Self::Cordoned | Self::CdiFile)
+        !matches!(
+            self,
+            Self::Present | Self::PciEnabled | Self::Cordoned | Self::CdiFile | Self::DeviceLink
+        )
     }
 
     /// Whether good news of it waits for its hold time: all does that may turn bad again by itself.
     pub const fn good_news_waits(self) -> bool {
-        !matches!(self, Self::Cordoned | Self::CdiFile)
+        !matches!(self, Self::Cordoned | Self::CdiFile | Self::DeviceLink)
     }
 }
 

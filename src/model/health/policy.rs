@@ -81,7 +81,8 @@ const fn default_action(check: Check) -> Action {
         | Check::RetryHandler
         | Check::FabricAddress
         | Check::NetdevUp
-        | Check::CdiFile => Action::Fail,
+        | Check::CdiFile
+        | Check::DeviceLink => Action::Fail,
         Check::Readable
         | Check::CxiService
         | Check::Resources
@@ -160,7 +161,7 @@ mod tests {
                 }
             }
         }
-        for name in ["", "links", "Link", "cdi-file"] {
+        for name in ["", "links", "Link", "cdi-file", "device-link"] {
             assert_eq!(
                 HealthPolicy::default().set(name, Action::Warn),
                 Err(UnknownCondition),

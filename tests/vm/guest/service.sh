@@ -16,6 +16,7 @@ install_as_packaged() {
 ExecStart=$PAYLOAD/cxi-sim kubelet --dir $KUBELET_DIR --transcript $LISTS
 SERVICE
     systemctl daemon-reload
+    udevadm control --reload
 }
 
 # Neither driver nor hardware.
@@ -48,6 +49,8 @@ first_listed() {
 
 has_listed() { [[ $(listed) == "$1" ]]; }
 await_list() { wait_until has_listed "$1"; }
+leads() { [[ $(readlink "/dev/cxi-by-pci/$1") == "../$2" ]]; }
+has_no_link() { [[ ! -e /dev/cxi-by-pci/$1 && ! -L /dev/cxi-by-pci/$1 ]]; }
 names_node() { grep -q "path: /dev/$2$" "$SPEC" && grep -q "name: .*$1" "$SPEC"; }
 shows() { systemctl show -P "$1" "$UNIT"; }
 is_active() { [[ $(shows ActiveState) == active ]]; }
@@ -77,6 +80,8 @@ driver_is_loaded_later() {
     await_list "$A Healthy"$'\n'"$B Healthy"
     wait_until names_node "$A" cxi0
     names_node "$B" cxi1
+    wait_until leads "$A" cxi0
+    wait_until leads "$B" cxi1
 }
 
 rebind_moves_the_node() {
@@ -86,6 +91,7 @@ rebind_moves_the_node() {
     set_up "$A"
     await_list "$A Healthy"$'\n'"$B Healthy"
     wait_until names_node "$A" cxi2
+    wait_until leads "$A" cxi2
 }
 
 carrier_is_heard() {
@@ -96,9 +102,50 @@ carrier_is_heard() {
     await_list "$A Healthy"$'\n'"$B Healthy"
 }
 
+# --- the links by PCI address: two keep them ---------------------------------------------------------------------------------
+
+# How often the daemon says that it has written one. udev replaces its own by an equal one at each event, so inodes say nothing.
+written_by_daemon() { journalctl -u "$UNIT" -o cat | grep -c 'leads to cxi' || true; }
+
+udev_and_daemon_agree() {
+    local before
+    udevadm settle
+    leads "$A" cxi2
+    before=$(written_by_daemon)
+    udevadm trigger --action=change --subsystem-match=cxi_user
+    udevadm settle
+    # When kubelet has heard of this, the daemon has looked after all of that.
+    carrier_is_heard
+    expect 'links that the daemon has written' "$before" "$(written_by_daemon)"
+    leads "$A" cxi2
+    leads "$B" cxi1
+}
+
+# In the sandbox, where nothing but the daemon keeps them.
+daemon_keeps_them_alone() {
+    rm /usr/lib/udev/rules.d/60-cxi-by-pci.rules
+    udevadm control --reload
+    rm -r /dev/cxi-by-pci
+    wait_until leads "$A" cxi2
+    wait_until leads "$B" cxi1
+    expect 'the directory' 'root root 755' "$(stat -c '%U %G %a' /dev/cxi-by-pci)"
+    echo "$B" >/sys/bus/pci/drivers/cxi_ss1/unbind
+    await_list "$A Healthy"$'\n'"$B Unhealthy"
+    echo "$B" >/sys/bus/pci/drivers/cxi_ss1/bind
+    udevadm settle
+    set_up "$B"
+    await_list "$A Healthy"$'\n'"$B Healthy"
+    wait_until leads "$B" cxi3
+    (($(written_by_daemon) >= 3))
+    cp -a "$PAYLOAD/installed/usr/lib/udev/rules.d/." /usr/lib/udev/rules.d/
+    udevadm control --reload
+}
+
 unplugged_is_gone() {
     tell remove "$B"
     await_list "$A Healthy"
+    wait_until has_no_link "$B"
+    leads "$A" cxi2
 }
 
 one_registration() { expect 'registrations' 1 "$(grep -c '"event":"registered"' "$LISTS")"; }
@@ -193,8 +240,10 @@ check 'service: enabled and started without a driver, it is active and registere
 check 'service: a driver that is loaded later' driver_is_loaded_later
 check 'service: a rebind moves the node and not the name' rebind_moves_the_node
 check 'service: the carrier is heard, and waited for' carrier_is_heard
+check 'service: udev and the daemon keep the same links, and the daemon writes none again' udev_and_daemon_agree
 check 'service: limits and capabilities are in force' limits_are_in_force
 check 'service: character devices and no others' devices_are_limited
+check 'service: without the rule the daemon keeps the links, in its sandbox' daemon_keeps_them_alone
 check 'service: an unplugged NIC is gone' unplugged_is_gone
 check 'service: kubelet has heard one registration' one_registration
 check 'service: it was never started anew' no_restart

@@ -45,7 +45,7 @@ pub(super) fn assess(nic: &Nic, shared_nids: &SharedNids, history: &NicHistory, 
             Check::PcieErrors => degradation::pcie_errors(nic, history),
             Check::LinkFlaps => degradation::link_flaps(nic, history, unix_seconds),
             Check::PcieLink => degradation::pcie_link(nic),
-            Check::CdiFile => CheckResult::unknown("a matter of what is written"),
+            Check::CdiFile | Check::DeviceLink => CheckResult::unknown("a matter of what is written"),
         };
         outcome.into_condition(check)
     };
