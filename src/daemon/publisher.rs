@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use super::change_log::ChangeLog;
 use super::health_monitor::HealthMonitor;
+use super::strategy_chooser::StrategyChooser;
 use crate::host::cdi_dir::directory::CdiDirectory;
 use crate::host::cdi_dir::resolver::Resolver;
 use crate::host::files::atomic_file::WriteOutcome;
@@ -57,7 +58,7 @@ pub struct Publisher {
     scan_runner: ScanRunner,
     health_monitor: HealthMonitor,
     policy: Policy,
-    strategy: Strategy,
+    strategy: StrategyChooser,
     cdi: CdiDirectory,
     /// Where files are written, since a slow disk must not keep kubelet waiting.
     disk: Worker,
@@ -84,6 +85,7 @@ impl Publisher {
         settings: &Settings,
         run_dir: Worker,
         streams: Arc<watch::Sender<Streams>>,
+        strategy: StrategyChooser,
         meter: Meter,
         roots: &Roots,
         on_news: impl Fn() + Send + Sync + 'static,
@@ -94,7 +96,7 @@ impl Publisher {
             scan_runner,
             health_monitor: HealthMonitor::new(settings.health.policy.clone(), &settings.daemon.run_dir, run_dir),
             policy: settings.policy(),
-            strategy: settings.strategy,
+            strategy,
             cdi: cdi_directory(settings),
             disk: Worker::telling("cdi", on_news),
             streams,
@@ -117,7 +119,7 @@ impl Publisher {
         self.scan_runner.adopt(ScanOptions::from_settings(settings));
         self.health_monitor.set_policy(settings.health.policy.clone());
         self.policy = settings.policy();
-        self.strategy = settings.strategy;
+        self.strategy.adopt(settings);
         self.cdi = cdi_directory(settings);
         lock(&self.resolver).own_is(self.cdi.file());
     }
@@ -125,6 +127,16 @@ impl Publisher {
     /// What is published, now and later.
     pub fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshots.subscribe()
+    }
+
+    /// How containers get their NICs, as of the last look.
+    pub fn strategy(&self) -> Strategy {
+        self.snapshots.borrow().strategy
+    }
+
+    /// The life of kubelet in which what is published is what the runtime's last answer leads to; none if it is not.
+    pub fn settled(&self) -> Option<u64> {
+        self.strategy.settled()
     }
 
     /// Whether the last scan could look and the CDI file says what it saw; else it is worth another try.
@@ -150,6 +162,7 @@ impl Publisher {
     /// What is seen of the node, as of the last look.
     pub fn node(&self) -> NodeStatus {
         NodeStatus {
+            strategy: self.strategy.status(),
             blind: self.blind.clone(),
             cdi: CdiStatus {
                 file: self.cdi.file(),
@@ -217,20 +230,18 @@ impl Publisher {
     }
 
     async fn publish(&mut self, inventory: &Inventory) -> bool {
-        let mut next = Snapshot::new(
-            inventory,
-            &self.policy,
-            self.strategy,
-            self.health_monitor.judge(&inventory.nics),
-        );
+        let strategy = self.strategy.choose().await;
+        let health = self.health_monitor.judge(&inventory.nics);
+        let mut next = Snapshot::new(inventory, &self.policy, strategy, health);
         let before = Arc::clone(&self.snapshots.borrow());
         // Before anything was published, nothing can be lost, and kubelet is not to hear of a list without NICs.
         if before.generation > 0 && self.send(before.intermediate_to(&next)) {
             self.delivered().await;
         }
-        let written = self.write(render::spec(inventory, &self.policy)).await;
-        if self.strategy == Strategy::Cdi {
+        let written = self.write(render::spec(inventory, &self.policy), strategy).await;
+        if strategy == Strategy::Cdi {
             next.fail_unresolved(&self.unresolved, &self.policy.naming);
+            self.announce_names(&before, &next).await;
         }
         self.change_log.tell(inventory, &self.policy, &next);
         self.node = NodeStatus::new(inventory, &next, |nic| self.policy.selection.withheld(nic));
@@ -238,6 +249,16 @@ impl Publisher {
         self.send(next);
         self.health_monitor.save();
         written
+    }
+
+    /// Answers begin to name what is in CDI files: kubelet is to know before which NICs are not.
+    async fn announce_names(&mut self, before: &Snapshot, next: &Snapshot) {
+        if before.generation > 0 && before.strategy != next.strategy {
+            let current = Arc::clone(&self.snapshots.borrow());
+            if self.send(current.intermediate_to(next)) {
+                self.delivered().await;
+            }
+        }
     }
 
     /// Publishes a snapshot unless it says what the one before said. The first one is always news: generation 0 means that
@@ -271,10 +292,10 @@ impl Publisher {
         }
     }
 
-    async fn write(&mut self, spec: Option<Spec>) -> bool {
+    async fn write(&mut self, spec: Option<Spec>, strategy: Strategy) -> bool {
         let (cdi, file) = (self.cdi.clone(), self.cdi.file());
         // With `direct`, no pod is given a name.
-        let resolver = (self.strategy == Strategy::Cdi).then(|| Arc::clone(&self.resolver));
+        let resolver = (strategy == Strategy::Cdi).then(|| Arc::clone(&self.resolver));
         let publish = move || {
             let published = cdi.publish(spec.as_ref()).map_err(anyhow::Error::new);
             let found = resolver
