@@ -5,13 +5,13 @@ mod common;
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::cri::{Answer, Runtime};
 use common::daemon::{A, B, Daemon, DaemonFixture, RESOURCE, assert_no_violations, nics, until, wait_for};
-use cxi_device_plugin::host::files::unix_socket::{self, Call};
+use common::hang::full_backlog;
 use cxi_sim::kubelet::Kubelet;
 use serde_json::Value;
 use tonic::Status;
@@ -249,8 +249,10 @@ async fn a_runtime_that_hangs_holds_up_nobody_and_counts_once_it_answers() {
     for is_queue_full in [false, true] {
         let host = DaemonFixture::new(&nics(1));
         let socket = socket(&host, CONTAINERD);
-        let listener = UnixListener::bind(&socket).unwrap();
-        let queue = if is_queue_full { fill(&socket) } else { Vec::new() };
+        let (listener, queue) = match is_queue_full {
+            true => full_backlog(&socket),
+            false => (UnixListener::bind(&socket).unwrap(), Vec::new()),
+        };
         let (daemon, kubelet) = start(&host, &["--pulse", "1"]).await;
         // It still hangs, so whoever waited for it would never get here.
         for _ in 0..50 {
@@ -266,16 +268,6 @@ async fn a_runtime_that_hangs_holds_up_nobody_and_counts_once_it_answers() {
         assert_eq!(kubelet.registrations(RESOURCE), 1, "kubelet has no part in it");
         assert_no_violations(&kubelet);
     }
-}
-
-/// Calls until no more fit in the queue.
-fn fill(socket: &Path) -> Vec<UnixStream> {
-    let calls = std::iter::from_fn(|| match unix_socket::call(socket).unwrap() {
-        Call::Taken(stream) => Some(stream),
-        Call::QueueFull => None,
-        Call::Refused => panic!("nobody listens"),
-    });
-    calls.collect()
 }
 
 #[tokio::test]
