@@ -100,7 +100,7 @@ async fn each_runtime_is_given_what_it_understands() {
         ),
         (
             CONTAINERD,
-            |dir| Answer::containerd("v2.4.2", "containerd-2.4", dir),
+            |dir| Answer::containerd("2.4.2", "containerd-2.4", dir),
             "cdi",
             "honours CDI names",
         ),
@@ -121,7 +121,7 @@ async fn each_runtime_is_given_what_it_understands() {
         // It reads specs elsewhere.
         (
             CONTAINERD,
-            |_| Answer::containerd("v2.4.2", "containerd-2.4", Path::new("/opt/other")),
+            |_| Answer::containerd("2.4.2", "containerd-2.4", Path::new("/opt/other")),
             "direct",
             "does not read CDI specs",
         ),

@@ -8,7 +8,7 @@ mod main_loop;
 mod memory;
 mod publisher;
 mod status_file;
-pub mod strategy_chooser;
+mod strategy_chooser;
 mod systemd;
 
 use std::path::{Path, PathBuf};
@@ -26,7 +26,6 @@ use self::log::Log;
 use self::main_loop::{LoopInputs, MainLoop};
 pub use self::publisher::Publisher;
 use self::status_file::StatusFile;
-use self::strategy_chooser::StrategyChooser;
 use self::systemd::{Notifier, Stamp};
 use crate::export::Exporter;
 use crate::host::files::configured_roots::roots;
@@ -173,11 +172,11 @@ fn main_loop(
         settings,
         worker.clone(),
         Arc::clone(streams),
-        StrategyChooser::new(settings, &roots, runtime.clone()),
         meter.clone(),
         &roots,
         on_news,
-    );
+    )
+    .hearing(runtime.clone());
     let DaemonSettings { run_dir, start_grace } = &settings.daemon;
     let stamp = Stamp::new(run_dir, worker.clone());
     let notifier = Notifier::new(stamp, *start_grace, publisher.subscribe(), streams.subscribe());

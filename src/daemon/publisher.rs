@@ -32,6 +32,7 @@ use crate::model::config::Settings;
 use crate::model::message_id;
 use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::pci::PciAddress;
+use crate::model::runtime::answer::Heard;
 use crate::model::status::{CdiStatus, NodeStatus};
 
 /// How long a removal waits for kubelet to take the news before the file changes all the same.
@@ -85,7 +86,6 @@ impl Publisher {
         settings: &Settings,
         run_dir: Worker,
         streams: Arc<watch::Sender<Streams>>,
-        strategy: StrategyChooser,
         meter: Meter,
         roots: &Roots,
         on_news: impl Fn() + Send + Sync + 'static,
@@ -96,7 +96,8 @@ impl Publisher {
             scan_runner,
             health_monitor: HealthMonitor::new(settings.health.policy.clone(), &settings.daemon.run_dir, run_dir),
             policy: settings.policy(),
-            strategy,
+            // Nobody says what the runtime is.
+            strategy: StrategyChooser::new(settings, roots, watch::Sender::default().subscribe()),
             cdi: cdi_directory(settings),
             disk: Worker::telling("cdi", on_news),
             streams,
@@ -112,6 +113,12 @@ impl Publisher {
             change_log: ChangeLog::default(),
             meter,
         }
+    }
+
+    /// The same, and this is what the container runtime says.
+    pub fn hearing(mut self, runtime: watch::Receiver<Heard>) -> Self {
+        self.strategy.hear(runtime);
+        self
     }
 
     /// From the next look on, these settings count.

@@ -41,6 +41,11 @@ impl StrategyChooser {
         }
     }
 
+    /// From the next choice on, this is what the runtime says.
+    pub fn hear(&mut self, runtime: watch::Receiver<Heard>) {
+        self.runtime = runtime;
+    }
+
     /// From the next choice on, these settings count. The directory takes a restart.
     pub fn adopt(&mut self, settings: &Settings) {
         self.setting = settings.strategy;
