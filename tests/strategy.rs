@@ -79,7 +79,9 @@ async fn start(host: &DaemonFixture, flags: &[&str]) -> (Daemon, Kubelet) {
 
 #[tokio::test]
 async fn each_runtime_is_given_what_it_understands() {
-    let cases: [(&str, fn(&Path) -> Answer, &str, &str); 9] = [
+    /// Where it is, what it says to a daemon with this CDI directory, the strategy, and a part of the reason.
+    type Case = (&'static str, fn(&Path) -> Answer, &'static str, &'static str);
+    let cases: [Case; 9] = [
         (
             CONTAINERD,
             |dir| Answer::containerd("1.6.20~ds1", "containerd-1.6", dir),
