@@ -79,7 +79,7 @@ test: toolchain ## Run all tests that need no hardware; those that need root are
 
 # What random tests there are, with counts for an hour or two of patience; a variable that is set goes over these.
 .PHONY: full
-full: toolchain ## Run the random tests at length, with progress: 1,000 histories, 10,000 rounds of each race (1-2 hours)
+full: toolchain ## Run the random tests at length, with progress: 1,000 histories, 10,000 rounds of each race (1-2 hours); as root, older runtimes, too
 	CXI_RANDOM_HISTORIES=$${CXI_RANDOM_HISTORIES:-1000} \
 	CXI_RANDOM_ROUNDS=$${CXI_RANDOM_ROUNDS:-10000} \
 	CXI_RANDOM_RESTARTS=$${CXI_RANDOM_RESTARTS:-1000} \
@@ -88,6 +88,7 @@ full: toolchain ## Run the random tests at length, with progress: 1,000 historie
 	CXI_BUSY_SECONDS=$${CXI_BUSY_SECONDS:-600} \
 	    tests/run $(CARGO) test --locked --no-fail-fast \
 	    --test histories --test racing --test restarts --test random_trees --test configuration --test runtime_thread
+	@if [ "$$(id -u)" = 0 ]; then $(MAKE) runtimes; else echo "make runtimes needs root, so it is left out"; fi
 
 .PHONY: docs
 docs: ## Make the manual pages and completions in packaging/ from the programs; `make test` fails when they differ
@@ -96,6 +97,10 @@ docs: ## Make the manual pages and completions in packaging/ from the programs; 
 .PHONY: e2e
 e2e: build sim ## Run the rigs with real container engines (root; installs Debian packages)
 	CXI_SIM=$(abspath $(SIM)) tests/e2e/run
+
+.PHONY: runtimes
+runtimes: build sim ## Ask real containerd 1.6 and 1.7 what strategy `auto` asks (root; root trees of Debian 12 and 13)
+	CXI_SIM=$(abspath $(SIM)) tests/e2e/run runtimes
 
 .PHONY: vm
 vm: build sim ## Run the checks of tests/vm in a virtual machine (root; installs Debian packages)

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use common::apart;
 use common::cc::{Library, PLAIN};
+use common::cri::{Answer, Runtime};
 use common::doctor_fixture::{DoctorFixture, Report, SMALL, UNLIMITED, doctor, findings_of};
 use common::generator_fixture::assert_has;
 use cxi_device_plugin::model::doctor::finding::FindingId;
@@ -191,6 +192,36 @@ fn what_is_wrong_with_runtimes_is_found() {
     crio.process(900, "cxi-device-plug", UNLIMITED)
         .write("proc/900/cmdline", "x\0--pulse\x005\0");
     assert_eq!(found(&crio), ids(["cdi-directory-missing"]));
+}
+
+/// The daemon's record of what the runtime has said counts for more than the runtime's files.
+#[tokio::test]
+async fn what_the_runtime_has_told_the_daemon_is_found() {
+    for (files, setting, version, expected) in [
+        (WITHOUT_CDI, "auto", "v2.4.2", ids([])),
+        (CONTAINERD_2.1, "auto", "1.7.24", ids(["runtime-cdi-off"])),
+        (CONTAINERD_2.1, "direct", "1.7.24", ids(["runtime-cdi-off"])),
+        (CONTAINERD_2.1, "cdi", "1.7.24", ids(["strategy-not-honoured"])),
+        (CONTAINERD_2.1, "cdi", "1.6.20", ids(["strategy-not-honoured"])),
+        (CONTAINERD_2.1, "auto", "1.6.20", ids([])),
+        (CONTAINERD_2.1, "direct", "v2.4.2", ids(["strategy-direct"])),
+        (CONTAINERD_2.1, "cdi", "v2.4.2", ids([])),
+    ] {
+        let configuration = [("etc/containerd/config.toml", files)];
+        let fixture = DoctorFixture::of_cluster(&four(Kind::Cassini1), "containerd", &configuration);
+        fixture
+            .host
+            .configure(&format!("[allocation]\nstrategy = \"{setting}\"\n"));
+        let socket = fixture.path("run/containerd/containerd.sock");
+        let _runtime = Runtime::start(&socket, Answer::new("containerd", version));
+        let (daemon, _kubelet) = fixture.running().await;
+        assert_eq!(fixture.ids(), expected, "{setting} {version}: {}", daemon.log());
+        let text = fixture.doctor(&[]).stdout;
+        assert!(
+            expected.is_empty() || text.contains(&format!("containerd {version}")),
+            "{text}"
+        );
+    }
 }
 
 #[test]

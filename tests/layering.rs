@@ -28,6 +28,7 @@ const FLOORS: &[&[&str]] = &[
     &["model/health"],
     &["model/cdi", "model/remedy.rs", "model/trigger.rs"],
     &["model/alloc"],
+    &["model/runtime"],
     &["model/readiness.rs", "model/status.rs"],
     &["model/config", "model/container", "model/doctor"],
     &["host/clock.rs", "host/worker.rs"],

@@ -116,6 +116,8 @@ async fn each_of_10000_answers_during_1000_renumberings_is_of_one_generation_ali
         tick: watch::Sender::default().subscribe(),
         kubelet: watch::Sender::default(),
         meter: ResourceMeter::default(),
+        lives: watch::Sender::default(),
+        settled: watch::Sender::new(u64::MAX).subscribe(),
     };
     let session = tokio::spawn(session.run(stopping));
     kubelet

@@ -9,17 +9,17 @@ mod common;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use common::cri::{Answer, Runtime};
 use common::daemon::{A, B, Daemon, DaemonFixture, PATIENCE, RESOURCE, assert_no_violations, nics, until, wait_for};
+use common::hang::full_backlog;
 use common::say;
 use common::skip::{Need, skip};
 use cxi_sim::kubelet::Kubelet;
-use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, connect, listen, socket};
 
 /// Waiting for everything at once, sockets that do not block, memory, time, locks, signals.
 const HARMLESS: &str = "accept4 brk clock_gettime close epoll_ctl epoll_pwait epoll_wait eventfd2 exit_group fcntl futex getpid \
@@ -66,20 +66,6 @@ impl Call {
     /// Whether it is there to wait.
     fn waits(&self) -> bool {
         matches!(self.name.as_str(), "epoll_wait" | "epoll_pwait" | "restart_syscall")
-    }
-}
-
-/// Nobody accepts, and there is no more room to wait in: a caller that blocks does so for ever.
-fn full_backlog(path: &Path) -> (UnixListener, Vec<OwnedFd>) {
-    let listener = UnixListener::bind(path).unwrap();
-    listen(&listener, Backlog::new(0).unwrap()).unwrap();
-    let mut waiting = Vec::new();
-    loop {
-        let caller = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_NONBLOCK, None).unwrap();
-        if connect(caller.as_raw_fd(), &UnixAddr::new(path).unwrap()).is_err() {
-            return (listener, waiting);
-        }
-        waiting.push(caller);
     }
 }
 
@@ -142,6 +128,12 @@ async fn the_runtimes_thread_waits_for_nobody() {
     let mut kubelet = host.kubelet();
     // It has the name of a competing plugin's socket. A kubelet that restarts removes it.
     let _full = full_backlog(&host.kubelet_dir().join("beta.hpe.com_cxi"));
+    // One runtime answers, another one does not even take the call.
+    let sockets =
+        ["run/k3s/containerd/containerd.sock", "run/crio/crio.sock"].map(|socket| host.node.root().join(socket));
+    let _runtime = Runtime::start(&sockets[0], Answer::new("containerd", "1.7.24"));
+    fs::create_dir_all(sockets[1].parent().unwrap()).unwrap();
+    let _also_full = full_backlog(&sockets[1]);
     let trace = host.path("trace");
     // Without -f only the first thread, which is the runtime's; with -D the daemon is our child.
     let strace = ["strace", "-D", "-T", "-y", "-s", "8", "-o", trace.to_str().unwrap()];

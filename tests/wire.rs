@@ -1,8 +1,8 @@
-//! The wire contract with kubelet: service names, field numbers and types, as bytes. Both ends of our other tests share
-//! one `.proto` file, so only this test would notice a wrong number in it.
+//! The wire contract with kubelet and with container runtimes: service names, field numbers and types, as bytes. Both ends of
+//! our other tests share one `.proto` file, so only this test would notice a wrong number in it.
 #![cfg(test)]
 
-use cxi_device_plugin::kubelet::pb;
+use cxi_device_plugin::kubelet::{cri, pb};
 use prost::Message;
 
 /// `key` of a length-delimited field, and its content.
@@ -133,4 +133,35 @@ fn preference_and_pre_start_messages_have_their_bytes() {
         field(1, b"x")
     );
     assert_eq!(pb::PreStartContainerResponse {}.encode_to_vec(), b"");
+}
+
+#[test]
+fn what_a_container_runtime_is_asked_and_says_has_its_bytes() {
+    use cri::pb;
+    assert_eq!(pb::runtime_service_server::SERVICE_NAME, "runtime.v1.RuntimeService");
+    let request = pb::VersionRequest {
+        version: "0.1.0".into(),
+    };
+    assert_eq!(request.encode_to_vec(), field(1, b"0.1.0"));
+    let answer = [
+        field(1, b"0.1.0"),
+        field(2, b"containerd"),
+        field(3, b"1.7.24~ds1"),
+        field(4, b"v1"),
+    ];
+    let answer = pb::VersionResponse::decode(answer.concat().as_slice()).unwrap();
+    assert_eq!(
+        (answer.version.as_str(), answer.runtime_api_version.as_str()),
+        ("0.1.0", "v1")
+    );
+    assert_eq!(
+        (answer.runtime_name.as_str(), answer.runtime_version.as_str()),
+        ("containerd", "1.7.24~ds1")
+    );
+    assert_eq!(pb::StatusRequest { verbose: true }.encode_to_vec(), [0x08, 1]);
+    // How it is (1) comes before what it says of itself, and is passed over.
+    let condition = [field(1, b"RuntimeReady"), vec![0x10, 1]].concat();
+    let status = [field(1, &field(1, &condition)), field(2, &map_entry("config", "{}"))].concat();
+    let status = pb::StatusResponse::decode(status.as_slice()).unwrap();
+    assert_eq!(status.info, [("config".to_owned(), "{}".to_owned())].into());
 }

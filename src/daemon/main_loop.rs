@@ -24,12 +24,13 @@ use crate::host::node_links::NodeLinks;
 use crate::host::worker::Worker;
 use crate::metrics::Meter;
 use crate::model::alloc::snapshot::Snapshot;
-use crate::model::alloc::strategy::Strategy;
+use crate::model::alloc::strategy::StrategySetting;
 use crate::model::cdi::survey::CDI_DIRECTORIES;
 use crate::model::coalesce::Coalescer;
 use crate::model::config::settings::Enabled;
 use crate::model::nic::pci::PciAddress;
 use crate::model::rate_limit::RateLimit;
+use crate::model::runtime::answer::Heard;
 use crate::model::status::{NodeStatus, ResourceStatus, TriggerSource};
 use crate::model::trigger::Trigger;
 
@@ -59,6 +60,8 @@ pub struct MainLoop {
     config: LiveConfig,
     hangup: Signal,
     news: Arc<Notify>,
+    runtime: watch::Receiver<Heard>,
+    settled: watch::Sender<u64>,
     roots: Roots,
     /// The CDI directory as it was at the start; none before the first look.
     cdi_mount: Option<WritableDir>,
@@ -101,6 +104,8 @@ pub struct LoopInputs {
     pub hangup: Signal,
     /// An earlier look has more to say.
     pub news: Arc<Notify>,
+    /// What the container runtime says.
+    pub runtime: watch::Receiver<Heard>,
     /// Tells systemd.
     pub notifier: Notifier,
     /// Counts.
@@ -122,6 +127,8 @@ impl MainLoop {
             config,
             hangup: inputs.hangup,
             news: inputs.news,
+            runtime: inputs.runtime,
+            settled: watch::Sender::default(),
             roots,
             cdi_mount: None,
             worker: Worker::new("directories"),
@@ -153,6 +160,11 @@ impl MainLoop {
     /// What is seen of the node, now and later.
     pub fn node(&self) -> watch::Receiver<Arc<NodeStatus>> {
         self.node.subscribe()
+    }
+
+    /// In which life of kubelet it is settled how containers get their NICs.
+    pub fn settled(&self) -> watch::Receiver<u64> {
+        self.settled.subscribe()
     }
 
     /// Looks at the node once and publishes what has changed.
@@ -201,6 +213,16 @@ impl MainLoop {
         self.beat.send_replace(());
         self.compared = self.looked;
         self.show();
+        self.settle();
+    }
+
+    /// Whether containers get their NICs as the runtime's last answer has it; says so.
+    fn settle(&self) -> bool {
+        let settled = self.publisher.settled();
+        if let Some(kubelet) = settled {
+            self.settled.send_replace(kubelet);
+        }
+        settled.is_some()
     }
 
     fn show(&self) {
@@ -210,7 +232,7 @@ impl MainLoop {
         });
         let settings = self.config.settings();
         let node = NodeStatus {
-            resources: vec![ResourceStatus::new(&settings.resource.name, settings.strategy)],
+            resources: vec![ResourceStatus::new(&settings.resource.name, self.publisher.strategy())],
             sources: sources.into(),
             ..self.publisher.node()
         };
@@ -257,6 +279,12 @@ impl MainLoop {
                     Trigger::Hangup
                 }
                 () = self.news.notified() => Trigger::News,
+                Ok(()) = self.runtime.changed() => {
+                    if self.settle() {
+                        continue;
+                    }
+                    Trigger::Runtime
+                }
                 () = at(pulse), if due.is_none() => Trigger::Pulse,
                 () = at(held), if due.is_none() => Trigger::Held,
                 () = at(retry), if due.is_none() => Trigger::Retry,
@@ -328,7 +356,7 @@ impl MainLoop {
         let (roots, cdi_dir) = (self.roots.clone(), settings.cdi.dir.clone());
         let cordons = cordons::directory(&settings.daemon.run_dir);
         let serves_kubelet = settings.kubelet.enabled != Enabled::No;
-        let uses_names = settings.strategy == Strategy::Cdi;
+        let uses_names = settings.strategy != StrategySetting::Direct;
         Arc::new(move || {
             // So that it can be watched before an admin needs it.
             let _ = atomic_file::make_directory(&cordons);

@@ -9,9 +9,10 @@ mod main_loop;
 mod memory;
 mod publisher;
 mod status_file;
+mod strategy_chooser;
 mod systemd;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -37,12 +38,16 @@ use crate::host::nics::scan::Scanner;
 use crate::host::nics::scan_options::ScanOptions;
 use crate::host::nics::scan_runner::ScanRunner;
 use crate::host::worker::Worker;
+use crate::kubelet::cri::asker::CriAsker;
+use crate::kubelet::cri::sockets::CriSocket;
 use crate::kubelet::session::Session;
 use crate::kubelet::streams::Streams;
 use crate::metrics::Meter;
 use crate::model::config::Settings;
 use crate::model::config::settings::{DaemonSettings, Enabled};
 use crate::model::message_id;
+use crate::model::runtime::answer::{Heard, RuntimeAnswer};
+use crate::model::runtime::places::{self, RuntimeEndpoint};
 use crate::model::status::KubeletState;
 
 /// Runs until a signal ends it. `prefix` is where the host's tree is mounted for us, if elsewhere.
@@ -81,7 +86,21 @@ async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
     let meter = meter(&settings);
     let exporter = Exporter::new(&settings, roots.clone(), meter.clone());
     let run_dir = Worker::new("run dir");
-    let mut main_loop = main_loop(config, roots, &run_dir, &streams, &meter)?;
+    let (answers, runtime) = watch::channel(Heard::default());
+    let (lives, kubelets) = watch::channel(0);
+    let sockets = cri_sockets(&settings, &roots);
+    let mut main_loop = main_loop(config, roots, &run_dir, &streams, runtime, &meter)?;
+    match settings.kubelet.enabled {
+        Enabled::No => drop(answers.send(Heard {
+            answer: RuntimeAnswer::Silent("kubelet is not served".to_owned()),
+            kubelet: 0,
+        })),
+        Enabled::Auto | Enabled::Yes => {
+            drop(tokio::spawn(
+                CriAsker::new(sockets, answers, kubelets, main_loop.beat()).run(),
+            ));
+        }
+    }
     tokio::select! {
         () = main_loop.look() => {}
         () = signals.terminated() => return Ok(()),
@@ -99,7 +118,7 @@ async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
     let status_file = tokio::spawn(status_file.run());
     let exporting = show(exporter, main_loop.tick(), stopping.clone()).await;
     let enabled = settings.kubelet.enabled;
-    let session = session(settings, &main_loop, streams, kubelet, &meter);
+    let session = session(settings, &main_loop, streams, (kubelet, lives), &meter);
     let mut session = tokio::spawn(serve_kubelet(enabled, session, stopping));
     let ended = tokio::select! {
         stale = main_loop.run() => Err(stale.into()),
@@ -140,6 +159,7 @@ fn main_loop(
     roots: Roots,
     worker: &Worker,
     streams: &Arc<watch::Sender<Streams>>,
+    runtime: watch::Receiver<Heard>,
     meter: &Meter,
 ) -> anyhow::Result<MainLoop> {
     let hangup = signal(SignalKind::hangup()).context("cannot handle signals")?;
@@ -156,13 +176,15 @@ fn main_loop(
         meter.clone(),
         &roots,
         on_news,
-    );
+    )
+    .hearing(runtime.clone());
     let DaemonSettings { run_dir, start_grace } = &settings.daemon;
     let stamp = Stamp::new(run_dir, worker.clone());
     let notifier = Notifier::new(stamp, *start_grace, publisher.subscribe(), streams.subscribe());
     let inputs = LoopInputs {
         hangup,
         news,
+        runtime,
         notifier,
         meter: meter.clone(),
     };
@@ -173,7 +195,7 @@ fn session(
     settings: Settings,
     main_loop: &MainLoop,
     streams: Arc<watch::Sender<Streams>>,
-    kubelet: watch::Sender<KubeletState>,
+    (kubelet, lives): (watch::Sender<KubeletState>, watch::Sender<u64>),
     meter: &Meter,
 ) -> Session {
     Session {
@@ -184,7 +206,27 @@ fn session(
         streams,
         tick: main_loop.beat(),
         kubelet,
+        lives,
+        settled: main_loop.settled(),
         meter: meter.resource(),
+    }
+}
+
+/// Where the node's container runtime may be asked.
+fn cri_sockets(settings: &Settings, roots: &Roots) -> Vec<CriSocket> {
+    match &settings.runtime_endpoint {
+        RuntimeEndpoint::Auto => {
+            let socket = |path: &Path| CriSocket {
+                path: path.to_owned(),
+                local: roots.local_path(path),
+            };
+            places::cri_sockets().into_iter().map(socket).collect()
+        }
+        // Taken as it is given, as other places are.
+        RuntimeEndpoint::Socket(path) => vec![CriSocket {
+            path: path.clone(),
+            local: path.clone(),
+        }],
     }
 }
 

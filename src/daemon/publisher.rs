@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout};
 use super::change_log::ChangeLog;
 use super::health_monitor::HealthMonitor;
 use super::link_keeper::LinkKeeper;
+use super::strategy_chooser::StrategyChooser;
 use crate::host::cdi_dir::directory::CdiDirectory;
 use crate::host::cdi_dir::keeper::SpecKeeper;
 use crate::host::files::atomic_file::WriteOutcome;
@@ -34,6 +35,7 @@ use crate::model::message_id;
 use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::node_link;
 use crate::model::nic::pci::PciAddress;
+use crate::model::runtime::answer::Heard;
 use crate::model::status::{CdiStatus, NodeStatus};
 
 /// How long a removal waits for kubelet to take the news before the file changes all the same.
@@ -60,7 +62,7 @@ pub struct Publisher {
     scan_runner: ScanRunner,
     health_monitor: HealthMonitor,
     policy: Policy,
-    strategy: Strategy,
+    strategy: StrategyChooser,
     cdi: CdiDirectory,
     links: LinkKeeper,
     /// Whether a NIC is kept from pods for want of a right link.
@@ -100,7 +102,8 @@ impl Publisher {
             scan_runner,
             health_monitor: HealthMonitor::new(settings.health.policy.clone(), &settings.daemon.run_dir, run_dir),
             policy: settings.policy(),
-            strategy: settings.strategy,
+            // Nobody says what the runtime is.
+            strategy: StrategyChooser::new(settings, roots, watch::Sender::default().subscribe()),
             cdi: cdi_directory(settings),
             links: LinkKeeper::new(settings, roots, on_news.clone()),
             lacks_link: false,
@@ -120,18 +123,34 @@ impl Publisher {
         }
     }
 
+    /// The same, and this is what the container runtime says.
+    pub fn hearing(mut self, runtime: watch::Receiver<Heard>) -> Self {
+        self.strategy.hear(runtime);
+        self
+    }
+
     /// From the next look on, these settings count.
     pub fn adopt(&mut self, settings: &Settings) {
         self.scan_runner.adopt(ScanOptions::from_settings(settings));
         self.health_monitor.set_policy(settings.health.policy.clone());
         self.policy = settings.policy();
-        self.strategy = settings.strategy;
+        self.strategy.adopt(settings);
         self.cdi = cdi_directory(settings);
     }
 
     /// What is published, now and later.
     pub fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshots.subscribe()
+    }
+
+    /// How containers get their NICs, as of the last look.
+    pub fn strategy(&self) -> Strategy {
+        self.snapshots.borrow().strategy
+    }
+
+    /// The life of kubelet in which what is published is what the runtime's last answer leads to; none if it is not.
+    pub fn settled(&self) -> Option<u64> {
+        self.strategy.settled()
     }
 
     /// Whether the last scan could look, and the CDI file and the links say what it saw; else it is worth another try.
@@ -157,6 +176,7 @@ impl Publisher {
     /// What is seen of the node, as of the last look.
     pub fn node(&self) -> NodeStatus {
         NodeStatus {
+            strategy: self.strategy.status(),
             blind: self.blind.clone(),
             cdi: CdiStatus {
                 file: self.cdi.file(),
@@ -224,12 +244,9 @@ impl Publisher {
     }
 
     async fn publish(&mut self, inventory: &Inventory) -> bool {
-        let mut next = Snapshot::new(
-            inventory,
-            &self.policy,
-            self.strategy,
-            self.health_monitor.judge(&inventory.nics),
-        );
+        let strategy = self.strategy.choose().await;
+        let health = self.health_monitor.judge(&inventory.nics);
+        let mut next = Snapshot::new(inventory, &self.policy, strategy, health);
         // What kubelet was told before may be asked for at any moment.
         let wanted = Arc::new(node_link::wanted(&inventory.nics));
         self.lacks_link = next.fail_unlinked(&self.links.keep(&wanted).await);
@@ -239,9 +256,10 @@ impl Publisher {
             self.delivered().await;
         }
         self.links.remove_others(&wanted).await;
-        let written = self.write(render::spec(inventory, &self.policy)).await;
-        if self.strategy == Strategy::Cdi {
+        let written = self.write(render::spec(inventory, &self.policy), strategy).await;
+        if strategy == Strategy::Cdi {
             next.fail_unresolved(&self.unresolved, &self.policy.naming);
+            self.announce_names(&before, &next).await;
         }
         self.change_log.tell(inventory, &self.policy, &next);
         self.node = NodeStatus::new(inventory, &next, |nic| self.policy.selection.withheld(nic));
@@ -249,6 +267,16 @@ impl Publisher {
         self.send(next);
         self.health_monitor.save();
         written
+    }
+
+    /// Answers begin to name what is in CDI files: kubelet is to know before which NICs are not.
+    async fn announce_names(&mut self, before: &Snapshot, next: &Snapshot) {
+        if before.generation > 0 && before.strategy != next.strategy {
+            let current = Arc::clone(&self.snapshots.borrow());
+            if self.send(current.intermediate_to(next)) {
+                self.delivered().await;
+            }
+        }
     }
 
     /// Publishes a snapshot unless it says what the one before said. The first one is always news: generation 0 means that
@@ -282,11 +310,11 @@ impl Publisher {
         }
     }
 
-    async fn write(&mut self, spec: Option<Spec>) -> bool {
+    async fn write(&mut self, spec: Option<Spec>, strategy: Strategy) -> bool {
         let (cdi, file) = (self.cdi.clone(), self.cdi.file());
         let keeper = Arc::clone(&self.keeper);
         // With `direct`, no pod is given a name.
-        let uses_names = self.strategy == Strategy::Cdi;
+        let uses_names = strategy == Strategy::Cdi;
         let publish = move || {
             let mut keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
             let now = SystemTime::now();

@@ -1,9 +1,7 @@
 //! Kubelet's directory. Its file system may be slow or hang, so everything in it is looked at, called, made and removed by a
 //! thread of its own; what does not come back in time is left behind.
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -12,33 +10,13 @@ use std::time::Duration;
 use super::competing::{self, Named};
 use super::socket;
 use crate::host::files::sandbox::{StaleSandbox, WritableDir};
+pub use crate::host::files::unix_socket::SocketLife as Epoch;
 use crate::host::files::unix_socket::{Call, SocketFile, call};
 use crate::host::worker::{NotDone, Worker};
 use crate::model::alloc::resource::ResourceName;
 
 /// What a disk at its slowest takes.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// One life of kubelet, told by its socket: device, inode and the nanoseconds of its last status change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Epoch {
-    file: (u64, u64),
-    changed: i128,
-}
-
-impl Epoch {
-    fn current(kubelet_dir: &Path) -> Option<Self> {
-        let metadata = fs::metadata(socket_path(kubelet_dir)).ok()?;
-        let changed = i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec());
-        let file = (metadata.dev(), metadata.ino());
-        metadata.file_type().is_socket().then_some(Self { file, changed })
-    }
-
-    /// Whether it is the same socket, although somebody may have changed its mode or its links.
-    pub fn is_same_file(self, other: Self) -> bool {
-        self.file == other.file
-    }
-}
 
 /// How it stands with kubelet's socket.
 #[derive(Debug)]
@@ -111,7 +89,7 @@ impl KubeletDir {
     pub async fn find(&self) -> Result<Found, NotDone> {
         let path = self.path.clone();
         let find = move || {
-            let Some(epoch) = Epoch::current(&path) else {
+            let Some(epoch) = epoch(&path) else {
                 return Found::Absent;
             };
             call(&socket_path(&path)).map_or_else(Found::Failed, |call| Found::Called(epoch, call))
@@ -125,7 +103,7 @@ impl KubeletDir {
     /// The directory hangs.
     pub async fn epoch(&self) -> Result<Option<Epoch>, NotDone> {
         let path = self.path.clone();
-        self.done(move || Epoch::current(&path)).await
+        self.done(move || epoch(&path)).await
     }
 
     /// Looks at everything that a registration stands on; `known` are competing sockets that need no call any more.
@@ -135,7 +113,7 @@ impl KubeletDir {
     pub async fn look(&self, own: &SocketFile, known: Named) -> Result<Seen, NotDone> {
         let (dir, own) = (self.clone_of_names(), own.clone());
         let look = move || Seen {
-            epoch: Epoch::current(&dir.0),
+            epoch: epoch(&dir.0),
             is_in_place: own.is_in_place(),
             competing: competing::sockets(&dir.0, &dir.1, &known),
         };
@@ -163,6 +141,11 @@ impl KubeletDir {
     async fn done<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, NotDone> {
         self.worker.run_within(PATIENCE, job).await
     }
+}
+
+/// The life that kubelet's socket is of.
+fn epoch(kubelet_dir: &Path) -> Option<Epoch> {
+    Epoch::of(&socket_path(kubelet_dir))
 }
 
 /// Where kubelet listens.

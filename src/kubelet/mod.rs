@@ -1,7 +1,9 @@
 //! Kubelet: the device plugin API, and the state machine that keeps us registered.
 
+mod channel;
 mod competing;
 mod connection;
+pub mod cri;
 pub mod directory;
 mod list_stream;
 pub mod pb;

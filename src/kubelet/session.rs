@@ -33,6 +33,9 @@ const LASTING: Duration = Duration::from_secs(10);
 /// What one and the same kubelet has at least between the end of our stream and the next registration: versions 1.25 to 1.36
 /// drop the newer registration if they see the older stream end after it.
 const PAUSE: Duration = Duration::from_millis(50);
+/// How long a registration waits for the word of the node's container runtime: as long as that may take, and the look that
+/// follows from it.
+const SETTLED: Duration = Duration::from_millis(300);
 /// So many streams that did not last are worth a thought about other plugins.
 const SUSPICIOUS: u32 = 3;
 
@@ -53,6 +56,10 @@ pub struct Session {
     pub tick: watch::Receiver<()>,
     /// Where the session says how it stands.
     pub kubelet: watch::Sender<KubeletState>,
+    /// Where it counts the lives of kubelet.
+    pub lives: watch::Sender<u64>,
+    /// In which of them it is settled how containers get their NICs.
+    pub settled: watch::Receiver<u64>,
     /// Counts.
     pub meter: ResourceMeter,
 }
@@ -65,6 +72,9 @@ struct Running {
     resource: ResourceName,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     streams: Arc<watch::Sender<Streams>>,
+    life: Option<Epoch>,
+    lives: watch::Sender<u64>,
+    settled: watch::Receiver<u64>,
     meter: ResourceMeter,
 }
 
@@ -121,6 +131,9 @@ impl Session {
             resource: self.resource,
             snapshots: self.snapshots,
             streams: self.streams,
+            life: None,
+            lives: self.lives,
+            settled: self.settled,
             meter: self.meter,
         };
         running.run(&mut stopping).await
@@ -210,7 +223,18 @@ impl Running {
         {
             sleep_until(ended + PAUSE).await;
         }
+        if self.life.replace(kubelet.epoch) != Some(kubelet.epoch) {
+            self.settle().await;
+        }
         kubelet
+    }
+
+    /// A new kubelet asks for its pods' NICs as soon as it knows our list, and keeps the answers.
+    async fn settle(&mut self) {
+        self.lives.send_modify(|lives| *lives += 1);
+        let life = *self.lives.borrow();
+        // Without an answer of the runtime, device nodes are right for any.
+        let _ = timeout(SETTLED, self.settled.wait_for(|settled| *settled >= life)).await;
     }
 
     /// Returns when kubelet's socket is another one, or was touched.

@@ -33,6 +33,8 @@ pub const CDI_WRITTEN: &str = "b317cf28196545b18668f5931a37e1a2";
 pub const CDI_RESTORED: &str = "b8975fddc13744f1a7cc65c2649c0031";
 /// The CDI file could not be written.
 pub const CDI_FAILED: &str = "cf3d1f521e834adfbe7eb3f2106f3b12";
+/// How containers get their NICs, and why so.
+pub const STRATEGY: &str = "ef844ca19e3748e7899663a9e3de977a";
 /// The configuration was read anew.
 pub const CONFIG_READ: &str = "05be7dcffc2446f993a8c60b7c1c8f97";
 /// A configuration that cannot be used; the old one goes on.

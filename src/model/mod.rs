@@ -19,5 +19,6 @@ pub mod rate_limit;
 pub mod readiness;
 pub mod reading;
 pub mod remedy;
+pub mod runtime;
 pub mod status;
 pub mod trigger;

@@ -73,7 +73,7 @@ pub fn in_container(kind: &str) -> &'static str {
     match kind {
         "no-node" => {
             "ask for it: in a pod 'beta.hpe.com/cxi: 1' under resources.limits, with podman --device hpe.com/cxi=all; if it was \
-             asked for, the runtime does not know CDI: run cxi-device-plugin without --enable-cdi"
+             asked for, the runtime drops CDI names: see cxi-device-plugin status, and leave out --enable-cdi"
         }
         "node" | "environment" => "run this command as root on the host",
         "stale-node" => "make the container anew: the NIC's number has changed since it was made",

@@ -16,6 +16,7 @@ use super::nic::inventory::{Inventory, Nic};
 use super::nic::selection::Named;
 use super::reading::{ReadError, Reading};
 use super::remedy::{self, Names};
+use super::runtime::record::StrategyStatus;
 
 /// Name of the file in the daemon's directory.
 pub const FILE: &str = "status.json";
@@ -54,13 +55,9 @@ pub struct ResourceStatus {
 impl ResourceStatus {
     /// Of the daemon's settings.
     pub fn new(name: &ResourceName, strategy: Strategy) -> Self {
-        let strategy = match strategy {
-            Strategy::Direct => "direct",
-            Strategy::Cdi => "cdi",
-        };
         Self {
             name: name.to_string(),
-            strategy: strategy.to_owned(),
+            strategy: strategy.name().to_owned(),
         }
     }
 }
@@ -86,6 +83,9 @@ pub enum KubeletState {
 pub struct NodeStatus {
     /// What is served of it.
     pub resources: Vec<ResourceStatus>,
+    /// How containers get their NICs, and why so.
+    #[serde(default)]
+    pub strategy: StrategyStatus,
     /// Why the node cannot be looked at; the rest is as it was seen last.
     pub blind: Option<String>,
     /// Where events come from.
@@ -202,8 +202,9 @@ impl NodeStatus {
         }
     }
 
-    /// Gives every condition its time: that of `former` where the verdict is still the same, else now.
+    /// Gives the strategy and every condition its time: that of `former` where it is still the same, else now.
     pub fn date(&mut self, former: &Self, now: u64) {
+        self.strategy.date(&former.strategy, now);
         for nic in &mut self.nics {
             let former = former.nics.iter().find(|former| former.address == nic.address);
             for condition in &mut nic.conditions {

@@ -36,13 +36,15 @@ pub enum Trigger {
     Retry,
     /// After looks at single NICs: have they missed anything?
     Recheck,
+    /// The container runtime says something else than before.
+    Runtime,
 }
 
 impl Trigger {
     /// Every [`kind`](Self::kind).
-    pub const KINDS: [&'static str; 12] = [
+    pub const KINDS: [&'static str; 13] = [
         "uevent", "link", "files", "overflow", "source", "hangup", "news", "pulse", "held", "written", "retry",
-        "recheck",
+        "recheck", "runtime",
     ];
 
     /// Whether it may come again and again, as no order of ours or of an admin does.
@@ -76,6 +78,7 @@ impl Trigger {
             Self::Written => "written",
             Self::Retry => "retry",
             Self::Recheck => "recheck",
+            Self::Runtime => "runtime",
         }
     }
 }
@@ -95,6 +98,7 @@ impl fmt::Display for Trigger {
             Self::Written => f.write_str("our own write"),
             Self::Retry => f.write_str("another try"),
             Self::Recheck => f.write_str("a look at all, after looks at single NICs"),
+            Self::Runtime => f.write_str("an answer of the container runtime"),
         }
     }
 }

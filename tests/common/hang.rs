@@ -1,10 +1,12 @@
-//! A file system of which nobody answers for.
+//! A file system, or a socket, of which nobody answers for.
 
 use std::fs::File;
-use std::os::fd::AsRawFd;
-use std::path::PathBuf;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, connect, listen, socket};
 
 /// A file system of which nobody answers for: whoever looks at something in it waits until it goes.
 #[derive(Debug)]
@@ -46,5 +48,19 @@ impl Hang {
 impl Drop for Hang {
     fn drop(&mut self) {
         umount2(&self.place, MntFlags::MNT_DETACH).unwrap();
+    }
+}
+
+/// Nobody accepts, and there is no more room to wait in: a caller that blocks does so for ever.
+pub fn full_backlog(path: &Path) -> (UnixListener, Vec<OwnedFd>) {
+    let listener = UnixListener::bind(path).unwrap();
+    listen(&listener, Backlog::new(0).unwrap()).unwrap();
+    let mut waiting = Vec::new();
+    loop {
+        let caller = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_NONBLOCK, None).unwrap();
+        if connect(caller.as_raw_fd(), &UnixAddr::new(path).unwrap()).is_err() {
+            return (listener, waiting);
+        }
+        waiting.push(caller);
     }
 }

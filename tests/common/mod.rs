@@ -3,6 +3,7 @@
 
 pub mod cc;
 pub mod changes;
+pub mod cri;
 pub mod daemon;
 pub mod doctor_fixture;
 pub mod generator_fixture;

@@ -72,7 +72,12 @@ const KEYS: &[Key] = &[
     ),
     key("container.env.A", &["\"1\"", "\"2\"", "\"\""], Else::Nothing),
     key("container.env.B", &["\"x=y\"", "\"'\""], Else::Nothing),
-    key("allocation.strategy", &["\"direct\"", "\"cdi\""], Else::Nothing),
+    key(
+        "allocation.strategy",
+        &["\"auto\"", "\"direct\"", "\"cdi\""],
+        Else::Nothing,
+    ),
+    key("runtime.endpoint", &["\"auto\"", "\"unix:///x.sock\""], Else::Nothing),
     key("health.poll", &["\"5s\"", "\"1m\""], Else::Flag("--pulse")),
     key("health.hold_down", &["\"0s\"", "\"250ms\""], Else::Nothing),
     key("health.link", CONDITION, Else::Nothing),

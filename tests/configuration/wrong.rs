@@ -76,7 +76,6 @@ const ROWS: &[Row] = &[
         &["2:12: export.textfile: node_exporter reads only files whose names end in .prom"],
     ),
     ("[cxi_service]\nuid = 3\n", &["1:2: cxi_service: this version"]),
-    ("[runtime]\nendpoint = \"auto\"\n", &["1:2: runtime: this version"]),
     (
         "[kubelet]\npod_resources = \"/x\"\n",
         &["2:1: kubelet.pod_resources: this version"],
@@ -125,8 +124,21 @@ const ROWS: &[Row] = &[
         &["2:8: libraries.mode: 'Listed' is not one of"],
     ),
     (
-        "[allocation]\nstrategy = \"auto\"\n",
-        &["2:12: allocation.strategy: \"auto\" is not in this version"],
+        "[allocation]\nstrategy = \"Auto\"\n",
+        &["2:12: allocation.strategy: 'Auto' is not one of \"auto\", \"cdi\", \"direct\""],
+    ),
+    (
+        "[runtime]\nendpoint = \"/run/containerd/containerd.sock\"\n",
+        &[
+            "2:12: runtime.endpoint: '/run/containerd/containerd.sock' is not \"auto\", or a socket such as \"unix:///run",
+        ],
+    ),
+    (
+        "[runtime]\nendpoint = \"tcp://127.0.0.1:1\"\nsocket = \"/x\"\n",
+        &[
+            "2:12: runtime.endpoint: 'tcp://127.0.0.1:1' is not \"auto\"",
+            "3:1: runtime.socket: unknown key",
+        ],
     ),
     (
         "[health]\npoll = 30\n",
@@ -211,6 +223,10 @@ const ROWS: &[Row] = &[
     (
         "[export]\nmetrics_socket = \"/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\n",
         &["2:18: export.metrics_socket: this path is 112 bytes long"],
+    ),
+    (
+        "[runtime]\nendpoint = \"unix:///aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\n",
+        &["2:12: runtime.endpoint: this path is 112 bytes long"],
     ),
     // A root that is not there.
     (

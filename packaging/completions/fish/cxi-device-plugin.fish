@@ -29,7 +29,7 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l res
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l kubelet-dir -d 'Kubelet\'s directory for device plugins' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l cdi-dir -d 'Directory for the CDI spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l run-dir -d 'Directory for the daemon\'s own state [default: $RUNTIME_DIRECTORY of systemd, or /run/cxi-device-plugin]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l enable-cdi -d 'Answer kubelet with CDI names instead of device nodes and mounts; DIR sets --cdi-dir, too' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l enable-cdi -d 'Answer kubelet with CDI names whatever the container runtime makes of them; DIR sets --cdi-dir, too [default: with CDI names where the runtime is known to honour them, else with device nodes and mounts]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l pulse -d 'Seconds between two looks at the node without an event, for what has none; 0 for no such looks' -r
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l log-level -d 'Least severe messages to log' -r
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l libraries -d 'Libraries that containers get from the host' -r -f -a "listed\t'libfabric and libcxi of the host'
@@ -63,7 +63,7 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run"
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l kubelet-dir -d 'Kubelet\'s directory for device plugins' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l cdi-dir -d 'Directory for the CDI spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l run-dir -d 'Directory for the daemon\'s own state [default: $RUNTIME_DIRECTORY of systemd, or /run/cxi-device-plugin]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l enable-cdi -d 'Answer kubelet with CDI names instead of device nodes and mounts; DIR sets --cdi-dir, too' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l enable-cdi -d 'Answer kubelet with CDI names whatever the container runtime makes of them; DIR sets --cdi-dir, too [default: with CDI names where the runtime is known to honour them, else with device nodes and mounts]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l pulse -d 'Seconds between two looks at the node without an event, for what has none; 0 for no such looks' -r
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l log-level -d 'Least severe messages to log' -r
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l libraries -d 'Libraries that containers get from the host' -r -f -a "listed\t'libfabric and libcxi of the host'
@@ -139,7 +139,7 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand conf
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l kubelet-dir -d 'Kubelet\'s directory for device plugins' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l cdi-dir -d 'Directory for the CDI spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l run-dir -d 'Directory for the daemon\'s own state [default: $RUNTIME_DIRECTORY of systemd, or /run/cxi-device-plugin]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l enable-cdi -d 'Answer kubelet with CDI names instead of device nodes and mounts; DIR sets --cdi-dir, too' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l enable-cdi -d 'Answer kubelet with CDI names whatever the container runtime makes of them; DIR sets --cdi-dir, too [default: with CDI names where the runtime is known to honour them, else with device nodes and mounts]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l pulse -d 'Seconds between two looks at the node without an event, for what has none; 0 for no such looks' -r
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l log-level -d 'Least severe messages to log' -r
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l libraries -d 'Libraries that containers get from the host' -r -f -a "listed\t'libfabric and libcxi of the host'

@@ -7,7 +7,7 @@ Examples:
   cxi-device-plugin
       Serve beta.hpe.com/cxi to kubelet and keep /var/run/cdi/hpe.com-cxi.yaml true
   cxi-device-plugin --enable-cdi
-      Answer kubelet with CDI names; containerd 2.0 or newer, or CRI-O
+      Answer kubelet with CDI names, whatever its runtime makes of them
   kill -HUP $(pidof cxi-device-plugin)
       Have it read its configuration anew and look at the node again
   cxi-device-plugin status

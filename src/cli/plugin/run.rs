@@ -11,7 +11,7 @@ use crate::daemon;
 use crate::daemon::live_config::ConfigReader;
 use crate::host::files::config::{self, CONFIG_FILE};
 use crate::model::alloc::resource::ResourceName;
-use crate::model::alloc::strategy::Strategy;
+use crate::model::alloc::strategy::StrategySetting;
 use crate::model::cdi::format::SpecFormat;
 use crate::model::config::fragment::Content;
 use crate::model::config::settings::Settings;
@@ -48,7 +48,8 @@ pub struct RunArgs {
     /// Directory for the daemon's own state [default: $RUNTIME_DIRECTORY of systemd, or /run/cxi-device-plugin]
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
-    /// Answer kubelet with CDI names instead of device nodes and mounts; DIR sets --cdi-dir, too
+    /// Answer kubelet with CDI names whatever the container runtime makes of them; DIR sets --cdi-dir, too [default: with
+    /// CDI names where the runtime is known to honour them, else with device nodes and mounts]
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
     enable_cdi: Option<Option<PathBuf>>,
     /// Seconds between two looks at the node without an event, for what has none; 0 for no such looks
@@ -165,7 +166,7 @@ impl RunArgs {
             ("netdev_view", "container.netdev_view", self.host.netdev_view.show()),
             ("pulse", "health.poll", pulse.show()),
             ("log_level", "log.level", self.log_level.show()),
-            ("enable_cdi", "allocation.strategy", Strategy::Cdi.show()),
+            ("enable_cdi", "allocation.strategy", StrategySetting::Cdi.show()),
         ];
         if let Some(Some(path)) = &self.enable_cdi {
             flags.push(("enable_cdi", "cdi.dir", directory_of_spec(path).show()));

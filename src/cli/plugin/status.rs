@@ -48,6 +48,18 @@ fn described(status: &Status) -> String {
             format!("{} (strategy {})", visible(&resource.name), resource.strategy),
         );
     }
+    let strategy = &status.node.strategy;
+    if let Some(since) = strategy.since {
+        line(
+            "strategy",
+            format!(
+                "{} for {}: {}",
+                visible(&strategy.in_force),
+                ago(since, now),
+                visible(&strategy.reason)
+            ),
+        );
+    }
     line(
         "kubelet",
         match &status.kubelet {

@@ -13,11 +13,12 @@ use crate::host::libraries;
 use crate::host::libraries::closure;
 use crate::host::probe::text_files::text_file;
 use crate::host::probe::{self, Site, configurations, processes};
-use crate::model::doctor::facts::{CdiDirectoryFacts, NodeFacts, Runtime, RuntimeKind, TextFile};
+use crate::model::doctor::facts::{CdiDirectoryFacts, NodeFacts, Runtime, TextFile};
 use crate::model::doctor::redact;
 use crate::model::libs::library_mode::LibraryMode;
 use crate::model::libs::loader::Candidate;
 use crate::model::reading::{ReadError, Reading};
+use crate::model::runtime::places::RuntimeKind;
 
 /// Our own configuration.
 const CONFIGURATION: &str = "/etc/cxi-device-plugin";

@@ -115,6 +115,28 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
+/// One life of whoever serves a socket, told by the file: device, inode and the nanoseconds of its last status change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SocketLife {
+    file: (u64, u64),
+    changed: i128,
+}
+
+impl SocketLife {
+    /// The present one at this path; none where there is no socket.
+    pub fn of(path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok()?;
+        let changed = i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec());
+        let file = (metadata.dev(), metadata.ino());
+        metadata.file_type().is_socket().then_some(Self { file, changed })
+    }
+
+    /// Whether it is the same socket, although somebody may have changed its mode or its links.
+    pub fn is_same_file(self, other: Self) -> bool {
+        self.file == other.file
+    }
+}
+
 /// How a call comes out.
 #[derive(Debug)]
 pub enum Call {

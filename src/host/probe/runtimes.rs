@@ -8,49 +8,8 @@ use super::text_files::text_file;
 use super::units;
 use crate::host::files::roots::Roots;
 use crate::model::doctor::containerd;
-use crate::model::doctor::facts::{Runtime, RuntimeKind, TextFile};
-
-/// Where a runtime shows, and where its configuration is then.
-struct Sign {
-    kind: RuntimeKind,
-    socket: &'static str,
-    process: &'static str,
-    configuration: &'static str,
-}
-
-/// k3s and RKE2 bring a containerd of their own, which both keep behind one socket.
-const SIGNS: [Sign; 5] = [
-    Sign {
-        kind: RuntimeKind::Containerd,
-        socket: "/run/k3s/containerd/containerd.sock",
-        process: "",
-        configuration: "/var/lib/rancher/k3s/agent/etc/containerd/config.toml",
-    },
-    Sign {
-        kind: RuntimeKind::Containerd,
-        socket: "/run/k3s/containerd/containerd.sock",
-        process: "",
-        configuration: "/var/lib/rancher/rke2/agent/etc/containerd/config.toml",
-    },
-    Sign {
-        kind: RuntimeKind::Containerd,
-        socket: "/run/containerd/containerd.sock",
-        process: "containerd",
-        configuration: "/etc/containerd/config.toml",
-    },
-    Sign {
-        kind: RuntimeKind::Crio,
-        socket: "/run/crio/crio.sock",
-        process: "crio",
-        configuration: "/etc/crio/crio.conf",
-    },
-    Sign {
-        kind: RuntimeKind::Docker,
-        socket: "/run/docker.sock",
-        process: "dockerd",
-        configuration: "/etc/docker/daemon.json",
-    },
-];
+use crate::model::doctor::facts::{Runtime, TextFile};
+use crate::model::runtime::places::{RuntimeKind, SIGNS, Sign};
 
 /// Those that are there, each kind once.
 pub fn all(roots: &Roots, processes: &Processes) -> Vec<Runtime> {

@@ -11,7 +11,7 @@ use super::settings::{
     LibrarySettings, LogFormat, LogSettings, LogTarget, RUN_DIR, ResourceSettings, RootSettings, Settings,
 };
 use crate::model::alloc::resource::ResourceName;
-use crate::model::alloc::strategy::Strategy;
+use crate::model::alloc::strategy::StrategySetting;
 use crate::model::cdi::environment::EnvironmentVariable;
 use crate::model::cdi::format::SpecFormat;
 use crate::model::cdi::naming::Naming;
@@ -22,6 +22,7 @@ use crate::model::libs::library_mode::LibraryMode;
 use crate::model::nic::companion::Companion;
 use crate::model::nic::offer::Functions;
 use crate::model::readiness::START_GRACE;
+use crate::model::runtime::places::RuntimeEndpoint;
 
 /// Reads a table as far as it is right.
 pub fn read(table: &Table) -> (Settings, Findings) {
@@ -32,10 +33,13 @@ pub fn read(table: &Table) -> (Settings, Findings) {
         daemon: top.table("daemon", daemon),
         roots: top.table("roots", roots),
         kubelet: top.table("kubelet", kubelet),
+        runtime_endpoint: top.table("runtime", |runtime| runtime.get("endpoint", RuntimeEndpoint::Auto)),
         cdi: top.table("cdi", cdi),
         libraries: top.table("libraries", libraries),
         container: top.table("container", container),
-        strategy: top.table("allocation", |allocation| allocation.get("strategy", Strategy::Direct)),
+        strategy: top.table("allocation", |allocation| {
+            allocation.get("strategy", StrategySetting::Auto)
+        }),
         resource: top.only_table("resource", resource),
         health: top.table("health", health),
         export: top.table("export", export),

@@ -7,8 +7,9 @@ use super::problem::{ConfigError, Origin, Problem};
 use super::settings::Settings;
 use super::socket_path;
 use super::unknown;
-use crate::model::alloc::strategy::Strategy;
+use crate::model::alloc::strategy::StrategySetting;
 use crate::model::cdi::naming::NameKind;
+use crate::model::runtime::places::RuntimeEndpoint;
 
 /// Settings, and where each came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +79,7 @@ impl Settings {
                 "without names and without 'all' no NIC has a CDI name: name at least \"pci\"",
             );
         }
-        if self.strategy == Strategy::Cdi && !self.cdi.naming.kinds.contains(&NameKind::Pci) {
+        if self.strategy == StrategySetting::Cdi && !self.cdi.naming.kinds.contains(&NameKind::Pci) {
             wrong(
                 "cdi.names",
                 "strategy \"cdi\" tells kubelet the PCI addresses as names: add \"pci\"",
@@ -93,6 +94,11 @@ impl Settings {
         }
         if let Some(reason) = socket_path::of_directory(&self.kubelet.dir) {
             wrong("kubelet.dir", &reason);
+        }
+        if let RuntimeEndpoint::Socket(socket) = &self.runtime_endpoint
+            && let Some(reason) = socket_path::of_socket(socket)
+        {
+            wrong("runtime.endpoint", &reason);
         }
         if let Some(reason) = self.export.metrics_socket.as_deref().and_then(socket_path::of_socket) {
             wrong("export.metrics_socket", &reason);

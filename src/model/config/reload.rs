@@ -5,10 +5,11 @@ use super::loaded::LoadedConfig;
 use super::settings::{CdiSettings, LogSettings, Settings};
 
 /// What a running daemon has opened or told to somebody: keys, or the beginnings of some.
-const FIXED: [&str; 8] = [
+const FIXED: [&str; 9] = [
     "daemon.",
     "roots.",
     "kubelet.",
+    "runtime.",
     "cdi.dir",
     "resource[",
     "export.",
@@ -46,6 +47,7 @@ impl LoadedConfig {
             daemon: old.daemon,
             roots: old.roots,
             kubelet: old.kubelet,
+            runtime_endpoint: old.runtime_endpoint,
             resource: old.resource,
             cdi: CdiSettings {
                 dir: old.cdi.dir,
@@ -85,7 +87,7 @@ mod tests {
         let target = if fixed == "1" { "target = \"stderr\"\n" } else { "" };
         let text = format!(
             "exclude = [\"{free}\"]\n[daemon]\nrun_dir = \"/{fixed}\"\n[roots]\nsysfs = \"/{fixed}\"\n\
-             [kubelet]\ndir = \"/{fixed}\"\n[cdi]\ndir = \"/{fixed}\"\nnames = [\"pci\"]\n[container.env]\nA = \"{free}\"\n\
+             [kubelet]\ndir = \"/{fixed}\"\n[runtime]\nendpoint = \"unix:///{fixed}\"\n[cdi]\ndir = \"/{fixed}\"\nnames = [\"pci\"]\n[container.env]\nA = \"{free}\"\n\
              [[resource]]\nname = \"{fixed}.x/y\"\n[health]\npoll = \"{free}s\"\n[log]\nformat = \"{format}\"\n{target}"
         );
         LoadedConfig::from_fragments(vec![Fragment::parse(Path::new("test.toml"), &text)]).unwrap()
@@ -106,6 +108,7 @@ mod tests {
             "log.target",
             "resource[0].name",
             "roots.sysfs",
+            "runtime.endpoint",
         ];
         assert_eq!(changes.needs_restart, late);
         // What waits for the restart still differs the next time, and nothing else does.

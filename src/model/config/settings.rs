@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::Level;
 
 use crate::model::alloc::resource::ResourceName;
-use crate::model::alloc::strategy::Strategy;
+use crate::model::alloc::strategy::StrategySetting;
 use crate::model::cdi::environment::EnvironmentVariable;
 use crate::model::cdi::format::SpecFormat;
 use crate::model::cdi::naming::Naming;
@@ -18,6 +18,7 @@ use crate::model::libs::library_mode::LibraryMode;
 use crate::model::nic::companion::Companion;
 use crate::model::nic::offer::{Exclusion, Functions};
 use crate::model::nic::selection::Selection;
+use crate::model::runtime::places::RuntimeEndpoint;
 
 /// Where the daemon keeps its state unless it is told otherwise.
 pub const RUN_DIR: &str = "/run/cxi-device-plugin";
@@ -31,6 +32,8 @@ pub struct Settings {
     pub roots: RootSettings,
     /// `[kubelet]`
     pub kubelet: KubeletSettings,
+    /// `[runtime] endpoint`
+    pub runtime_endpoint: RuntimeEndpoint,
     /// `[cdi]`
     pub cdi: CdiSettings,
     /// `[libraries]`
@@ -38,7 +41,7 @@ pub struct Settings {
     /// `[container]`
     pub container: ContainerSettings,
     /// `[allocation] strategy`
-    pub strategy: Strategy,
+    pub strategy: StrategySetting,
     /// `[[resource]]`
     pub resource: ResourceSettings,
     /// `exclude`

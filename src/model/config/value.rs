@@ -9,9 +9,9 @@ use super::fragment::{Content, ValueNode};
 use super::problem::Origin;
 use super::settings::Enabled;
 use crate::model::alloc::resource::ResourceName;
-use crate::model::alloc::strategy::Strategy;
 use crate::model::health::Action;
 use crate::model::libs::given::ExtraLibrary;
+use crate::model::runtime::places::RuntimeEndpoint;
 
 /// A kind of value. What it shows it reads as the same.
 pub trait Value: Sized {
@@ -211,6 +211,7 @@ macro_rules! words {
 }
 
 words!(
+    crate::model::alloc::strategy::StrategySetting,
     crate::model::cdi::format::SpecFormat,
     crate::model::cdi::naming::NameKind,
     crate::model::cdi::netdev_view::NetdevView,
@@ -279,18 +280,15 @@ impl Value for Action {
     }
 }
 
-impl Value for Strategy {
+/// Where the node's runtime is asked.
+impl Value for RuntimeEndpoint {
     fn read(node: &ValueNode) -> Result<Self, Faults> {
-        if node.content == Content::Text("auto".to_owned()) {
-            let reason =
-                "\"auto\" is not in this version: say what the node's runtime understands, \"direct\" or \"cdi\"";
-            return Err(Fault::at(node, reason.to_owned()));
-        }
-        choice(node)
+        let expected = "\"auto\", or a socket such as \"unix:///run/containerd/containerd.sock\"";
+        Self::parse(text(node, expected)?).ok_or_else(|| Fault::expected(node, expected))
     }
 
     fn show(&self) -> Content {
-        word(self)
+        Content::Text(self.to_string())
     }
 }
 

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::facts::{CdiDirectoryFacts, NodeFacts, RuntimeKind};
+use super::facts::{CdiDirectoryFacts, NodeFacts};
 use super::finding::{Evidence, Examination, FindingId, Level};
 use crate::model::cdi::survey::{self, HostDevices, NameState, SpecFile, SurveyedName};
 use crate::model::cdi::{FILE_STEM, KIND};
 use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::printable::shell_word;
+use crate::model::runtime::places::RuntimeKind;
 
 /// So many names are listed of a file; the rest are counted.
 const NAMES_SHOWN: usize = 4;

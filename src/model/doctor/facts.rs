@@ -9,6 +9,7 @@ use crate::model::health::Evidence;
 use crate::model::nic::inventory::{Inventory, Library};
 use crate::model::nic::selection::Selection;
 use crate::model::reading::{ReadError, Reading};
+use crate::model::runtime::places::RuntimeKind;
 use crate::model::status::{KubeletState, Status};
 
 /// A node as one look found it. Paths are those of the host.
@@ -110,17 +111,6 @@ pub struct CdiDirectoryFacts {
     pub files: Reading<Vec<SpecFile>>,
     /// Permission bits of each file.
     pub modes: Vec<(PathBuf, u32)>,
-}
-
-/// Which program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RuntimeKind {
-    /// With its CRI plugin.
-    Containerd,
-    /// CRI-O.
-    Crio,
-    /// Docker.
-    Docker,
 }
 
 /// A container runtime that is on the node.

@@ -98,6 +98,10 @@ finding_ids! {
     CdiDirectoryMissing = "cdi-directory-missing",
     /// The runtime drops CDI names.
     RuntimeCdiOff = "runtime-cdi-off",
+    /// The site insists on CDI names, and the runtime drops them.
+    StrategyNotHonoured = "strategy-not-honoured",
+    /// The site has no CDI names given, although the runtime honours them.
+    StrategyDirect = "strategy-direct",
     /// The runtime reads CDI specs elsewhere.
     RuntimeCdiDirs = "runtime-cdi-dirs",
     /// Containers may lock too little memory.

@@ -13,6 +13,7 @@ pub mod process;
 pub mod redact;
 mod runtime;
 mod services;
+mod strategy;
 
 use self::facts::NodeFacts;
 use self::finding::Examination;
@@ -27,6 +28,7 @@ pub fn examine(facts: &NodeFacts) -> Examination {
         libraries::examine,
         cdi::examine,
         runtime::examine,
+        strategy::examine,
         services::examine,
     ];
     for rule in rules {

@@ -1,15 +1,16 @@
 //! The container runtimes: whether they honour CDI names, and how much memory their containers may lock.
 
-use std::path::Path;
-
 use serde_json::Value;
 use toml::Table;
 
 use super::containerd::{self, ContainerdSettings};
-use super::facts::{NodeFacts, Runtime, RuntimeKind, TextFile};
+use super::facts::{NodeFacts, Runtime, TextFile};
 use super::finding::{Evidence, Examination, FindingId, Level};
 use super::limits::{self, Limit};
+use super::strategy;
 use crate::model::printable::shell_word;
+use crate::model::runtime::choice::is_same_directory;
+use crate::model::runtime::places::RuntimeKind;
 
 pub(super) fn examine(facts: &NodeFacts, examination: &mut Examination) {
     for runtime in facts.runtimes.iter().filter(|runtime| counts(facts, runtime)) {
@@ -33,17 +34,6 @@ fn counts(facts: &NodeFacts, runtime: &Runtime) -> bool {
     is_for_kubelet == (runtime.kind != RuntimeKind::Docker)
 }
 
-impl RuntimeKind {
-    /// As people call it, and its processes and units.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Containerd => "containerd",
-            Self::Crio => "crio",
-            Self::Docker => "docker",
-        }
-    }
-}
-
 /// Containers have the limit of the runtime.
 fn containerd(facts: &NodeFacts, runtime: &Runtime, examination: &mut Examination) -> Option<Limit> {
     let mut settings = ContainerdSettings::default();
@@ -58,7 +48,9 @@ fn containerd(facts: &NodeFacts, runtime: &Runtime, examination: &mut Examinatio
             Err(reason) => examination.unknown(file.path.display(), format!("not TOML: {reason}")),
         }
     }
-    if !is_known {
+    if strategy::is_told(facts, "containerd") {
+        // Its own word counts for more than its files, which it may have read before they were changed.
+    } else if !is_known {
         let reason = "no configuration: containerd 2 has CDI on then, containerd 1.7 off";
         examination.unknown("CDI of containerd", reason);
     } else if !settings.is_cri_off && !settings.is_cdi_on() {
@@ -66,7 +58,7 @@ fn containerd(facts: &NodeFacts, runtime: &Runtime, examination: &mut Examinatio
     }
     if let Some(dirs) = &settings.cdi_spec_dirs
         && let Some(ours) = facts.cdi.last()
-        && !dirs.iter().any(|dir| is_same(dir, &ours.path))
+        && !dirs.iter().any(|dir| is_same_directory(dir, &ours.path))
     {
         let dirs: Vec<String> = dirs.iter().map(|dir| dir.display().to_string()).collect();
         examination.found(
@@ -81,16 +73,6 @@ fn containerd(facts: &NodeFacts, runtime: &Runtime, examination: &mut Examinatio
         );
     }
     None
-}
-
-/// `/var/run` is `/run`.
-fn is_same(one: &Path, other: &Path) -> bool {
-    let short = |path: &Path| {
-        path.strip_prefix("/var/run")
-            .map(|rest| Path::new("/run").join(rest))
-            .unwrap_or(path.into())
-    };
-    short(one) == short(other)
 }
 
 fn cdi_off(runtime: &Runtime, settings: &ContainerdSettings, examination: &mut Examination) {
