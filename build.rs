@@ -1,9 +1,16 @@
-//! Generates the kubelet API from our own `.proto` with protox, so that no `protoc` is needed.
+//! Generates kubelet's APIs from our own `.proto` files with protox, so that no `protoc` is needed.
+
+/// Folder and file of each.
+const PROTOS: [(&str, &str); 2] = [
+    ("src/kubelet", "deviceplugin_v1beta1.proto"),
+    ("src/kubelet/pod_resources", "podresources_v1.proto"),
+];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    const PROTO: &str = "src/kubelet/deviceplugin_v1beta1.proto";
-    println!("cargo::rerun-if-changed={PROTO}");
-    let descriptors = protox::compile([PROTO], ["src/kubelet"])?;
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+    for (folder, proto) in PROTOS {
+        println!("cargo::rerun-if-changed={folder}/{proto}");
+        let descriptors = protox::compile([proto], [folder])?;
+        tonic_prost_build::configure().compile_fds(descriptors)?;
+    }
     Ok(())
 }

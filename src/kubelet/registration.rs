@@ -1,15 +1,12 @@
 //! The one call that we make to kubelet.
 
 use std::error::Error;
-use std::io;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 use tonic::Status;
-use tonic::transport::{Channel, Endpoint, Uri};
 
+use super::channel::{self, root_cause};
 use super::pb;
 use super::pb::registration_client::RegistrationClient;
 use super::service::OPTIONS;
@@ -29,7 +26,7 @@ const MESSAGE: usize = 500;
 /// A whole sentence for the log.
 pub async fn register(kubelet: UnixStream, endpoint: String, resource: &ResourceName) -> Result<(), String> {
     let calling = async {
-        let channel = channel(kubelet)
+        let channel = channel::over(kubelet)
             .await
             .map_err(|error| format!("cannot talk to kubelet: {}", root_cause(&error)))?;
         let request = pb::RegisterRequest {
@@ -52,24 +49,4 @@ fn refusal(status: &Status, resource: &ResourceName) -> String {
     }
     let message = beginning(status.message(), MESSAGE);
     format!("kubelet refused the registration of {resource}: {message}")
-}
-
-/// A channel over this one connection. tonic's own would dial anew when the connection is lost, and so tell the next
-/// kubelet of a socket that it has removed.
-async fn channel(connection: UnixStream) -> Result<Channel, tonic::transport::Error> {
-    let once = Mutex::new(Some(TokioIo::new(connection)));
-    let connector = tower::service_fn(move |_: Uri| {
-        let connection = once.lock().unwrap_or_else(PoisonError::into_inner).take();
-        std::future::ready(connection.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected)))
-    });
-    // The origin becomes the authority, for which a server may want a host name.
-    let endpoint = Endpoint::from_static("http://localhost");
-    endpoint.connect_with_connector(connector).await
-}
-
-fn root_cause(error: &dyn Error) -> String {
-    std::iter::successors(Some(error), |error| (*error).source())
-        .last()
-        .map(ToString::to_string)
-        .unwrap_or_default()
 }

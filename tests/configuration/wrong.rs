@@ -209,6 +209,10 @@ const ROWS: &[Row] = &[
         &["2:7: kubelet.dir: this path is 77 bytes long, and with our socket's name in it, it has at most 74"],
     ),
     (
+        "[kubelet]\npod_resources = \"/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\n",
+        &["2:17: kubelet.pod_resources: this path is 112 bytes long"],
+    ),
+    (
         "[export]\nmetrics_socket = \"/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\n",
         &["2:18: export.metrics_socket: this path is 112 bytes long"],
     ),

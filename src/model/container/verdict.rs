@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::facts::{ContainerFacts, Identity, NicInContainer, NodeInContainer};
+use super::given::{self, GivenFacts};
 use super::parse;
 use crate::model::health::{Check, Condition, Verdict};
 use crate::model::libs::image::{self, ImageFinding as LibraryFinding};
+use crate::model::nic::pci::PciAddress;
 use crate::model::reading::Reading;
 use crate::model::remedy;
 
@@ -49,9 +51,16 @@ pub struct ContainerReport {
 }
 
 impl ContainerReport {
-    /// Whether each NIC that the container has would be accepted, and it has one.
+    /// Adds what is known of what the container was given. `called` names a NIC of this node.
+    pub fn compare(&mut self, facts: &GivenFacts, is_of_pod: bool, called: impl Fn(PciAddress) -> Option<String>) {
+        self.findings.extend(given::findings(facts, is_of_pod, called));
+    }
+
+    /// Whether each NIC that the container has would be accepted, and it has one, and none that it was not given.
     pub fn is_good(&self) -> bool {
-        self.nics.iter().any(|nic| nic.verdict != "absent") && self.nics.iter().all(|nic| nic.verdict != "refused")
+        let has_others = self.findings.iter().any(|finding| finding.kind == given::NOT_GIVEN);
+        !has_others
+            && self.nics.iter().any(|nic| nic.verdict != "absent") && self.nics.iter().all(|nic| nic.verdict != "refused")
     }
 }
 
@@ -96,7 +105,7 @@ pub fn judge(container: &ContainerFacts, views: &[NicInContainer]) -> ContainerR
 }
 
 impl ContainerFinding {
-    fn new(verdict: Verdict, kind: &'static str, reason: impl Into<String>) -> Self {
+    pub(super) fn new(verdict: Verdict, kind: &'static str, reason: impl Into<String>) -> Self {
         Self {
             kind,
             verdict,

@@ -9,6 +9,7 @@ mod libraries;
 pub mod limits;
 mod network;
 mod nics;
+mod pods;
 pub mod process;
 pub mod redact;
 mod runtime;
@@ -28,6 +29,7 @@ pub fn examine(facts: &NodeFacts) -> Examination {
         cdi::examine,
         runtime::examine,
         services::examine,
+        pods::examine,
     ];
     for rule in rules {
         rule(facts, &mut examination);
