@@ -8,6 +8,9 @@ use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 use tonic::transport::{Channel, Endpoint, Uri};
 
+/// Bytes that the other side may send before it hears of us.
+const WINDOW: u32 = 1 << 20;
+
 /// A channel over this one connection. tonic's own would dial anew when the connection is lost, and so speak to another
 /// kubelet than the one that was called.
 pub async fn over(connection: UnixStream) -> Result<Channel, tonic::transport::Error> {
@@ -18,6 +21,9 @@ pub async fn over(connection: UnixStream) -> Result<Channel, tonic::transport::E
     });
     // The origin becomes the authority, for which a server may want a host name.
     let endpoint = Endpoint::from_static("http://localhost");
+    // A large answer comes in few turns.
+    let endpoint = endpoint.initial_stream_window_size(WINDOW);
+    let endpoint = endpoint.initial_connection_window_size(WINDOW);
     endpoint.connect_with_connector(connector).await
 }
 

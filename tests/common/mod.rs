@@ -9,6 +9,8 @@ pub mod generator_fixture;
 pub mod hang;
 pub mod mounts;
 pub mod network;
+pub mod pod_resources;
+pub mod raw_answer;
 pub mod raw_kubelet;
 pub mod skip;
 pub mod tracer;

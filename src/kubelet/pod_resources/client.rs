@@ -20,7 +20,7 @@ use crate::model::alloc::resource::ResourceName;
 use crate::model::pods::{Holdings, ListedContainer, ListedPod, PodName, Unlisted, Word};
 
 /// For all of it together: a kubelet that works answers in milliseconds.
-pub const DEADLINE: Duration = Duration::from_secs(1);
+pub const DEADLINE: Duration = Duration::from_secs(2);
 /// As kubelet's own clients have it.
 const ANSWER_LIMIT: usize = 16 << 20;
 /// Pods that are asked for by name; kubelet takes ten calls at once, then one in 10 ms.
