@@ -9,6 +9,7 @@ pub mod generator_fixture;
 pub mod hang;
 pub mod mounts;
 pub mod network;
+pub mod numbered;
 pub mod pod_resources;
 pub mod raw_answer;
 pub mod raw_kubelet;

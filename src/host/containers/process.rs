@@ -137,7 +137,10 @@ impl Process {
             let numbers = (major(status.st_rdev), minor(status.st_rdev));
             let is_device = SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT == SFlag::S_IFCHR;
             let is_its = |nic: &&Nic| nic.node.as_ref().is_ok_and(|node| (node.major, node.minor) == numbers);
-            let nic = nics.iter().filter(|_| is_device).find(is_its).map(|nic| nic.address);
+            let mut its = nics.iter().filter(|_| is_device).filter(is_its);
+            // Where numbers are not the kernel's own, several NICs may have them: then by name.
+            let by_name = |nic: &&Nic| nic.cxi.as_ref().is_ok_and(|cxi| cxi.to_string() == *name);
+            let nic = its.clone().find(by_name).or_else(|| its.next()).map(|nic| nic.address);
             if let Some(nic) = nic.filter(|nic| held.iter().all(|node| node.nic != *nic)) {
                 let path = path.display().to_string();
                 held.push(HeldNode { path, nic });
