@@ -509,7 +509,9 @@ fn nics_that_were_not_given_are_named() {
     let finding = |report: &Report| {
         let findings = report.json["findings"].as_array().unwrap().iter();
         let mut given = findings.filter(|finding| finding["kind"] == "not-given");
-        let reason = given.next().map(|finding| finding["reason"].as_str().unwrap().to_owned());
+        let reason = given
+            .next()
+            .map(|finding| finding["reason"].as_str().unwrap().to_owned());
         assert!(given.next().is_none(), "{report:?}");
         reason.unwrap_or_default()
     };
@@ -531,14 +533,26 @@ fn without_the_variable_only_a_pods_container_was_given_nothing() {
     let Some(fixture) = ContainerFixture::new() else { return };
     fixture.put("cgroup", "0::/machine.slice/libpod-1.scope\n");
     fixture.expect(0, "accepted", &[], &[]);
-    fixture.put("cgroup", "0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-1.scope\n");
+    fixture.put(
+        "cgroup",
+        "0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-1.scope\n",
+    );
     let report = fixture.report();
     assert_eq!(report.code, 3, "{report:?}");
     let findings = report.json["findings"].to_string();
-    assert!(findings.contains("the container has no PCIDEVICE_BETA_HPE_COM_CXI"), "{findings}");
-    fixture.put("environ", format!("PCIDEVICE_BETA_HPE_COM_CXI={A},{B},0000:ff:00.0,x\0"));
+    assert!(
+        findings.contains("the container has no PCIDEVICE_BETA_HPE_COM_CXI"),
+        "{findings}"
+    );
+    fixture.put(
+        "environ",
+        format!("PCIDEVICE_BETA_HPE_COM_CXI={A},{B},0000:ff:00.0,x\0"),
+    );
     let report = fixture.report();
     assert_eq!(report.code, 0, "{report:?}");
     let findings = report.json["findings"].to_string();
-    assert!(findings.contains("names 0000:ff:00.0, which this node does not have"), "{findings}");
+    assert!(
+        findings.contains("names 0000:ff:00.0, which this node does not have"),
+        "{findings}"
+    );
 }

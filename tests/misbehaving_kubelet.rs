@@ -434,7 +434,9 @@ async fn calls_that_are_begun_and_not_made_end_by_a_deadline_of_ours() {
         "Allocate",
         "PreStartContainer",
     ];
-    let begun: Vec<_> = methods.map(|method| (method, tokio::spawn(begun(socket.clone(), method)))).into();
+    let begun: Vec<_> = methods
+        .map(|method| (method, tokio::spawn(begun(socket.clone(), method))))
+        .into();
     // Nobody waits for them.
     kubelet.allocate(RESOURCE, vec![vec![A.to_owned()]]).await.unwrap();
     for (method, call) in begun {

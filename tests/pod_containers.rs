@@ -93,7 +93,12 @@ fn a_container_that_has_what_it_was_given_is_no_finding() {
     host.container(4713, OF_A_POD, "HOME=/\0", &[("null", 7)]);
     let report = host.report();
     assert_eq!(findings(&report.value), Vec::<String>::new());
-    assert_eq!(report.value["unknown"].as_array().map(Vec::len), Some(0), "{}", report.value);
+    assert_eq!(
+        report.value["unknown"].as_array().map(Vec::len),
+        Some(0),
+        "{}",
+        report.value
+    );
 }
 
 #[test]
@@ -130,7 +135,10 @@ fn what_was_not_given_is_named_with_whose_it_is() {
     assert_has(&told[0], "a container of a pod has");
     assert_has(&told[0], "(kubelet has given it to hpc/liar)");
     server.set(world(&[mine]));
-    assert!(!findings(&host.asking(&server))[0].contains("kubelet has given"), "{told:?}");
+    assert!(
+        !findings(&host.asking(&server))[0].contains("kubelet has given"),
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -164,7 +172,10 @@ fn privileged_containers_are_one_note_and_others_none() {
     assert_eq!(report.code, 0, "{}", report.value);
     let found = findings(&report.value);
     assert_eq!(found.len(), 1, "{found:?}");
-    assert_has(&found[0], "note nic-not-given containers of pods: 20 have device nodes of NICs and were given none");
+    assert_has(
+        &found[0],
+        "note nic-not-given containers of pods: 20 have device nodes of NICs and were given none",
+    );
     let evidence = report.value["findings"][0]["evidence"].as_array().unwrap();
     assert_eq!(evidence.len(), 8, "{evidence:?}");
 }
@@ -191,7 +202,10 @@ fn many_containers_are_looked_at_up_to_a_bound_that_is_named() {
     assert_eq!(findings(&report.value), Vec::<String>::new());
     // Or earlier, where the machine is slow.
     let unknown = report.value["unknown"].to_string();
-    let count = unknown.split_once("there are more than the ").unwrap_or_else(|| panic!("{unknown}")).1;
+    let count = unknown
+        .split_once("there are more than the ")
+        .unwrap_or_else(|| panic!("{unknown}"))
+        .1;
     let count: usize = count.split_once(' ').unwrap().0.parse().unwrap();
     assert!((1..=512).contains(&count), "{unknown}");
 }

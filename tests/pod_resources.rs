@@ -52,7 +52,10 @@ fn command(host: &DaemonFixture, name: &str, socket: &Path, flags: &[&str]) -> C
 }
 
 fn said(host: &DaemonFixture, name: &str, flags: &[&str]) -> Output {
-    command(host, name, &host.path("pods.sock"), flags).output().unwrap().into()
+    command(host, name, &host.path("pods.sock"), flags)
+        .output()
+        .unwrap()
+        .into()
 }
 
 fn json(output: &Output) -> Value {
@@ -63,7 +66,9 @@ fn json(output: &Output) -> Value {
 fn held(report: &Value) -> Vec<(String, String)> {
     let held = report["pods"]["held"].as_array().unwrap_or_else(|| panic!("{report}"));
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    held.iter().map(|held| (text(&held["nic"]), text(&held["pod"]))).collect()
+    held.iter()
+        .map(|held| (text(&held["nic"]), text(&held["pod"])))
+        .collect()
 }
 
 fn two() -> DaemonFixture {
@@ -78,10 +83,18 @@ fn reason(host: &DaemonFixture, socket: &Path) -> String {
         output.stdout.contains(A) && !output.stdout.contains(" POD "),
         "{output:?}"
     );
-    let line = output.stdout.lines().find_map(|line| line.strip_prefix("pods: not known ("));
+    let line = output
+        .stdout
+        .lines()
+        .find_map(|line| line.strip_prefix("pods: not known ("));
     let reason = line.unwrap_or_else(|| panic!("{output:?}"));
     let reason = reason.strip_suffix(')').unwrap().to_owned();
-    let report = json(&command(host, "devices", socket, &["--output", "json"]).output().unwrap().into());
+    let report = json(
+        &command(host, "devices", socket, &["--output", "json"])
+            .output()
+            .unwrap()
+            .into(),
+    );
     assert_eq!(report["pods"]["unknown"], reason, "{report}");
     assert_eq!(report["nics"].as_array().map(Vec::len), Some(2), "{report}");
     reason
@@ -116,7 +129,10 @@ fn every_command_shows_who_holds_what() {
         assert_eq!(report["pods"]["held"][0]["containers"][0], "main");
         assert_eq!(report["pods"]["conflicts"], Value::Array(Vec::new()), "{report}");
     }
-    assert_has(&said(&host, "doctor", &[]).stdout, &format!("    {A}: hpc/mpi-0/main+prepare\n"));
+    assert_has(
+        &said(&host, "doctor", &[]).stdout,
+        &format!("    {A}: hpc/mpi-0/main+prepare\n"),
+    );
     assert_eq!(server.lists(), 6, "the daemon asks nothing, and each command once");
     // The record of the daemon is as it was.
     assert_eq!(held_in_record(&host), Value::Null);
@@ -134,7 +150,9 @@ fn the_socket_and_the_resource_are_those_of_the_hosts_configuration() {
     let server = PodResourcesServer::start(&usual, world(&[pod("mpi-0", &[("main", &[A])])]));
     let devices = |host: &DaemonFixture| {
         let mut command = Command::new(PLUGIN);
-        command.args(["devices", "--output", "json", "--root"]).arg(host.node.root());
+        command
+            .args(["devices", "--output", "json", "--root"])
+            .arg(host.node.root());
         json(&command.output().unwrap().into())
     };
     assert_eq!(held(&devices(&host)), [(A.to_owned(), "mpi-0".to_owned())]);
@@ -190,10 +208,7 @@ fn two_pods_with_one_nic_are_a_problem_unless_one_has_gone() {
         (output.code, findings.iter().map(of).collect::<Vec<_>>())
     };
     let get = |get: Get| {
-        server.set(World {
-            get,
-            ..world(&pods)
-        });
+        server.set(World { get, ..world(&pods) });
         ids()
     };
     let (code, findings) = get(Get::Known);
@@ -296,7 +311,10 @@ fn whatever_stands_at_the_socket_costs_a_word_and_nothing_else() {
     // It takes the call and never says anything.
     let _silent = UnixListener::bind(path("silent.sock")).unwrap();
     assert_eq!(reason(&host, &path("silent.sock")), "no answer in time");
-    for (name, words) in [("closes.sock", &b""[..]), ("http.sock", b"HTTP/1.1 400 Bad Request\r\n\r\n")] {
+    for (name, words) in [
+        ("closes.sock", &b""[..]),
+        ("http.sock", b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+    ] {
         let listener = UnixListener::bind(path(name)).unwrap();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -307,7 +325,10 @@ fn whatever_stands_at_the_socket_costs_a_word_and_nothing_else() {
     }
     // Kubelet's other socket.
     let _registration = RawKubelet::start(&host.kubelet_dir(), Manner::NeverCalls);
-    assert_eq!(reason(&host, &host.kubelet_dir().join("kubelet.sock")), "no such service");
+    assert_eq!(
+        reason(&host, &host.kubelet_dir().join("kubelet.sock")),
+        "no such service"
+    );
     // The field of pods as a number, and a text that is none.
     raw_answer::serve(&path("number.sock"), vec![0x08, 1]);
     assert_eq!(reason(&host, &path("number.sock")), "no sensible answer");

@@ -76,7 +76,10 @@ impl PodResourcesLister for Lister {
         request: Request<pb::GetPodResourcesRequest>,
     ) -> Result<Response<pb::GetPodResourcesResponse>, Status> {
         let world = self.world.lock().unwrap();
-        let pb::GetPodResourcesRequest { pod_name, pod_namespace } = request.into_inner();
+        let pb::GetPodResourcesRequest {
+            pod_name,
+            pod_namespace,
+        } = request.into_inner();
         let is_it = |pod: &pb::PodResources| pod.name == pod_name && pod.namespace == pod_namespace;
         let not_found = Self::unknown(format!("pod {pod_name} in namespace {pod_namespace} not found"));
         let Some(index) = world.pods.iter().position(is_it) else {

@@ -127,7 +127,9 @@ impl DoctorArgs {
 pub fn run(args: &DoctorArgs) -> anyhow::Result<Ended> {
     let (settings, problems) = host_settings::read(args.roots.prefix.clone())?;
     let roots = Roots::new(&args.roots_by(&settings))?.with_given(args.given()?);
-    let pods = args.pods.ask(args.roots.prefix.clone(), &settings, &settings.resource.name);
+    let pods = args
+        .pods
+        .ask(args.roots.prefix.clone(), &settings, &settings.resource.name);
     let pods_report = pods.report();
     let held = pods.lines();
     let site = args.site(settings, problems);

@@ -18,9 +18,21 @@ pub fn nics<'a>(nics: impl IntoIterator<Item = &'a NicStatus>) -> String {
 pub fn nics_with_pods(statuses: &[NicStatus], pods: impl Fn(&str) -> Option<Cell>) -> String {
     let row = |nic: &NicStatus| {
         let [address, cxi, netdev, kind, numa, speed, nid] = row(nic);
-        Some([address, cxi, netdev, kind, numa, speed, nid, pods(&nic.address)?, state(nic)])
+        Some([
+            address,
+            cxi,
+            netdev,
+            kind,
+            numa,
+            speed,
+            nid,
+            pods(&nic.address)?,
+            state(nic),
+        ])
     };
-    let headings = ["ADDRESS", "CXI", "NETDEV", "TYPE", "NUMA", "SPEED", "NID", "POD", "STATE"];
+    let headings = [
+        "ADDRESS", "CXI", "NETDEV", "TYPE", "NUMA", "SPEED", "NID", "POD", "STATE",
+    ];
     let rows: Option<Vec<_>> = statuses.iter().map(row).collect();
     rows.map_or_else(|| nics(statuses), |rows| table(headings, rows))
 }

@@ -29,14 +29,12 @@ const EACH: Patience = Patience {
 
 /// Looks at all of them. `variable` is where kubelet's answers name NICs.
 pub fn survey(host: &Roots, nics: &[Nic], variable: &str) -> PodContainers {
-    let (began, mut found, mut namespaces, mut hanging) = (
-        Instant::now(),
-        PodContainers::default(),
-        BTreeSet::new(),
-        Vec::new(),
-    );
+    let (began, mut found, mut namespaces, mut hanging) =
+        (Instant::now(), PodContainers::default(), BTreeSet::new(), Vec::new());
     for pid in pids(host) {
-        let Some(cgroup) = cgroup_of_pod(host, pid) else { continue };
+        let Some(cgroup) = cgroup_of_pod(host, pid) else {
+            continue;
+        };
         // A container's processes have one mount namespace, and nobody else has it.
         let namespace = match mount_namespace(host, pid) {
             Ok(Some(namespace)) => namespace,

@@ -133,7 +133,9 @@ impl Process {
         for name in names.iter().take(NODES) {
             let path = folder.join(name);
             // What vanishes meanwhile, or leads nowhere, is nobody's node.
-            let Ok(Some(status)) = self.root.look(&path) else { continue };
+            let Ok(Some(status)) = self.root.look(&path) else {
+                continue;
+            };
             let numbers = (major(status.st_rdev), minor(status.st_rdev));
             let is_device = SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT == SFlag::S_IFCHR;
             let is_its = |nic: &&Nic| nic.node.as_ref().is_ok_and(|node| (node.major, node.minor) == numbers);

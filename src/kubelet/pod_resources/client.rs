@@ -150,7 +150,9 @@ impl From<pb::ContainerResources> for ListedContainer {
         });
         Self {
             name: container.name,
-            devices: devices.map(|device| (device.resource_name, device.device_ids)).collect(),
+            devices: devices
+                .map(|device| (device.resource_name, device.device_ids))
+                .collect(),
             claims: claims.collect(),
         }
     }

@@ -104,7 +104,12 @@ pub fn cgroup_of_pod(cgroup: &str) -> Option<&str> {
 /// The NICs that kubelet's answer to a container names in this variable; none where it does not have it.
 pub fn given(environment: &BTreeMap<String, String>, variable: &str) -> Option<BTreeSet<PciAddress>> {
     let value = environment.get(variable)?;
-    Some(value.split(',').filter_map(|address| address.trim().parse().ok()).collect())
+    Some(
+        value
+            .split(',')
+            .filter_map(|address| address.trim().parse().ok())
+            .collect(),
+    )
 }
 
 /// The NICs that a container was promised, by the variables that device plugins set (`PCIDEVICE_…`).
@@ -169,7 +174,10 @@ mod tests {
     #[test]
     fn pods_are_told_by_their_cgroup() {
         for (text, path) in [
-            ("0::/kubepods/burstable/pod1/abc\n", Some("/kubepods/burstable/pod1/abc")),
+            (
+                "0::/kubepods/burstable/pod1/abc\n",
+                Some("/kubepods/burstable/pod1/abc"),
+            ),
             (
                 "3:devices:/x\n0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-1.scope\n",
                 Some("/kubepods.slice/kubepods-pod1.slice/cri-containerd-1.scope"),

@@ -60,7 +60,8 @@ impl ContainerReport {
     pub fn is_good(&self) -> bool {
         let has_others = self.findings.iter().any(|finding| finding.kind == given::NOT_GIVEN);
         !has_others
-            && self.nics.iter().any(|nic| nic.verdict != "absent") && self.nics.iter().all(|nic| nic.verdict != "refused")
+            && self.nics.iter().any(|nic| nic.verdict != "absent")
+            && self.nics.iter().all(|nic| nic.verdict != "refused")
     }
 }
 

@@ -168,7 +168,9 @@ fn held<'a>(container: &'a ListedContainer, resource: &str) -> Vec<(&'a str, Opt
     let ours = container.devices.iter().filter(|(name, _)| name == resource);
     let devices = ours.flat_map(|(_, ids)| ids.iter().map(|id| (id.as_str(), None)));
     let claimed = container.claims.iter().flat_map(|(claim, names)| {
-        let nics = names.iter().filter_map(|name| name.strip_prefix(KIND)?.strip_prefix('='));
+        let nics = names
+            .iter()
+            .filter_map(|name| name.strip_prefix(KIND)?.strip_prefix('='));
         nics.map(move |nic| (nic, Some(claim.as_str())))
     });
     devices.chain(claimed).collect()
