@@ -12,7 +12,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use common::daemon::{A, B, DaemonFixture, nics, until};
+use common::daemon::{A, B, DaemonFixture, RESOURCE, nics, until, wait_for};
 use common::doctor_fixture::DoctorFixture;
 use common::generator_fixture::assert_has;
 use common::hang::Hang;
@@ -21,6 +21,7 @@ use common::raw_kubelet::{Manner, RawKubelet};
 use common::skip::{Need, skip};
 use common::{Output, mounts, raw_answer};
 use cxi_device_plugin::kubelet::pod_resources::pb;
+use cxi_sim::kubelet::{Kubelet, Settings};
 use cxi_sim::node::{Kind, NicSpec};
 use nix::unistd::Uid;
 use prost::Message;
@@ -398,6 +399,37 @@ fn a_file_system_that_hangs_costs_two_seconds() {
     let hang = Hang::at(host.path("hangs"));
     assert_eq!(reason(&host, &host.path("hangs/pods.sock")), "no answer in time");
     hang.end();
+}
+
+/// The whole way: kubelet admits a pod, the daemon answers, kubelet tells, until the pod has gone; a restart loses nothing.
+#[tokio::test]
+async fn a_pod_that_is_admitted_shows_until_it_is_gone() {
+    let host = two();
+    let socket = host.path("pods.sock");
+    let mut kubelet = Kubelet::new(
+        &host.kubelet_dir(),
+        Settings {
+            pod_resources: Some(socket.clone()),
+            ..Settings::default()
+        },
+    );
+    kubelet.boot().unwrap();
+    let daemon = host.start(&[]);
+    wait_for(&kubelet, &[(A, true), (B, true)]).await;
+    let shown = async || {
+        let mut command = command(&host, "status", &socket, &["--output", "json"]);
+        let output = tokio::task::spawn_blocking(move || Output::from(command.output().unwrap()));
+        held(&json(&output.await.unwrap()))
+    };
+    assert_eq!(shown().await, []);
+    let grant = kubelet.allocate_count(RESOURCE, "mpi-0", 1).await.unwrap();
+    let expected = [(grant.ids[0].clone(), "mpi-0".to_owned())];
+    assert_eq!(shown().await, expected);
+    kubelet.restart().unwrap();
+    assert_eq!(shown().await, expected);
+    assert!(kubelet.release("mpi-0"));
+    assert_eq!(shown().await, []);
+    assert_eq!(daemon.terminate().code(), Some(0));
 }
 
 /// What the daemon has to do with it: nothing.

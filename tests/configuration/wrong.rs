@@ -77,10 +77,6 @@ const ROWS: &[Row] = &[
     ),
     ("[cxi_service]\nuid = 3\n", &["1:2: cxi_service: this version"]),
     ("[runtime]\nendpoint = \"auto\"\n", &["1:2: runtime: this version"]),
-    (
-        "[kubelet]\npod_resources = \"/x\"\n",
-        &["2:1: kubelet.pod_resources: this version"],
-    ),
     ("[cdi]\nkind = \"a/b\"\n", &["2:1: cdi.kind: this version"]),
     (
         "[[resource]]\nreplicas = 2\nselect = { function = \"vf\", numa = 1 }\n",

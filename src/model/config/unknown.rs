@@ -7,7 +7,6 @@ use super::problem::{Origin, Problem};
 const NOT_YET: &[&str] = &[
     "runtime",
     "cxi_service",
-    "kubelet.pod_resources",
     "cdi.kind",
     "container.mounts",
     "resource.replicas",

@@ -6,6 +6,7 @@
 mod facts;
 mod given;
 pub mod parse;
+mod ungiven;
 mod verdict;
 
 pub use self::facts::{ContainerFacts, Identity, NicInContainer, NodeInContainer};

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::facts::{ContainerFacts, Identity, NicInContainer, NodeInContainer};
-use super::given::{self, GivenFacts};
 use super::parse;
 use crate::model::health::{Check, Condition, Verdict};
 use crate::model::libs::image::{self, ImageFinding as LibraryFinding};
-use crate::model::nic::pci::PciAddress;
 use crate::model::reading::Reading;
 use crate::model::remedy;
+
+/// Kind of the finding about what a container holds beyond what it was given.
+pub(super) const NOT_GIVEN: &str = "not-given";
 
 /// Something that was checked and is not simply good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -51,14 +52,9 @@ pub struct ContainerReport {
 }
 
 impl ContainerReport {
-    /// Adds what is known of what the container was given. `called` names a NIC of this node.
-    pub fn compare(&mut self, facts: &GivenFacts, is_of_pod: bool, called: impl Fn(PciAddress) -> Option<String>) {
-        self.findings.extend(given::findings(facts, is_of_pod, called));
-    }
-
     /// Whether each NIC that the container has would be accepted, and it has one, and none that it was not given.
     pub fn is_good(&self) -> bool {
-        let has_others = self.findings.iter().any(|finding| finding.kind == given::NOT_GIVEN);
+        let has_others = self.findings.iter().any(|finding| finding.kind == NOT_GIVEN);
         !has_others
             && self.nics.iter().any(|nic| nic.verdict != "absent")
             && self.nics.iter().all(|nic| nic.verdict != "refused")
