@@ -77,13 +77,12 @@ fn held_and_gone(facts: &NodeFacts, holdings: &Holdings, examination: &mut Exami
 fn containers(facts: &NodeFacts, examination: &mut Examination) {
     let mut untold = Vec::new();
     for container in &facts.containers.containers {
-        for reading in [
+        let unread = [
             container.given.given.as_ref().err(),
             container.given.held.as_ref().err(),
-        ] {
-            if let Some(read_error) = reading {
-                examination.unknown(subject(container), read_error);
-            }
+        ];
+        for read_error in unread.into_iter().flatten() {
+            examination.unknown(subject(container), read_error);
         }
         let Some(unfitting) = container.given.unfitting() else {
             continue;
