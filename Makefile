@@ -101,7 +101,7 @@ vm: build sim ## Run the checks of tests/vm in a virtual machine (root; installs
 	CXI_SIM=$(abspath $(SIM)) tests/e2e/run vm
 
 .PHONY: bench
-bench: build ## Time the generator on nodes of 1 to 512 NICs, and the daemon with an emulated kubelet
+bench: build ## Measure the generator on nodes of 1 to 512 NICs, and the daemon, each figure beside its budget (5 minutes)
 	$(CARGO) build --release --locked --workspace --bin cxi-sim
 	CXI_SIM=$(abspath $(TARGET)/release/cxi-sim) tests/bench/run
 

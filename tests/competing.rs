@@ -65,5 +65,6 @@ async fn streams_that_end_again_and_again_are_a_hint_that_is_said_once_and_a_res
     assert_eq!(count(&daemon), 0, "no proof: {}", daemon.log());
     let hint =
         "WARN not registered: kubelet ended the ListAndWatch stream, again and again: does another plugin register";
+    daemon.wait_for_log(hint);
     assert_eq!(daemon.log().matches(hint).count(), 1, "{}", daemon.log());
 }

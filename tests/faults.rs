@@ -71,6 +71,7 @@ async fn without_inotify_the_slow_poll_finds_what_changes() {
     fs::remove_file(host.spec_file()).unwrap();
     host.wait_for_spec(|spec| spec.contains(B));
     for output in ["no changes of files (inotify): ", "cannot watch"] {
+        daemon.wait_for_log(output);
         assert_eq!(daemon.log().matches(output).count(), 1, "{output}: {}", daemon.log());
     }
 
@@ -322,7 +323,7 @@ async fn what_hangs_beside_the_nics_keeps_no_news_of_them_from_kubelet() {
             !answer.container_responses[0].mounts.is_empty(),
             "the last known libraries serve"
         );
-        assert!(daemon.log().contains("hang"), "{}", daemon.log());
+        daemon.wait_for_log("hang");
         hang.end();
         host.node.link(A, true).unwrap();
         daemon.hang_up();
@@ -382,7 +383,8 @@ async fn without_a_free_process_id_all_goes_on() {
         .args(wrapper.iter().skip(1))
         .arg(&program)
         .args(daemon.get_args())
-        .args(["--pulse", "1"]);
+        // A pool lets go of threads that had nothing to do for ten seconds; so a look that nobody asks for comes later.
+        .args(["--pulse", "12"]);
     let mut daemon = host.spawn(command);
     wait_for(&kubelet, &[(A, true), (B, true)]).await;
     daemon.wait_until_settled();
@@ -393,6 +395,10 @@ async fn without_a_free_process_id_all_goes_on() {
         .args(wrapper.iter().skip(1))
         .args(["prlimit", "--nproc=1:", "--pid", &pid]);
     assert!(limiting.status().unwrap().success());
+    let polls = || daemon.log().matches("trigger: slow poll").count();
+    let before = polls();
+    until(|| polls() > before, || daemon.log());
+    daemon.wait_until_settled();
 
     // Whatever needs a thread: a look, a file, a reload, a new kubelet, a NIC whose texts are read, the end.
     host.node.link(A, false).unwrap();
@@ -401,6 +407,7 @@ async fn without_a_free_process_id_all_goes_on() {
     fs::remove_file(host.spec_file()).unwrap();
     host.wait_for_spec(|spec| spec.contains(B));
     host.node.rebind(B).unwrap();
+    daemon.hang_up();
     kubelet.restart().unwrap();
     if nix::unistd::geteuid().is_root() {
         give_away(&host.kubelet_dir());
@@ -494,7 +501,7 @@ async fn a_cdi_directory_that_hangs_keeps_nobody_waiting() {
         "{}",
         daemon.log()
     );
-    assert!(daemon.log().contains("hangs"), "{}", daemon.log());
+    daemon.wait_for_log("hangs");
     hang.end();
     assert_eq!(daemon.terminate().code(), Some(0));
     assert_no_violations(&kubelet);

@@ -122,7 +122,7 @@ async fn a_nic_without_driver_that_goes_is_gone() {
     fixture.node.remove(A).unwrap();
     wait_for(&fixture.kubelet, &[(B, true)]).await;
     let event = "trigger: uevent remove /devices/pci0000:20/0000:20:01.1/0000:21:00.0\n";
-    assert!(fixture.daemon.log().contains(event), "{}", fixture.daemon.log());
+    fixture.daemon.wait_for_log(event);
 }
 
 #[tokio::test]
@@ -175,7 +175,7 @@ async fn the_driver_may_come_later_and_come_anew() {
     }
     for action in ["add", "remove"] {
         let event = format!("trigger: uevent {action} /module/cxi_ss1\n");
-        assert!(fixture.daemon.log().contains(&event), "{}", fixture.daemon.log());
+        fixture.daemon.wait_for_log(&event);
     }
     assert_eq!(fixture.kubelet.registrations(RESOURCE), 1);
     assert_no_violations(&fixture.kubelet);
@@ -187,6 +187,7 @@ async fn four_nics_at_once_are_one_file_and_one_list() {
         return;
     }
     let fixture = HotplugFixture::new(&[]).await;
+    fixture.daemon.wait_until_settled();
     let (looks, lists) = (fixture.looks(), fixture.lists().len());
     fixture.daemon.pause();
     for spec in nics(4) {
@@ -196,6 +197,7 @@ async fn four_nics_at_once_are_one_file_and_one_list() {
     wait_for(&fixture.kubelet, &[(A, true), (B, true), (C, true), (D, true)]).await;
     fixture.quiet().await;
     assert_eq!(fixture.lists().len(), lists + 1, "{:?}", fixture.lists());
+    fixture.daemon.wait_for_log("wrote ");
     assert_eq!(
         fixture.daemon.log().matches("wrote ").count(),
         1,
@@ -212,6 +214,7 @@ async fn a_forged_uevent_does_nothing() {
         return;
     }
     let fixture = HotplugFixture::new(&nics(1)).await;
+    fixture.daemon.wait_until_settled();
     let (looks, lists) = (fixture.looks(), fixture.lists().len());
     fixture.node.set(A, "properties/pct_eq", b"0\n").unwrap();
     fixture.node.forge_uevent("add", "cxi_user").unwrap();
@@ -267,7 +270,7 @@ async fn link_messages_of_our_interfaces_count_and_those_of_others_do_not() {
         network::set_loopback(up);
         wait_for(&ours.kubelet, &[(A, !up)]).await;
     }
-    assert!(ours.daemon.log().contains("trigger: link lo"));
+    ours.daemon.wait_for_log("trigger: link lo");
     assert!(!other.daemon.log().contains("trigger: link"), "{}", other.daemon.log());
 }
 

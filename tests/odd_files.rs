@@ -70,6 +70,51 @@ fn no_command_waits_for_what_is_no_file() {
     }
 }
 
+/// They look like regular files, and some wait or lose what is read: /proc/kmsg. This one does neither, for the sake of who
+/// breaks the program.
+#[test]
+fn files_of_the_kernel_are_not_taken_for_ours() {
+    let host = DaemonFixture::new(&nics(1));
+    let root = host.node.root().to_str().unwrap().to_owned();
+    let (main, odd) = (host.path("etc/config.toml"), host.path("odd.toml"));
+    for folder in ["etc/config.d", "specs"] {
+        fs::create_dir_all(host.path(folder)).unwrap();
+    }
+    fs::write(&main, "").unwrap();
+    for link in ["odd.toml", "etc/config.d/50-odd.toml", "specs/other.yaml"] {
+        symlink("/proc/self/status", host.path(link)).unwrap();
+    }
+    let (main, odd, specs) = (main.to_str().unwrap(), odd.to_str().unwrap(), host.path("specs"));
+    for (program, args, code) in [
+        (PLUGIN, &["check-config", odd][..], 78),
+        (PLUGIN, &["check-config", main], 78),
+        (PLUGIN, &["check-config", "/proc/self/status"], 78),
+        (GENERATOR, &["--dry-run", "--env-vars", odd, "--root", &root], 78),
+        (GENERATOR, &["list", "--cdi-dir", specs.to_str().unwrap()], 0),
+    ] {
+        let output = run(program, args);
+        assert_eq!(output.code, code, "{args:?}: {output:?}");
+        assert_has(
+            &format!("{}{}", output.stdout, output.stderr),
+            "in a file system of the kernel (proc)",
+        );
+    }
+}
+
+/// Each fault's place is found without reading all of the text again.
+#[test]
+fn a_file_full_of_faults_is_refused_in_few_words() {
+    let host = DaemonFixture::new(&nics(1));
+    let file = host.path("odd.toml");
+    for text in ["[[[[\n".repeat(100_000), "= 1\n".repeat(100_000)] {
+        fs::write(&file, text).unwrap();
+        let output = run(PLUGIN, &["check-config", file.to_str().unwrap()]);
+        assert_eq!(output.code, 78, "{}", output.stderr.lines().next().unwrap_or_default());
+        assert!(output.stderr.lines().count() <= 102, "{}", output.stderr.len());
+        assert_has(&output.stderr, "odd.toml:1:");
+    }
+}
+
 #[tokio::test]
 async fn a_reload_does_not_wait_either() {
     for (what, plant) in PLANTS {

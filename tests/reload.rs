@@ -105,7 +105,7 @@ async fn a_good_file_counts_at_once_for_environment_exclusion_strategy_names_and
     daemon.look();
     wait_for(&kubelet, &[(A, true)]).await;
     let reason = "not offered: kept for the host by 'exclude' of the configuration (hsn1)";
-    assert!(daemon.log().contains(reason), "{}", daemon.log());
+    daemon.wait_for_log(reason);
     host.wait_for_spec(|spec| spec.contains(A) && !spec.contains(B));
 
     configure(&host, "");

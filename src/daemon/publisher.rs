@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 use super::change_log::ChangeLog;
 use super::health_monitor::HealthMonitor;
 use crate::host::cdi_dir::directory::CdiDirectory;
-use crate::host::cdi_dir::resolver::Resolver;
+use crate::host::cdi_dir::keeper::SpecKeeper;
 use crate::host::files::atomic_file::WriteOutcome;
 use crate::host::files::roots::Roots;
 use crate::host::nics::scan_options::ScanOptions;
@@ -65,7 +65,8 @@ pub struct Publisher {
     snapshots: watch::Sender<Arc<Snapshot>>,
     on_disk: Option<Spec>,
     write_error: Option<String>,
-    resolver: Arc<Mutex<Resolver>>,
+    /// For the worker `disk` alone.
+    keeper: Arc<Mutex<SpecKeeper>>,
     unresolved: Unresolved,
     /// What kubelet had taken when it was waited for in vain.
     stalled_at: Option<u64>,
@@ -89,7 +90,6 @@ impl Publisher {
         on_news: impl Fn() + Send + Sync + 'static,
     ) -> Self {
         let usual = CDI_DIRECTORIES.map(|directory| roots.local_path(Path::new(directory)));
-        let resolver = Resolver::new(usual.into(), cdi_directory(settings).file());
         Self {
             scan_runner,
             health_monitor: HealthMonitor::new(settings.health.policy.clone(), &settings.daemon.run_dir, run_dir),
@@ -101,7 +101,7 @@ impl Publisher {
             snapshots: watch::Sender::default(),
             on_disk: None,
             write_error: None,
-            resolver: Arc::new(Mutex::new(resolver)),
+            keeper: Arc::new(Mutex::new(SpecKeeper::new(usual.into()))),
             unresolved: Unresolved::new(),
             stalled_at: None,
             blind: None,
@@ -119,7 +119,6 @@ impl Publisher {
         self.policy = settings.policy();
         self.strategy = settings.strategy;
         self.cdi = cdi_directory(settings);
-        lock(&self.resolver).own_is(self.cdi.file());
     }
 
     /// What is published, now and later.
@@ -273,14 +272,16 @@ impl Publisher {
 
     async fn write(&mut self, spec: Option<Spec>) -> bool {
         let (cdi, file) = (self.cdi.clone(), self.cdi.file());
+        let keeper = Arc::clone(&self.keeper);
         // With `direct`, no pod is given a name.
-        let resolver = (self.strategy == Strategy::Cdi).then(|| Arc::clone(&self.resolver));
+        let uses_names = self.strategy == Strategy::Cdi;
         let publish = move || {
-            let published = cdi.publish(spec.as_ref()).map_err(anyhow::Error::new);
-            let found = resolver
-                .zip(spec.as_ref())
-                .map(|(resolver, spec)| lock(&resolver).unresolved(spec, published.is_ok()));
-            (published, spec, found.unwrap_or_default())
+            let mut keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = SystemTime::now();
+            let kept = keeper.keep(&cdi, spec.as_ref(), now);
+            let named = spec.as_ref().filter(|_| uses_names);
+            let unresolved = named.map(|spec| keeper.unresolved(&cdi, spec, kept.is_ok(), now));
+            (kept.map_err(anyhow::Error::new), spec, unresolved.unwrap_or_default())
         };
         let (published, spec) = match self.disk.run_within(DISK_PATIENCE, publish).await {
             Ok((published, spec, unresolved)) => {
@@ -319,10 +320,6 @@ impl Publisher {
             }
         }
     }
-}
-
-fn lock(resolver: &Mutex<Resolver>) -> MutexGuard<'_, Resolver> {
-    resolver.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn cdi_directory(settings: &Settings) -> CdiDirectory {

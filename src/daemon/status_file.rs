@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::host::clock::unix_seconds;
 use crate::host::failure_log::FailureLog;
-use crate::host::files::atomic_file;
+use crate::host::files::atomic_file::{self, StoreError, WriteOutcome};
+use crate::host::files::stamp::State;
 use crate::host::worker::Worker;
 use crate::model::status::{self, KubeletState, NodeStatus, Status};
 
@@ -71,18 +72,17 @@ impl StatusFile {
     /// Writes whenever something has changed, until nobody is left to change anything; then the file goes, as there is
     /// nothing any more that it says something about.
     pub async fn run(mut self) {
-        let mut written = None;
-        let mut text = Arc::from("");
+        let mut text: Arc<str> = Arc::from("");
+        let mut found = None;
         loop {
-            self.take();
-            if written.as_ref() != Some(&self.status) {
+            if self.take() || text.is_empty() {
                 text = match serde_json::to_string_pretty(&self.status) {
                     Ok(text) => Arc::from(text + "\n"),
                     Err(error) => return self.failure_log.note(Err(error)),
                 };
-                written = Some(self.status.clone());
+                found = None;
             }
-            let is_written = self.write(Arc::clone(&text)).await;
+            let is_written = self.write(Arc::clone(&text), &mut found).await;
             if !self.news(Instant::now(), is_written).await {
                 break;
             }
@@ -108,26 +108,44 @@ impl StatusFile {
         }
     }
 
-    /// Takes over what is now.
-    fn take(&mut self) {
+    /// Takes over what is now. Returns whether that is news.
+    fn take(&mut self) -> bool {
         let now = unix_seconds();
-        let kubelet = self.kubelet.borrow_and_update().clone();
-        if kubelet != self.status.kubelet {
-            self.status.kubelet = kubelet;
+        let kubelet = self.kubelet.borrow_and_update();
+        let has_new_kubelet = *kubelet != self.status.kubelet;
+        if has_new_kubelet {
+            self.status.kubelet.clone_from(&kubelet);
             self.status.kubelet_since = now;
         }
         let mut node = NodeStatus::clone(&self.node.borrow_and_update());
         node.date(&self.status.node, now);
+        let has_new_node = node != self.status.node;
         self.status.node = node;
+        has_new_kubelet || has_new_node
     }
 
-    /// Off the loop, as the disk may be slow. What is there already is not written again.
-    async fn write(&mut self, text: Arc<str>) -> bool {
-        let run_dir = self.run_dir.clone();
-        let write = move || atomic_file::replace(&run_dir, status::FILE, None, text.as_bytes()).map(drop);
-        let went = self.worker.run_within(PATIENCE, write).await;
-        let is_written = matches!(went, Ok(Ok(())));
-        self.failure_log.note_work(self.run_dir.display(), went);
+    /// Off the loop, as the disk may be slow. What is there already is not written again, and not read again where it is as
+    /// it was `found`.
+    async fn write(&mut self, text: Arc<str>, found: &mut Option<State>) -> bool {
+        let (run_dir, before) = (self.run_dir.clone(), *found);
+        let write = move || {
+            let time = SystemTime::now();
+            let now = State::of(&run_dir.join(status::FILE));
+            if before.is_some() && before == now {
+                return Ok(now);
+            }
+            let outcome = atomic_file::replace(&run_dir, status::FILE, None, text.as_bytes())?;
+            let is_sure = |state: &State| outcome == WriteOutcome::Unchanged && state.is_settled(time);
+            Ok(now.filter(is_sure))
+        };
+        let went: Result<Result<_, StoreError>, _> = self.worker.run_within(PATIENCE, write).await;
+        let is_written = matches!(went, Ok(Ok(_)));
+        *found = went
+            .as_ref()
+            .ok()
+            .and_then(|went| went.as_ref().ok().copied().flatten());
+        self.failure_log
+            .note_work(self.run_dir.display(), went.map(|went| went.map(drop)));
         is_written
     }
 }

@@ -14,7 +14,7 @@ use crate::model::cdi::read;
 use crate::model::cdi::{FILE_STEM, KIND};
 
 /// A CDI directory as we keep our spec in it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CdiDirectory {
     /// Where it is.
     pub path: PathBuf,

@@ -4,102 +4,97 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::spec_files::{self, text_in};
 use crate::host::files::read::text;
+use crate::host::files::stamp::{Stamp, State};
 use crate::model::cdi::KIND;
 use crate::model::cdi::model::Spec;
 use crate::model::cdi::read::{self, Offered};
 use crate::model::cdi::resolution::{self, OwnFile, Unresolved};
 use crate::model::cdi::survey::SpecFile;
 
-/// What tells one state of a file from another.
-type Identity = (u64, u64, u64, i64, i64, i64, i64);
-
 /// Where runtimes look for specs, by rising priority.
 #[derive(Debug)]
-pub struct Resolver {
-    directories: Vec<PathBuf>,
-    own: PathBuf,
-    files: BTreeMap<PathBuf, (Identity, Result<Offered, String>)>,
+pub(super) struct Resolver {
+    usual: Vec<PathBuf>,
+    files: BTreeMap<PathBuf, (State, Result<Offered, String>)>,
     last: Option<Look>,
 }
 
 /// A look, and what came of it.
 #[derive(Debug)]
 struct Look {
+    own: PathBuf,
     spec: Spec,
-    is_written: bool,
-    files: Vec<Option<Identity>>,
+    is_kept: bool,
+    stamp: Stamp,
     unresolved: Unresolved,
 }
 
 impl Resolver {
-    /// With our file `own`, and the directories that runtimes read by default. The directory of `own` comes last where it is
-    /// none of these, for a site that has told its runtimes of another one.
-    pub fn new(usual: Vec<PathBuf>, own: PathBuf) -> Self {
+    /// With the directories that runtimes read by default.
+    pub(super) fn new(usual: Vec<PathBuf>) -> Self {
         Self {
-            directories: usual,
-            own,
+            usual,
             files: BTreeMap::new(),
             last: None,
         }
     }
 
-    /// From now on this is our file.
-    pub fn own_is(&mut self, own: PathBuf) {
-        self.own = own;
-        self.last = None;
-    }
-
-    /// Each device of `spec` that a runtime would not find now as it is there. `is_written` says that our file has just been
-    /// found, or made, to say what the spec does.
-    pub fn unresolved(&mut self, spec: &Spec, is_written: bool) -> Unresolved {
-        let directories = self.by_priority();
-        let listed = directories.iter().map(|directory| spec_files::paths(directory));
-        let listed: Vec<Vec<PathBuf>> = listed.map(Result::unwrap_or_default).collect();
-        let identities: Vec<_> = listed.iter().flatten().map(|path| identity(path)).collect();
+    /// Each device of `spec` that a runtime would not find now as it is there. `is_kept` says that our file `own` has just been
+    /// found, or made, to say what the spec does. Its directory comes last where it is none of the usual ones, for a site that
+    /// has told its runtimes of another one.
+    pub(super) fn unresolved(&mut self, own: &Path, spec: &Spec, is_kept: bool, now: SystemTime) -> Unresolved {
         if let Some(last) = &self.last
-            && (last.is_written, &last.files) == (is_written, &identities)
+            && (last.own.as_path(), last.is_kept) == (own, is_kept)
             && last.spec == *spec
+            && last.stamp.holds()
         {
             return last.unresolved.clone();
         }
+        let directories = self.by_priority(own);
+        let listed = directories.iter().map(|directory| spec_files::paths(directory));
+        let listed: Vec<Vec<PathBuf>> = listed.map(Result::unwrap_or_default).collect();
+        let looked_at = self.usual.iter().chain(&directories).chain(listed.iter().flatten());
+        let stamp = Stamp::of(looked_at.map(PathBuf::as_path), now);
         self.files
             .retain(|path, _| listed.iter().flatten().any(|there| there == path));
         let mut file = |path| {
-            if is_written && path == self.own {
+            if is_kept && path == own {
                 let content = Ok(Offered::from(spec));
                 return SpecFile { path, content };
             }
-            self.file(path)
+            self.file(path, now)
         };
         let surveyed = listed
             .into_iter()
             .map(|paths| paths.into_iter().map(&mut file).collect());
         let surveyed: Vec<Vec<SpecFile>> = surveyed.collect();
-        let found = (!is_written).then(|| own_spec(&self.own)).flatten();
-        let own = OwnFile {
-            path: &self.own,
-            says: if is_written { Some(spec) } else { found.as_ref() },
+        let found = (!is_kept).then(|| own_spec(own)).flatten();
+        let own_file = OwnFile {
+            path: own,
+            says: if is_kept { Some(spec) } else { found.as_ref() },
         };
-        let unresolved = resolution::unresolved(&surveyed, own, spec);
+        let unresolved = resolution::unresolved(&surveyed, own_file, spec);
         self.last = Some(Look {
+            own: own.to_owned(),
             spec: spec.clone(),
-            is_written,
-            files: identities,
+            is_kept,
+            stamp,
             unresolved: unresolved.clone(),
         });
         unresolved
     }
 
     /// Our own directory once, at the place where runtimes have it: /run/cdi is /var/run/cdi.
-    fn by_priority(&self) -> Vec<PathBuf> {
-        let own = self.own.parent().unwrap_or(Path::new("/"));
+    fn by_priority(&self, own: &Path) -> Vec<PathBuf> {
+        let own = own.parent().unwrap_or(Path::new("/"));
         let number = |directory: &Path| fs::metadata(directory).ok().map(|found| (found.dev(), found.ino()));
         let of_own = number(own);
         let is_own = |directory: &PathBuf| directory == own || (of_own.is_some() && number(directory) == of_own);
-        let mut directories: Vec<PathBuf> = self.directories.clone();
+        let mut directories = self.usual.clone();
         match directories.iter().position(is_own) {
             Some(place) => {
                 if let Some(directory) = directories.get_mut(place) {
@@ -112,10 +107,10 @@ impl Resolver {
     }
 
     /// What a file offers of our kind; of others, nothing is kept.
-    fn file(&mut self, path: PathBuf) -> SpecFile {
-        let now = identity(&path);
+    fn file(&mut self, path: PathBuf, now: SystemTime) -> SpecFile {
+        let state = State::of(&path);
         if let Some((before, content)) = self.files.get(&path)
-            && Some(*before) == now
+            && state == Some(*before)
         {
             let content = content.clone();
             return SpecFile { path, content };
@@ -128,8 +123,8 @@ impl Resolver {
             }
             offered
         });
-        if let Some(now) = now {
-            self.files.insert(path.clone(), (now, content.clone()));
+        if let Some(state) = state.filter(|state| state.is_settled(now)) {
+            self.files.insert(path.clone(), (state, content.clone()));
         }
         SpecFile { path, content }
     }
@@ -138,17 +133,4 @@ impl Resolver {
 /// What our file says, if it is one such as we write.
 fn own_spec(path: &Path) -> Option<Spec> {
     serde_saphyr::from_str(&text(path).ok()?).ok()
-}
-
-fn identity(path: &Path) -> Option<Identity> {
-    let found = fs::metadata(path).ok()?;
-    Some((
-        found.dev(),
-        found.ino(),
-        found.size(),
-        found.mtime(),
-        found.mtime_nsec(),
-        found.ctime(),
-        found.ctime_nsec(),
-    ))
 }

@@ -14,7 +14,7 @@ use thiserror::Error;
 use super::loader_view;
 use crate::host::files::roots::Roots;
 use crate::host::files::untrusted::Place;
-use crate::host::nics::attributes;
+use crate::host::nics::attributes::Attributes;
 use crate::model::container::{ContainerFacts, GivenFacts, HeldNode, NicInContainer, NodeInContainer, parse};
 use crate::model::nic::attributes::{CxiName, Netdev};
 use crate::model::nic::inventory::Nic;
@@ -251,7 +251,7 @@ impl Process {
         let class = Path::new("/sys/class/net");
         for name in self.root.names_if_there(class)? {
             if self.function_of(&class.join(&name).join("device")) == Ok(Some(address)) {
-                return Ok(Some(attributes::netdev(&self.root, class, name)));
+                return Ok(Some(Attributes::new(&self.root, class).netdev("", name)));
             }
         }
         Ok(None)

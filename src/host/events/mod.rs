@@ -79,8 +79,10 @@ impl Events {
     /// sysfs shows the interfaces of the network namespace that it was mounted in, netlink those of ours.
     fn note_private_network(&mut self, interfaces: &BTreeSet<String>) {
         let is_elsewhere = |interface: &String| if_nametoindex(interface.as_str()).is_err();
+        // They are in one namespace: once it is known to be another, one of them tells.
+        let asked = self.private_network.as_ref().map_or(interfaces.len(), |_| 1);
         match interfaces.first() {
-            Some(first) if interfaces.iter().all(is_elsewhere) => {
+            Some(first) if interfaces.iter().take(asked).all(is_elsewhere) => {
                 let reason = format!("in a private network namespace: {first} is not in it");
                 let news = format!(
                     "{reason}: no link messages, interface uevents and driver error messages of the host; \

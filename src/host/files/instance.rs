@@ -161,7 +161,7 @@ impl Process {
 fn look_at(pid: Pid) -> Option<Process> {
     let directory = Path::new("/proc").join(pid.to_string());
     let owner = fs::metadata(&directory).ok()?.uid();
-    let comm = read::text_within(&directory.join("comm"), COMM_LIMIT).ok()?;
+    let comm = read::text_of_kernel(&directory.join("comm"), COMM_LIMIT).ok()?;
     Some(Process {
         owner,
         comm: comm.trim_end().to_owned(),

@@ -12,6 +12,7 @@ pub mod places;
 pub mod read;
 pub mod roots;
 pub mod sandbox;
+pub mod stamp;
 pub mod unix_socket;
 pub mod unread;
 pub mod untrusted;

@@ -8,6 +8,7 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use super::roots::Roots;
+use super::untrusted::{kernel_file_system, of_the_kernel};
 use crate::model::cdi::drift::Seen;
 use crate::model::reading::{ReadError, Reading};
 
@@ -61,9 +62,10 @@ pub fn look_at(path: &Path) -> Seen {
     }
 }
 
-/// A regular file's whole text, or why it has none; no link is followed to it.
+/// A file's whole text, or why it has none; no link is followed to it. It is a regular file on a file system for data: those of
+/// the kernel may wait, or lose what is read.
 pub fn text(path: &Path) -> Result<String, String> {
-    let file = regular(path, nix::libc::O_NOFOLLOW).map_err(|error| error.to_string())?;
+    let file = data(path, nix::libc::O_NOFOLLOW).map_err(|error| error.to_string())?;
     bounded(file, SIZE_LIMIT).map_err(|error| error.to_string())
 }
 
@@ -74,6 +76,11 @@ pub fn text_by_link(path: &Path) -> Result<String, String> {
 
 /// The same of another size.
 pub fn text_within(path: &Path, limit: u64) -> io::Result<String> {
+    bounded(data(path, 0)?, limit)
+}
+
+/// The same of a file of the kernel.
+pub fn text_of_kernel(path: &Path, limit: u64) -> io::Result<String> {
     bounded(regular(path, 0)?, limit)
 }
 
@@ -103,12 +110,25 @@ pub fn regular(path: &Path, flags: i32) -> io::Result<File> {
 /// # Errors
 /// The same.
 pub fn regular_by(how: &OpenOptions, path: &Path, flags: i32) -> io::Result<File> {
+    let at = found(path, flags)?;
+    how.open(format!("/proc/self/fd/{}", at.as_raw_fd()))
+}
+
+fn data(path: &Path, flags: i32) -> io::Result<File> {
+    let at = found(path, flags)?;
+    match kernel_file_system(&at)? {
+        Some(name) => Err(of_the_kernel(name)),
+        None => File::open(format!("/proc/self/fd/{}", at.as_raw_fd())),
+    }
+}
+
+fn found(path: &Path, flags: i32) -> io::Result<File> {
     let flags = nix::libc::O_PATH | flags;
     let at = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     match at.metadata()? {
         metadata if metadata.is_symlink() => Err(io::Error::other("a symbolic link")),
         metadata if !metadata.is_file() => Err(io::Error::other("not a regular file")),
-        _ => how.open(format!("/proc/self/fd/{}", at.as_raw_fd())),
+        _ => Ok(at),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -10,7 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use nix::sys::stat::{FileStat, lstat};
+use nix::fcntl::OFlag;
+use nix::sys::stat::{FileStat, Mode, lstat};
 use thiserror::Error;
 
 use super::untrusted::{Place, Purpose, Tree};
@@ -208,32 +210,34 @@ impl Roots {
         kind == Ok(nix::sys::statfs::SYSFS_MAGIC)
     }
 
+    /// A directory of attributes, of which many are to be read: found once, and not on the way to each. None where it cannot be
+    /// held; then each attribute says what is wrong.
+    pub fn hold(&self, host_path: &Path) -> Option<OwnedFd> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let is_ours = self.foreign.is_none();
+        is_ours
+            .then(|| nix::fcntl::open(&self.local_path(host_path), flags, Mode::empty()).ok())
+            .flatten()
+    }
+
     /// An attribute's text without the line end that most attributes have.
     pub fn text(&self, host_path: &Path) -> Reading<String> {
-        let mut page = [0; ATTRIBUTE_LIMIT + 1];
-        let length = self
-            .open_for(host_path, Purpose::Attribute)
-            .and_then(|file| read_once(file, &mut page))
-            .map_err(|error| ReadError::new(host_path, error))?;
-        if length > ATTRIBUTE_LIMIT {
-            return Err(ReadError::new(
-                host_path,
-                format!("longer than {ATTRIBUTE_LIMIT} bytes"),
-            ));
-        }
-        let bytes = page.get(..length).unwrap_or_default();
-        let text = str::from_utf8(bytes).map_err(|_| ReadError::new(host_path, "not a text"))?;
-        Ok(text.trim_end().to_owned())
+        text_of(self.open_for(host_path, Purpose::Attribute)).map_err(|reason| ReadError::new(host_path, reason))
+    }
+
+    /// The same of an attribute in a directory that is held.
+    pub fn text_in(&self, held: &OwnedFd, attribute: &str) -> Result<String, String> {
+        text_of(self.open_in(held, attribute))
     }
 
     /// An attribute's number, decimal or hexadecimal with `0x`.
     pub fn number(&self, host_path: &Path) -> Reading<u64> {
-        let text = self.text(host_path)?;
-        let number = match text.strip_prefix("0x") {
-            Some(digits) => u64::from_str_radix(digits, 16),
-            None => u64::from_str(&text),
-        };
-        number.map_err(|_| ReadError::new(host_path, format!("'{}' is not a number", excerpt(&text))))
+        number_of(&self.text(host_path)?).map_err(|reason| ReadError::new(host_path, reason))
+    }
+
+    /// The same of an attribute in a directory that is held.
+    pub fn number_in(&self, held: &OwnedFd, attribute: &str) -> Result<u64, String> {
+        number_of(&self.text_in(held, attribute)?)
     }
 
     /// At most `limit + 1` bytes from the beginning of a file.
@@ -243,6 +247,15 @@ impl Roots {
             .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
             .map_err(|error| ReadError::new(host_path, error))?;
         Ok(bytes)
+    }
+
+    fn open_in(&self, held: &OwnedFd, attribute: &str) -> io::Result<File> {
+        let flags = OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let opened = nix::fcntl::openat(held, attribute, flags, Mode::empty());
+        opened
+            .map(File::from)
+            .map_err(io::Error::from)
+            .inspect_err(|error| self.note(error))
     }
 
     /// Opens for reading, without waiting should the file turn out to be a pipe.
@@ -392,6 +405,28 @@ impl Roots {
             }
         })
     }
+}
+
+/// What an attribute holds, or why it says nothing.
+fn text_of(opened: io::Result<File>) -> Result<String, String> {
+    let mut page = [0; ATTRIBUTE_LIMIT + 1];
+    let length = opened
+        .and_then(|file| read_once(file, &mut page))
+        .map_err(|error| error.to_string())?;
+    if length > ATTRIBUTE_LIMIT {
+        return Err(format!("longer than {ATTRIBUTE_LIMIT} bytes"));
+    }
+    let bytes = page.get(..length).unwrap_or_default();
+    let text = str::from_utf8(bytes).map_err(|_| "not a text")?;
+    Ok(text.trim_end().to_owned())
+}
+
+fn number_of(text: &str) -> Result<u64, String> {
+    let number = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => u64::from_str(text),
+    };
+    number.map_err(|_| format!("'{}' is not a number", excerpt(text)))
 }
 
 /// The kernel gives an attribute that fits whole at the first read; asking whether there is more would be a second system

@@ -220,16 +220,9 @@ impl Found {
         if self.kind() != SFlag::S_IFREG {
             return Err(io::Error::other("not a regular file"));
         }
-        #[allow(
-            clippy::unnecessary_cast,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "the number is as wide as the architecture has it, and only 32 bits of it count"
-        )]
-        let system = fstatfs(&self.at)?.filesystem_type().0 as u32;
-        match OF_THE_KERNEL.iter().find(|(magic, _)| *magic == system) {
-            Some((SYSFS, _)) if purpose == Purpose::Attribute => Ok(()),
-            Some((_, name)) => Err(io::Error::other(format!("in a file system of the kernel ({name})"))),
+        match kernel_file_system(&self.at)? {
+            Some("sysfs") if purpose == Purpose::Attribute => Ok(()),
+            Some(name) => Err(of_the_kernel(name)),
             // Files of the kernel have no size. So an unknown file system of that kind does no harm either.
             None if self.status.st_size == 0 => Err(io::Error::other("an empty file")),
             None => Ok(()),
@@ -237,12 +230,28 @@ impl Found {
     }
 }
 
-const SYSFS: u32 = 0x6265_6572;
+/// The name of the kernel's own file system that holds this file, if one does.
+pub fn kernel_file_system(file: impl AsFd) -> io::Result<Option<&'static str>> {
+    #[allow(
+        clippy::unnecessary_cast,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the number is as wide as the architecture has it, and only 32 bits of it count"
+    )]
+    let system = fstatfs(file)?.filesystem_type().0 as u32;
+    let mut known = OF_THE_KERNEL.iter();
+    Ok(known.find(|(magic, _)| *magic == system).map(|(_, name)| *name))
+}
+
+/// Why a file of that file system is not read.
+pub fn of_the_kernel(name: &str) -> io::Error {
+    io::Error::other(format!("in a file system of the kernel ({name})"))
+}
 
 /// File systems whose files are not data but answers of the kernel: reading one may do something, take something away, or
 /// wait. The numbers are in `linux/magic.h` and in each file system.
 const OF_THE_KERNEL: [(u32, &str); 25] = [
-    (SYSFS, "sysfs"),
+    (0x6265_6572, "sysfs"),
     (0x9fa0, "proc"),
     (0x6462_6720, "debugfs"),
     (0x7472_6163, "tracefs"),

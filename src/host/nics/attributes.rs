@@ -1,6 +1,7 @@
 //! The attributes of one PCI function, as sysfs shows them. Only those that are answered from memory.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -15,27 +16,37 @@ const LINK_RESTARTS: usize = 10;
 /// A NIC has one; more than a few are nobody's.
 const NETDEVS: usize = 8;
 
-/// Reads attributes of one PCI function.
+/// Reads attributes below one directory, such as that of a PCI function.
 #[derive(Debug)]
 pub struct Attributes<'a> {
     roots: &'a Roots,
     sysfs: &'a Path,
+    held: Option<OwnedFd>,
 }
 
 impl<'a> Attributes<'a> {
     /// Of the function with this directory.
     pub fn new(roots: &'a Roots, sysfs: &'a Path) -> Self {
-        Self { roots, sysfs }
+        let held = roots.hold(sysfs);
+        Self { roots, sysfs, held }
     }
 
     /// A text.
     pub fn text(&self, attribute: &str) -> Reading<String> {
-        self.roots.text(&self.sysfs.join(attribute))
+        let Some(held) = &self.held else {
+            return self.roots.text(&self.sysfs.join(attribute));
+        };
+        let text = self.roots.text_in(held, attribute);
+        text.map_err(|reason| ReadError::new(self.sysfs.join(attribute), reason))
     }
 
     /// A number.
     pub fn number(&self, attribute: &str) -> Reading<u64> {
-        self.roots.number(&self.sysfs.join(attribute))
+        let Some(held) = &self.held else {
+            return self.roots.number(&self.sysfs.join(attribute));
+        };
+        let number = self.roots.number_in(held, attribute);
+        number.map_err(|reason| ReadError::new(self.sysfs.join(attribute), reason))
     }
 
     /// The name that a link leads to; none when there is no link.
@@ -65,14 +76,13 @@ impl<'a> Attributes<'a> {
 
     /// NUMA node; none where the firmware names none.
     pub fn numa_node(&self) -> Reading<Option<u32>> {
-        let path = self.sysfs.join("numa_node");
-        let text = self.roots.text(&path)?;
-        match text.parse::<i64>() {
+        let read_error = |reason: String| ReadError::new(self.sysfs.join("numa_node"), reason);
+        match self.text("numa_node")?.parse::<i64>() {
             Ok(-1) => Ok(None),
             Ok(node) => u32::try_from(node)
                 .map(Some)
-                .map_err(|_| ReadError::new(path, format!("{node} is no NUMA node"))),
-            Err(_) => Err(ReadError::new(path, "not a number")),
+                .map_err(|_| read_error(format!("{node} is no NUMA node"))),
+            Err(_) => Err(read_error("not a number".to_owned())),
         }
     }
 
@@ -137,7 +147,19 @@ impl<'a> Attributes<'a> {
             return Ok(None);
         }
         let netdevs = names.into_iter().take(NETDEVS);
-        Ok(Some(netdevs.map(|name| netdev(self.roots, &directory, name)).collect()))
+        Ok(Some(netdevs.map(|name| self.netdev("net/", name)).collect()))
+    }
+
+    /// The Ethernet interface of this name, below `place`.
+    pub fn netdev(&self, place: &str, name: String) -> Netdev {
+        let attribute = |attribute: &str| format!("{place}{name}/{attribute}");
+        Netdev {
+            mac: self.text(&attribute("address")),
+            addr_assign_type: self.number(&attribute("addr_assign_type")),
+            operstate: self.text(&attribute("operstate")),
+            carrier: self.number(&attribute("carrier")).map(|carrier| carrier == 1),
+            name,
+        }
     }
 
     /// The netdev knows the speed of every generation; `properties/speed` knows that of Cassini 1 only.
@@ -147,17 +169,5 @@ impl<'a> Attributes<'a> {
             _ => None,
         };
         of_netdev.map_or_else(|| self.number("properties/speed"), Ok)
-    }
-}
-
-/// The Ethernet interface of this name in a directory of interfaces.
-pub fn netdev(roots: &Roots, directory: &Path, name: String) -> Netdev {
-    let path = directory.join(&name);
-    Netdev {
-        mac: roots.text(&path.join("address")),
-        addr_assign_type: roots.number(&path.join("addr_assign_type")),
-        operstate: roots.text(&path.join("operstate")),
-        carrier: roots.number(&path.join("carrier")).map(|carrier| carrier == 1),
-        name,
     }
 }

@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io;
-use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -28,7 +27,10 @@ pub(super) struct Readers(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
+    /// Something is to be read.
     wake: Condvar,
+    /// All of them have answered: whoever asked is not woken for each.
+    complete: Condvar,
     on_news: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -37,6 +39,8 @@ struct State {
     jobs: VecDeque<Job>,
     /// The NICs at which a thread is, and whether nobody waits for it any more.
     reading: BTreeMap<PciAddress, bool>,
+    answers: BTreeMap<PciAddress, Answer>,
+    missing: usize,
     threads: usize,
     handles: Vec<JoinHandle<()>>,
     idle: usize,
@@ -46,7 +50,6 @@ struct State {
 struct Job {
     address: PciAddress,
     read: Read,
-    answers: Sender<(PciAddress, Answer)>,
 }
 
 impl fmt::Debug for Readers {
@@ -64,6 +67,7 @@ impl Readers {
         let readers = Self(Arc::new(Shared {
             state: Mutex::default(),
             wake: Condvar::new(),
+            complete: Condvar::new(),
             on_news: Box::new(on_news),
         }));
         // A thread that cannot be started now is tried again with the first job.
@@ -73,25 +77,25 @@ impl Readers {
 
     /// What answers in time. What still hangs since an earlier call is not asked.
     pub(super) fn read(&mut self, reads: Vec<(PciAddress, Read)>) -> BTreeMap<PciAddress, Answer> {
-        let (send, answers) = mpsc::channel();
-        let mut missing = self.0.ask(reads, &send);
-        drop(send);
-        let mut read = BTreeMap::new();
+        self.0.ask(reads);
         let deadline = Instant::now() + PATIENCE;
-        while missing > 0 {
+        let mut state = self.0.lock();
+        let mut come = 0;
+        while state.missing > 0 {
             let left = deadline.saturating_duration_since(Instant::now());
-            match answers.recv_timeout(STALL.min(left)) {
-                Ok((address, answer)) => {
-                    read.insert(address, answer);
-                    missing -= 1;
-                }
-                Err(_) if left.is_zero() => break,
-                Err(_) => self.0.grow(),
+            if left.is_zero() {
+                break;
             }
+            let waited = self.0.complete.wait_timeout(state, STALL.min(left));
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if state.missing > 0 && state.answers.len() == come {
+                drop(state);
+                self.0.grow();
+                state = self.0.lock();
+            }
+            come = state.answers.len();
         }
-        self.0.pass_over();
-        read.extend(answers.try_iter());
-        read
+        state.pass_over()
     }
 }
 
@@ -110,27 +114,35 @@ impl Drop for Readers {
     }
 }
 
+impl State {
+    /// Takes what has answered; nobody waits for the rest.
+    fn pass_over(&mut self) -> BTreeMap<PciAddress, Answer> {
+        self.jobs.clear();
+        self.reading.values_mut().for_each(|is_late| *is_late = true);
+        self.missing = 0;
+        std::mem::take(&mut self.answers)
+    }
+}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns how many answers there will be.
-    fn ask(self: &Arc<Self>, reads: Vec<(PciAddress, Read)>, answers: &Sender<(PciAddress, Answer)>) -> usize {
+    fn ask(self: &Arc<Self>, reads: Vec<(PciAddress, Read)>) {
         let mut state = self.lock();
         for (address, read) in reads {
             if !state.reading.contains_key(&address) {
-                let answers = answers.clone();
-                state.jobs.push_back(Job { address, read, answers });
+                state.jobs.push_back(Job { address, read });
             }
         }
-        let (asked, free) = (state.jobs.len(), state.threads - state.reading.len());
+        state.missing = state.jobs.len();
+        let has_none_free = state.missing > 0 && state.threads == state.reading.len();
         drop(state);
-        if asked > 0 && free == 0 {
+        if has_none_free {
             let _ = Self::start(self);
         }
         self.wake.notify_one();
-        asked
     }
 
     /// As many more threads as there are that make no way.
@@ -140,13 +152,6 @@ impl Shared {
         drop(state);
         // Without a free process id, those that there are have to do.
         let _ = (0..more).try_for_each(|_| Self::start(self));
-    }
-
-    /// Nobody waits for what has not answered.
-    fn pass_over(&self) {
-        let mut state = self.lock();
-        state.jobs.clear();
-        state.reading.values_mut().for_each(|is_late| *is_late = true);
     }
 
     fn start(self: &Arc<Self>) -> io::Result<()> {
@@ -184,8 +189,11 @@ impl Shared {
                     (self.on_news)();
                     state = self.lock();
                 } else {
-                    // Whoever asked waits for it.
-                    let _ = job.answers.send((job.address, answer));
+                    state.answers.insert(job.address, answer);
+                    state.missing = state.missing.saturating_sub(1);
+                    if state.missing == 0 {
+                        self.complete.notify_one();
+                    }
                 }
             } else if state.idle > 0 {
                 break;
@@ -201,6 +209,8 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
 
     fn address(number: u32) -> PciAddress {

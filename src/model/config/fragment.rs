@@ -71,7 +71,7 @@ pub struct Fragment {
 impl Fragment {
     /// Reads the text of a file, and notes all that is no TOML.
     pub fn parse(file: &Path, text: &str) -> Self {
-        let source = Source { file, text };
+        let source = Source::new(file, text);
         let (document, errors) = DeTable::parse_recoverable(text);
         let faults = errors.iter().map(|error| Problem {
             origin: source.origin(error.span().unwrap_or(0..0)),
@@ -145,17 +145,29 @@ fn put(table: &mut Table, key: &str, content: Content, origin: &Origin) {
 /// A file that is being read.
 struct Source<'text> {
     file: &'text Path,
-    text: &'text str,
+    /// Where each line but the first begins, and each byte that begins no character: a place is found without reading the
+    /// text again for each.
+    lines: Vec<usize>,
+    inner: Vec<usize>,
 }
 
-impl Source<'_> {
+impl<'text> Source<'text> {
+    fn new(file: &'text Path, text: &str) -> Self {
+        Self {
+            file,
+            lines: text.match_indices('\n').map(|(at, _)| at + 1).collect(),
+            inner: (0..text.len()).filter(|at| !text.is_char_boundary(*at)).collect(),
+        }
+    }
+
     fn origin(&self, span: Range<usize>) -> Origin {
-        let before = self.text.get(..span.start).unwrap_or(self.text);
-        let line = before.rsplit('\n').next().unwrap_or_default();
+        let line = self.lines.partition_point(|begin| *begin <= span.start);
+        let begin = line.checked_sub(1).and_then(|before| self.lines.get(before));
+        let characters = |end: usize| end - self.inner.partition_point(|at| *at < end);
         Origin::File {
             file: self.file.to_owned(),
-            line: before.matches('\n').count() + 1,
-            column: line.chars().count() + 1,
+            line: line + 1,
+            column: characters(span.start) - characters(begin.copied().unwrap_or(0)) + 1,
         }
     }
 

@@ -73,8 +73,19 @@ impl fmt::Display for Problem {
 
 /// A configuration that cannot be used: everything that is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the configuration cannot be used:{}", .0.iter().map(|problem| format!("\n  {}", printable::line(&problem.to_string()))).collect::<String>())]
+#[error("the configuration cannot be used:{}", lines(.0))]
 pub struct ConfigError(pub Vec<Problem>);
+
+/// So many are said; nobody reads on in a file that is wrong as a whole.
+const SAID: usize = 100;
+
+fn lines(problems: &[Problem]) -> String {
+    let said = problems.iter().take(SAID);
+    let said = said.map(|problem| printable::line(&problem.to_string()).into_owned());
+    let more = problems.len().saturating_sub(SAID);
+    let rest = (more > 0).then(|| format!("and {more} more"));
+    said.chain(rest).map(|line| format!("\n  {line}")).collect()
+}
 
 impl ConfigError {
     /// Whether it was the command line alone that was wrong.

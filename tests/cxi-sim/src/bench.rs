@@ -1,116 +1,179 @@
 //! How fast and how large the device plugin is, seen from an emulated kubelet. Figures, not verdicts: a busy machine is no
 //! defect of the plugin.
 
+mod calls;
 mod events;
 mod idle;
+mod namespace;
+mod process;
 mod renames;
+mod sample;
+mod stage;
+mod starts;
+mod storm;
+mod table;
 
 use std::error::Error;
 use std::fs;
 use std::io::Write;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::demo::plugin::Plugin;
-use crate::kubelet::Kubelet;
-use crate::node::{Kind, NicSpec, Node, scratch_dir};
+use table::Table;
 
 const RESOURCE: &str = "beta.hpe.com/cxi";
 const PATIENCE: Duration = Duration::from_secs(30);
-const NICS: usize = 8;
-const STARTS: usize = 21;
-const ALLOCATES: usize = 10_000;
 
-/// Measures the program at `plugin` and tells the figures to `out`.
-///
-/// # Errors
-/// What could not be done.
-pub async fn run(plugin: &Path, out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
-    let folder = scratch_dir()?;
-    let node = Node::create(folder.path().join("node"), &vec![NicSpec::new(Kind::Cassini2); NICS])?;
-    let mut kubelet = Kubelet::start(&folder.path().join("kubelet"))?;
-    let mut starts = Vec::new();
-    let mut running: Option<Plugin> = None;
-    for _ in 0..STARTS {
-        if let Some(mut last) = running.take() {
-            last.terminate().await?;
+/// How much is measured. By default all of it takes three to four minutes.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Counts {
+    /// Starts of each kind, and calls of --version between them
+    #[arg(long, value_name = "N", default_value_t = 31)]
+    pub starts: usize,
+    /// Allocates before the memory is measured, and as many empty calls
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub allocates: usize,
+    /// Restarts of kubelet
+    #[arg(long, value_name = "N", default_value_t = 21)]
+    pub restarts: usize,
+    /// Times that a driver is lost and back
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub rounds: usize,
+    /// Renames of each kind, 780 a second
+    #[arg(long, value_name = "N", default_value_t = 3_900)]
+    pub renames: u32,
+    /// The numbers of NICs in storms of events
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [8, 64, 512])]
+    pub nics: Vec<usize>,
+    /// How long each storm is
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    pub storm_seconds: u64,
+    /// How long to wait before idling counts: helper threads end after 10 s without work
+    #[arg(long, value_name = "SECONDS", default_value_t = 12)]
+    pub settle: u64,
+    /// How many slow polls an idle plugin makes
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub polls: u64,
+    /// One poll each so many seconds; its cost is told as that of two in a minute
+    #[arg(long, value_name = "SECONDS", default_value_t = 1)]
+    pub pulse: u64,
+}
+
+/// What of it is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// From exec to Register
+    Starts,
+    /// Allocate, memory, and restarts of kubelet
+    Calls,
+    /// What renames in kubelet's directory cost
+    Renames,
+    /// From events to kubelet's list and to the CDI file
+    Events,
+    /// What events cost as long as they come
+    Storm,
+    /// What idling costs
+    Idle,
+}
+
+impl Part {
+    /// All of them in the order of the table.
+    pub const ALL: [Self; 6] = [
+        Self::Starts,
+        Self::Calls,
+        Self::Renames,
+        Self::Events,
+        Self::Storm,
+        Self::Idle,
+    ];
+
+    /// Whether it takes a network namespace of our own.
+    fn sends_events(self) -> bool {
+        matches!(self, Self::Events | Self::Storm)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Starts => "starts",
+            Self::Calls => "calls",
+            Self::Renames => "renames",
+            Self::Events => "events to list and file",
+            Self::Storm => "storms of events",
+            Self::Idle => "idling",
         }
-        // A new life each time: the list of the dead plugin must not be taken for that of the new one.
-        kubelet.restart()?;
-        let began = Instant::now();
-        running = Some(Plugin::start(plugin, folder.path())?);
-        kubelet
-            .wait_for(RESOURCE, PATIENCE, |devices| devices.len() == NICS)
-            .await?;
-        starts.push(began.elapsed());
-    }
-    tell(out, "exec to device list in kubelet", starts)?;
-
-    let ids: Vec<String> = node.nics()?.into_iter().take(1).map(|nic| nic.pci).collect();
-    let mut calls = Vec::with_capacity(ALLOCATES);
-    for _ in 0..ALLOCATES {
-        let began = Instant::now();
-        kubelet.allocate(RESOURCE, vec![ids.clone()]).await?;
-        calls.push(began.elapsed());
-    }
-    tell(out, "Allocate, there and back", calls)?;
-
-    let mut restarts = Vec::new();
-    for _ in 0..STARTS {
-        kubelet.stop();
-        let began = Instant::now();
-        kubelet.boot()?;
-        kubelet
-            .wait_for(RESOURCE, PATIENCE, |devices| devices.len() == NICS)
-            .await?;
-        restarts.push(began.elapsed());
-    }
-    tell(out, "kubelet's start to device list", restarts)?;
-    let pid = running.as_ref().and_then(Plugin::pid).ok_or("the plugin has ended")?;
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    for line in status
-        .lines()
-        .filter(|line| line.starts_with("VmRSS") || line.starts_with("Threads"))
-    {
-        writeln!(out, "{line}")?;
-    }
-    drop(running);
-    renames::run(plugin, out).await?;
-    events::on_tree(plugin, out).await?;
-    idle::run(plugin, out).await
-}
-
-/// Measures only how long events take to kubelet and to the CDI file: on this machine's kernel with the modules in
-/// `modules`, or on a tree of files.
-///
-/// # Errors
-/// What could not be done.
-pub async fn events(plugin: &Path, modules: Option<&Path>, out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
-    match modules {
-        Some(modules) => events::on_guest(plugin, modules, out).await,
-        None => events::on_tree(plugin, out).await,
     }
 }
 
-/// Measures only what renames in kubelet's directory cost.
-///
-/// # Errors
-/// What could not be done.
-pub async fn renames(plugin: &Path, out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
-    renames::run(plugin, out).await
+/// A device plugin to be measured.
+#[derive(Debug, Clone)]
+pub struct Bench {
+    /// The program.
+    pub plugin: PathBuf,
+    /// How much.
+    pub counts: Counts,
 }
 
-fn tell(out: &mut dyn Write, what: &str, mut times: Vec<Duration>) -> std::io::Result<()> {
-    times.sort();
-    let at = |share: usize| {
-        times
-            .get((times.len() - 1) * share / 100)
-            .map_or(0, Duration::as_micros)
-    };
-    let (median, late, worst) = (at(50), at(99), at(100));
-    writeln!(
-        out,
-        "{what:<32} n {:<6} median {median} us  p99 {late} us  worst {worst} us",
-        times.len()
-    )
+impl Bench {
+    /// Measures these parts, tells the figures to `out`, and to `progress` how far it is.
+    ///
+    /// # Errors
+    /// What could not be done.
+    pub async fn run(
+        &self,
+        parts: &[Part],
+        out: &mut dyn Write,
+        progress: &mut dyn Write,
+    ) -> Result<(), Box<dyn Error>> {
+        writeln!(out, "{}", machine())?;
+        let mut table = Table::new(out, progress)?;
+        let place = namespace::enter(&self.plugin);
+        if let Err(why) = &place.memory {
+            table.skipped(
+                "a quiet /dev/shm",
+                format!("{why}; what others do there costs CPU here"),
+            )?;
+        }
+        for &part in parts {
+            match &place.network {
+                Err(why) if part.sends_events() => table.skipped(part.name(), why)?,
+                _ => self.part(part, &mut table).await?,
+            }
+        }
+        writeln!(out, "{}", machine())?;
+        Ok(())
+    }
+
+    async fn part(&self, part: Part, table: &mut Table<'_>) -> Result<(), Box<dyn Error>> {
+        let (plugin, counts) = (self.plugin.as_path(), &self.counts);
+        match part {
+            Part::Starts => starts::run(plugin, counts, table).await,
+            Part::Calls => calls::run(plugin, counts, table).await,
+            Part::Renames => renames::run(plugin, counts, table).await,
+            Part::Events => events::on_tree(plugin, counts, table).await,
+            Part::Storm => storm::run(plugin, counts, table).await,
+            Part::Idle => idle::run(plugin, counts, table).await,
+        }
+    }
+
+    /// Measures how long events take to kubelet and to the CDI file on this machine's kernel, with the modules in `modules`.
+    ///
+    /// # Errors
+    /// What could not be done.
+    pub async fn guest_events(
+        &self,
+        modules: &Path,
+        out: &mut dyn Write,
+        progress: &mut dyn Write,
+    ) -> Result<(), Box<dyn Error>> {
+        let mut table = Table::new(out, progress)?;
+        events::on_guest(&self.plugin, modules, &self.counts, &mut table).await
+    }
+}
+
+/// What else the machine has to do; figures of a busy one are worse.
+fn machine() -> String {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load: Vec<&str> = load.split(' ').take(3).collect();
+    let cpus = std::thread::available_parallelism().map_or(0, usize::from);
+    format!("load average {} on {cpus} CPUs", load.join(" "))
 }

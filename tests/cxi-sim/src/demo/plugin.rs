@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -20,6 +20,7 @@ const NO_HOLD: &str = "[health]\nhold_down = \"0s\"\nhold_up = \"0s\"\n";
 /// A running plugin. It is killed when this value goes.
 pub struct Plugin {
     child: Child,
+    began: Instant,
     kubelet_dir: PathBuf,
     spec: PathBuf,
 }
@@ -44,7 +45,7 @@ impl Plugin {
         if let Some(root) = root {
             command.arg("--root").arg(root);
         }
-        let child = command
+        command
             .arg("--kubelet-dir")
             .arg(&kubelet_dir)
             .arg("--cdi-dir")
@@ -56,11 +57,14 @@ impl Plugin {
             .args(flags)
             .stdin(Stdio::null())
             .stderr(log)
-            .kill_on_drop(true)
+            .kill_on_drop(true);
+        let began = Instant::now();
+        let child = command
             .spawn()
             .map_err(|error| format!("cannot start {}: {error}; `make build` makes it", program.display()))?;
         Ok(Self {
             child,
+            began,
             kubelet_dir,
             spec: cdi_dir.join("hpe.com-cxi.yaml"),
         })
@@ -69,6 +73,11 @@ impl Plugin {
     /// Its process, as long as it runs.
     pub fn pid(&self) -> Option<u32> {
         self.child.id()
+    }
+
+    /// How long ago it was started.
+    pub fn age(&self) -> Duration {
+        self.began.elapsed()
     }
 
     /// Asks for a scan.

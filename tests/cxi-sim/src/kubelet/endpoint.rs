@@ -39,10 +39,13 @@ pub fn go_text(status: &Status) -> String {
     format!("rpc error: code = {:?} desc = {}", status.code(), status.message())
 }
 
+/// Calls to a plugin.
+pub type Client = DevicePluginClient<Channel>;
+
 /// A connection to a plugin; every copy of it is the same connection.
 #[derive(Debug, Clone)]
 pub struct Connection {
-    api: DevicePluginClient<Channel>,
+    api: Client,
     closed: watch::Sender<bool>,
     /// The plugin's socket.
     pub socket: PathBuf,
@@ -91,6 +94,11 @@ impl Connection {
     /// Ends the connection with everything on it, as `grpc.ClientConn.Close` does.
     pub fn close(&self) {
         self.closed.send_replace(true);
+    }
+
+    /// For calls that are no matter of kubelet's.
+    pub fn client(&self) -> Client {
+        self.api.clone()
     }
 
     /// The answer to one call, or an error as soon as the connection is closed.

@@ -42,6 +42,7 @@ mod transcript;
 
 pub use allocation::{AllocateError, Grant};
 pub use devices::Device;
+pub use endpoint::Client;
 pub use rules::{Rule, Violation};
 pub use runner::{Failure, Mismatch, Outcome};
 pub use scenario::Scenario;
@@ -235,6 +236,15 @@ impl Kubelet {
         self.shared.read(|state| {
             let endpoint = state.resources.get(resource)?.endpoint.as_ref()?;
             Some(endpoint.socket.clone())
+        })
+    }
+
+    /// A client on kubelet's own connection to the plugin that serves the resource, for calls that leave no trace in the
+    /// transcript.
+    pub fn client(&self, resource: &str) -> Option<Client> {
+        self.shared.read(|state| {
+            let endpoint = state.resources.get(resource)?.endpoint.as_ref()?;
+            Some(endpoint.client())
         })
     }
 

@@ -181,6 +181,16 @@ impl Node {
         (0..count).try_for_each(|_| send()).map_err(Error::Uevents)
     }
 
+    /// What tells of a change of one NIC after the other, though none has changed: a storm of events.
+    ///
+    /// # Errors
+    /// [`Error::Uevents`] when that is not allowed here; otherwise as [`Node::open`].
+    pub fn idle_changes(&self) -> Result<IdleChanges> {
+        let uevents = Uevents::open().map_err(Error::Uevents)?;
+        let nics = State::load(&self.tree)?.nics;
+        Ok(IdleChanges { uevents, nics })
+    }
+
     /// A uevent about a NIC that this process sends itself, pretending to be the kernel. Listeners must not heed it.
     ///
     /// # Errors
@@ -322,6 +332,26 @@ impl Node {
         let answer = action(&mut operation)?;
         state.save(&self.tree)?;
         Ok(answer)
+    }
+}
+
+/// Uevents `change` of a node's NICs, of which nothing has changed.
+#[derive(Debug)]
+pub struct IdleChanges {
+    uevents: Uevents,
+    nics: Vec<state::NicState>,
+}
+
+impl IdleChanges {
+    /// Has the kernel tell of the NIC with this number; after the last NIC the first comes again.
+    ///
+    /// # Errors
+    /// [`Error::Uevents`] when that is not allowed here.
+    pub fn tell(&self, number: usize) -> Result<()> {
+        match self.nics.iter().cycle().nth(number % self.nics.len().max(1)) {
+            Some(nic) => self.uevents.of_function("change", nic).map_err(Error::Uevents),
+            None => Ok(()),
+        }
     }
 }
 

@@ -81,7 +81,8 @@ impl Uevents {
         }
     }
 
-    fn of_function(&self, action: &str, nic: &NicState) -> io::Result<()> {
+    /// The PCI function of a NIC.
+    pub fn of_function(&self, action: &str, nic: &NicState) -> io::Result<()> {
         let (vendor, device) = (nic.kind().vendor(), nic.kind().device());
         let values = format!("PCI_ID={vendor:04X}:{device:04X}\0PCI_SLOT_NAME={}\0", nic.pci);
         self.send(action, &nic.dir(), "pci", &values)
