@@ -532,7 +532,7 @@ fn a_hostile_tree_leads_nowhere() {
 fn the_report_for_programs_keeps_its_shape() {
     let report = DoctorFixture::new(&Variant::V6.nics()).with_static_spec().report();
     let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
-    assert_eq!(keys(&report.value), "findings summary unknown");
+    assert_eq!(keys(&report.value), "findings pods summary unknown");
     assert_eq!(keys(&report.value["summary"]), "nics notes problems unknown warnings");
     let finding = &report.findings()[0];
     assert_eq!(keys(finding), "evidence id level remedy subject what");

@@ -12,7 +12,7 @@ use std::process::Command;
 use common::daemon::{A, B};
 use common::hang::Hang;
 use common::skip::{Need, skip};
-use common::{Output, mounts, scratch};
+use common::{Output, mounts, numbered, scratch};
 use cxi_sim::node::{DeviceNodes, Kind, NicSpec, Node};
 use nix::mount::{MsFlags, mount};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
@@ -588,4 +588,67 @@ fn a_process_that_is_not_there_is_an_error_that_says_what_to_give() {
     for args in [&["0x1"][..], &["-1"], &[PID, "cxi0"]] {
         assert_eq!(fixture.explain(args).code, 2, "{args:?}");
     }
+}
+
+/// What it holds beyond what kubelet's answer gave it, whatever the nodes are called there.
+#[test]
+fn nics_that_were_not_given_are_named() {
+    let Some(fixture) = ContainerFixture::new() else { return };
+    let minors = [3, 5];
+    numbered::host_nodes(fixture.host.root(), &minors);
+    for (name, minor) in ["dev/cxi0", "dev/cxi1"].into_iter().zip(minors) {
+        numbered::node(&fixture.at(name), minor);
+    }
+    fixture.put("environ", format!("PCIDEVICE_BETA_HPE_COM_CXI={A},{B}\0"));
+    fixture.expect(0, "accepted", &[], &[]);
+    fixture.put("environ", format!("PCIDEVICE_BETA_HPE_COM_CXI={A}\0"));
+    let finding = |report: &Report| {
+        let findings = report.json["findings"].as_array().unwrap().iter();
+        let mut given = findings.filter(|finding| finding["kind"] == "not-given");
+        let reason = given
+            .next()
+            .map(|finding| finding["reason"].as_str().unwrap().to_owned());
+        assert!(given.next().is_none(), "{report:?}");
+        reason.unwrap_or_default()
+    };
+    let report = fixture.report();
+    assert_eq!(report.code, 3, "{report:?}");
+    let named = format!("/dev/cxi1 is the host's {B} (cxi1, hsn1)");
+    assert!(finding(&report).contains(&named), "{report:?}");
+    assert!(fixture.explain(&[PID]).stdout.contains("delete the pod"), "{report:?}");
+    // By its numbers, not by its name.
+    fs::rename(fixture.at("dev/cxi1"), fixture.at("dev/null0")).unwrap();
+    assert!(finding(&fixture.report()).contains("/dev/null0 is the host's"));
+    fs::remove_file(fixture.at("dev/null0")).unwrap();
+    let report = fixture.report();
+    assert_eq!((report.code, finding(&report)), (0, String::new()), "{report:?}");
+}
+
+#[test]
+fn without_the_variable_only_a_pods_container_was_given_nothing() {
+    let Some(fixture) = ContainerFixture::new() else { return };
+    fixture.put("cgroup", "0::/machine.slice/libpod-1.scope\n");
+    fixture.expect(0, "accepted", &[], &[]);
+    fixture.put(
+        "cgroup",
+        "0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-1.scope\n",
+    );
+    let report = fixture.report();
+    assert_eq!(report.code, 3, "{report:?}");
+    let findings = report.json["findings"].to_string();
+    assert!(
+        findings.contains("the container has no PCIDEVICE_BETA_HPE_COM_CXI"),
+        "{findings}"
+    );
+    fixture.put(
+        "environ",
+        format!("PCIDEVICE_BETA_HPE_COM_CXI={A},{B},0000:ff:00.0,x\0"),
+    );
+    let report = fixture.report();
+    assert_eq!(report.code, 0, "{report:?}");
+    let findings = report.json["findings"].to_string();
+    assert!(
+        findings.contains("names 0000:ff:00.0, which this node does not have"),
+        "{findings}"
+    );
 }

@@ -14,7 +14,7 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use common::daemon::{A, B, Daemon, DaemonFixture, PATIENCE, RESOURCE, assert_no_violations, nics, until, wait_for};
-use common::raw_kubelet::{Manner, RawKubelet, be_foreign, foreign, plugin, runtime, watch};
+use common::raw_kubelet::{Manner, RawKubelet, be_foreign, begun, foreign, plugin, runtime, watch};
 use cxi_device_plugin::model::alloc::resource::ResourceName;
 use cxi_sim::kubelet::{Kubelet, pb};
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket};
@@ -416,6 +416,42 @@ async fn many_callers_of_another_process_keep_neither_kubelet_out_nor_the_end_up
     assert_eq!(daemon.terminate().code(), Some(0));
     let _ = child.kill();
     child.wait().unwrap();
+    assert_no_violations(&kubelet);
+}
+
+/// Whoever begins a call and does not go on holds a place among those that are limited, and not for ever.
+#[tokio::test]
+async fn calls_that_are_begun_and_not_made_end_by_a_deadline_of_ours() {
+    let host = DaemonFixture::new(&nics(1));
+    let (daemon, kubelet) = (host.start(&[]), host.kubelet());
+    wait_for(&kubelet, &[(A, true)]).await;
+    daemon.wait_for_log("registered with kubelet");
+    let socket = own_socket(&host);
+    let methods = [
+        "GetDevicePluginOptions",
+        "ListAndWatch",
+        "GetPreferredAllocation",
+        "Allocate",
+        "PreStartContainer",
+    ];
+    let begun: Vec<_> = methods
+        .map(|method| (method, tokio::spawn(begun(socket.clone(), method))))
+        .into();
+    // Nobody waits for them.
+    kubelet.allocate(RESOURCE, vec![vec![A.to_owned()]]).await.unwrap();
+    for (method, call) in begun {
+        let status = tokio::time::timeout(PATIENCE, call).await;
+        let status = status.unwrap_or_else(|_| panic!("{method} hangs")).unwrap();
+        assert!(
+            matches!(status.code(), tonic::Code::Cancelled | tonic::Code::DeadlineExceeded),
+            "{method}: {status:?}"
+        );
+    }
+    // Streams that have begun go on.
+    host.node.link(A, false).unwrap();
+    daemon.hang_up();
+    wait_for(&kubelet, &[(A, false)]).await;
+    assert_eq!(kubelet.registrations(RESOURCE), 1, "{}", daemon.log());
     assert_no_violations(&kubelet);
 }
 

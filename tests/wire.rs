@@ -2,6 +2,7 @@
 //! our other tests share one `.proto` file, so only this test would notice a wrong number in it.
 #![cfg(test)]
 
+use cxi_device_plugin::kubelet::pod_resources::pb as pods;
 use cxi_device_plugin::kubelet::{cri, pb};
 use prost::Message;
 
@@ -164,4 +165,64 @@ fn what_a_container_runtime_is_asked_and_says_has_its_bytes() {
     let status = [field(1, &field(1, &condition)), field(2, &map_entry("config", "{}"))].concat();
     let status = pb::StatusResponse::decode(status.as_slice()).unwrap();
     assert_eq!(status.info, [("config".to_owned(), "{}".to_owned())].into());
+}
+
+#[test]
+fn a_list_of_pods_has_its_bytes() {
+    assert_eq!(pods::pod_resources_lister_server::SERVICE_NAME, "v1.PodResourcesLister");
+    let devices = [field(1, b"r/x"), field(2, b"a"), field(2, b"b"), field(3, b"")].concat();
+    let given = [
+        field(1, &field(1, b"v/c=n")),
+        field(2, b"d"),
+        field(3, b"p"),
+        field(4, b"n"),
+    ]
+    .concat();
+    let claim = [field(2, b"c"), field(3, b"ns"), field(4, &given)].concat();
+    // Processors and memory are passed over.
+    let container = [
+        field(1, b"main"),
+        field(2, &devices),
+        field(3, &[1, 2]),
+        field(4, b""),
+        field(5, &claim),
+    ];
+    let pod = [
+        field(1, b"p"),
+        field(2, b"ns"),
+        field(3, &container.concat()),
+        field(4, &[1]),
+    ]
+    .concat();
+    let expected = pods::PodResources {
+        name: "p".into(),
+        namespace: "ns".into(),
+        containers: vec![pods::ContainerResources {
+            name: "main".into(),
+            devices: vec![pods::ContainerDevices {
+                resource_name: "r/x".into(),
+                device_ids: texts(&["a", "b"]),
+            }],
+            dynamic_resources: vec![pods::DynamicResource {
+                claim_name: "c".into(),
+                claim_namespace: "ns".into(),
+                claim_resources: vec![pods::ClaimResource {
+                    cdi_devices: vec![pods::CdiDevice { name: "v/c=n".into() }],
+                    driver_name: "d".into(),
+                    pool_name: "p".into(),
+                    device_name: "n".into(),
+                }],
+            }],
+        }],
+    };
+    let list = pods::ListPodResourcesResponse::decode(&*field(1, &pod)).unwrap();
+    assert_eq!(list.pod_resources, std::slice::from_ref(&expected));
+    let one = pods::GetPodResourcesResponse::decode(&*field(1, &pod)).unwrap();
+    assert_eq!(one.pod_resources, Some(expected));
+    assert_eq!(pods::ListPodResourcesRequest {}.encode_to_vec(), b"");
+    let request = pods::GetPodResourcesRequest {
+        pod_name: "p".into(),
+        pod_namespace: "ns".into(),
+    };
+    assert_eq!(request.encode_to_vec(), [field(1, b"p"), field(2, b"ns")].concat());
 }

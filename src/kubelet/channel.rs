@@ -9,6 +9,9 @@ use tokio::net::UnixStream;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint, Uri};
 
+/// Bytes that the other side may send before it hears of us.
+const WINDOW: u32 = 1 << 20;
+
 /// A channel over this one connection. tonic's own would dial anew when the connection is lost, and so talk to a next
 /// server without a word of it.
 ///
@@ -22,6 +25,9 @@ pub async fn channel(connection: UnixStream) -> Result<Channel, String> {
     });
     // The origin becomes the authority, for which a server may want a host name.
     let endpoint = Endpoint::from_static("http://localhost");
+    // A large answer comes in few turns.
+    let endpoint = endpoint.initial_stream_window_size(WINDOW);
+    let endpoint = endpoint.initial_connection_window_size(WINDOW);
     let connected = endpoint.connect_with_connector(connector).await;
     connected.map_err(|error| root_cause(&error))
 }

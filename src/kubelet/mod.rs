@@ -1,4 +1,4 @@
-//! Kubelet: the device plugin API, and the state machine that keeps us registered.
+//! Kubelet: the device plugin API, the state machine that keeps us registered, and the question which pod holds what.
 
 mod channel;
 mod competing;
@@ -7,6 +7,7 @@ pub mod cri;
 pub mod directory;
 mod list_stream;
 pub mod pb;
+pub mod pod_resources;
 pub mod registration;
 mod server;
 pub mod service;

@@ -23,6 +23,9 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
 const OTHERS: usize = 16;
 /// Calls that one of them may have open.
 const CALLS: u32 = 64;
+/// From the beginning of a call to its answer, or to the beginning of a stream. The answers are in memory: what takes so long
+/// is a request that does not come.
+const CALL_DEADLINE: Duration = Duration::from_secs(5);
 /// How soon a caller is taken again when none could be, for lack of file descriptors.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -68,7 +71,8 @@ impl RunningServer {
         let task = tokio::spawn(async move {
             let told_to_close = async move { drop(close.wait_for(|closing| *closing).await) };
             let service = DevicePluginServer::new(service).max_decoding_message_size(REQUEST_LIMIT);
-            let server = Server::builder().max_concurrent_streams(CALLS).add_service(service);
+            let mut server = Server::builder().max_concurrent_streams(CALLS).timeout(CALL_DEADLINE);
+            let server = server.add_service(service);
             let served = server
                 .serve_with_incoming_shutdown(ReceiverStream::new(incoming), told_to_close)
                 .await;

@@ -14,6 +14,7 @@ pub mod netlink;
 pub mod nic;
 pub mod pace;
 pub mod path_walk;
+pub mod pods;
 pub mod printable;
 pub mod rate_limit;
 pub mod readiness;

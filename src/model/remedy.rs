@@ -75,6 +75,11 @@ pub fn in_container(kind: &str) -> &'static str {
             "ask for it: in a pod 'beta.hpe.com/cxi: 1' under resources.limits, with podman --device hpe.com/cxi=all; if it was \
              asked for, the runtime drops CDI names: see cxi-device-plugin status, and leave out --enable-cdi"
         }
+        "not-given" => {
+            "delete the pod: a container keeps the nodes that it was made with; a privileged one, or one that mounts the host's \
+             /dev, has all: let it ask for 'beta.hpe.com/cxi: 1' under resources.limits instead"
+        }
+        "given-and-gone" => "see lspci for what has become of it; if it does not come back, delete the pod",
         "node" | "environment" => "run this command as root on the host",
         "stale-node" => "make the container anew: the NIC's number has changed since it was made",
         "old-name" => {

@@ -13,6 +13,7 @@ use cxi_sim::kubelet::pb::device_plugin_client::DevicePluginClient;
 use cxi_sim::kubelet::pb::registration_server::{Registration, RegistrationServer};
 use tokio::sync::oneshot;
 use tokio_stream::wrappers::UnixListenerStream;
+use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint, Server, Uri};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -118,6 +119,19 @@ pub async fn plugin(socket: &Path) -> DevicePluginClient<Channel> {
     };
     let channel = tokio::time::timeout(super::daemon::PATIENCE, calling).await;
     DevicePluginClient::new(channel.unwrap())
+}
+
+/// A call of this name that is begun on a connection of its own, and whose request never comes; what becomes of it.
+pub async fn begun(socket: PathBuf, method: &'static str) -> Status {
+    let endpoint = Endpoint::from_shared(format!("unix://{}", socket.display())).unwrap();
+    let channel = endpoint.origin(Uri::from_static("http://localhost")).connect().await;
+    let mut client = tonic::client::Grpc::new(channel.unwrap());
+    client.ready().await.unwrap();
+    let path = PathAndQuery::try_from(format!("/v1beta1.DevicePlugin/{method}")).unwrap();
+    let nothing = Request::new(tokio_stream::pending::<pb::AllocateRequest>());
+    let codec = tonic_prost::ProstCodec::<pb::AllocateRequest, pb::Empty>::default();
+    let answer = client.client_streaming(nothing, path, codec).await;
+    answer.map(|_| ()).expect_err("an answer to nothing")
 }
 
 /// Its lists.

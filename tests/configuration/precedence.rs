@@ -49,6 +49,7 @@ const KEYS: &[Key] = &[
     key("roots.cxi", DIRECTORIES, Else::Variable("--cxi-root", "CXI_ROOT")),
     key("kubelet.enabled", &["\"auto\"", "true", "false"], Else::Nothing),
     key("kubelet.dir", DIRECTORIES, Else::Flag("--kubelet-dir")),
+    key("kubelet.pod_resources", &["\"/x.sock\"", "\"/y.sock\""], Else::Nothing),
     key("cdi.dir", DIRECTORIES, Else::Flag("--cdi-dir")),
     key("cdi.format", &["\"yaml\"", "\"json\""], Else::Nothing),
     key("cdi.names", &["[\"pci\"]", "[\"pci\", \"index\"]"], Else::Nothing),

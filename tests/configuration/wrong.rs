@@ -76,10 +76,6 @@ const ROWS: &[Row] = &[
         &["2:12: export.textfile: node_exporter reads only files whose names end in .prom"],
     ),
     ("[cxi_service]\nuid = 3\n", &["1:2: cxi_service: this version"]),
-    (
-        "[kubelet]\npod_resources = \"/x\"\n",
-        &["2:1: kubelet.pod_resources: this version"],
-    ),
     ("[cdi]\nkind = \"a/b\"\n", &["2:1: cdi.kind: this version"]),
     (
         "[[resource]]\nreplicas = 2\nselect = { function = \"vf\", numa = 1 }\n",
@@ -219,6 +215,10 @@ const ROWS: &[Row] = &[
     (
         "[kubelet]\ndir = \"/a234567890123456789012345678901234567890123456789012345678901234567890123456\"\n",
         &["2:7: kubelet.dir: this path is 77 bytes long, and with our socket's name in it, it has at most 74"],
+    ),
+    (
+        "[kubelet]\npod_resources = \"/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\n",
+        &["2:17: kubelet.pod_resources: this path is 112 bytes long"],
     ),
     (
         "[export]\nmetrics_socket = \"/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\n",

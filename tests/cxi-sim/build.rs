@@ -1,10 +1,16 @@
-//! Generates the kubelet's side of the device plugin API from the one `.proto` of this repository.
+//! Generates kubelet's side of its APIs from the `.proto` files of this repository.
+
+/// Folder and file of each.
+const PROTOS: [(&str, &str); 2] = [
+    ("../../src/kubelet", "deviceplugin_v1beta1.proto"),
+    ("../../src/kubelet/pod_resources", "podresources_v1.proto"),
+];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    const FOLDER: &str = "../../src/kubelet";
-    const PROTO: &str = "../../src/kubelet/deviceplugin_v1beta1.proto";
-    println!("cargo::rerun-if-changed={PROTO}");
-    let descriptors = protox::compile([PROTO], [FOLDER])?;
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+    for (folder, proto) in PROTOS {
+        println!("cargo::rerun-if-changed={folder}/{proto}");
+        let descriptors = protox::compile([proto], [folder])?;
+        tonic_prost_build::configure().compile_fds(descriptors)?;
+    }
     Ok(())
 }

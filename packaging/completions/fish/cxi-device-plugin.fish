@@ -84,11 +84,13 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run"
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand status" -l run-dir -d 'The daemon\'s own directory [default: /run/cxi-device-plugin]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand status" -l root -d 'Where the host\'s file system is mounted; the default directory lies below it' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand status" -l pod-resources -d 'Kubelet\'s socket that tells which pod holds which NIC [default: the daemon\'s, by the host\'s configuration]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand status" -s o -l output -d 'For whom to write' -r -f -a "table\t'For people'
 json\t'For programs'"
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand devices" -s o -l output -d 'For whom to write' -r -f -a "table\t'For people'
 json\t'For programs'"
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand devices" -l pod-resources -d 'Kubelet\'s socket that tells which pod holds which NIC [default: the daemon\'s, by the host\'s configuration]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand devices" -l run-dir -d 'The daemon\'s own directory, where it is said which NICs are cordoned [default: /run/cxi-device-plugin]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand devices" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand devices" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
@@ -128,6 +130,7 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand doct
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand doctor" -l cdi-dir -d 'CDI directories, the daemon\'s last; may be repeated [default: /etc/cdi, and the daemon\'s]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand doctor" -l kubelet-dir -d 'Kubelet\'s directory for device plugins [default: the daemon\'s]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand doctor" -l run-dir -d 'Directory of the daemon\'s own state [default: the daemon\'s]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand doctor" -l pod-resources -d 'Kubelet\'s socket that tells which pod holds which NIC [default: the daemon\'s, by the host\'s configuration]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand doctor" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand doctor" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand doctor" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F

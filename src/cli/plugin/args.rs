@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use super::doctor::DoctorArgs;
 use super::help;
+use super::pods::PodArgs;
 use super::run::RunArgs;
 use crate::cli::terminal::output::Audience;
 use crate::host::files::config::CONFIG_FILE;
@@ -99,7 +100,10 @@ pub struct StatusArgs {
     run_dir: Option<PathBuf>,
     /// Where the host's file system is mounted; the default directory lies below it
     #[arg(long = "root", value_name = "PREFIX")]
-    prefix: Option<PathBuf>,
+    pub prefix: Option<PathBuf>,
+    /// Kubelet, about pods.
+    #[command(flatten)]
+    pub pods: PodArgs,
     /// For whom to write
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
     pub output: Audience,
@@ -122,6 +126,9 @@ pub struct DevicesArgs {
     /// For whom to write
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
     pub output: Audience,
+    /// Kubelet, about pods.
+    #[command(flatten)]
+    pub pods: PodArgs,
     /// The node.
     #[command(flatten)]
     pub node: NodeArgs,

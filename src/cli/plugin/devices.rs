@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::args::DevicesArgs;
-use super::node_view;
+use super::pods::{Pods, PodsReport};
+use super::{host_settings, node_view};
 use crate::cli::exit::Ended;
 use crate::cli::terminal::nic_table;
 use crate::cli::terminal::output::{self, Audience};
@@ -16,25 +17,34 @@ struct Devices {
     problems: Vec<String>,
     /// NICs that are cordoned and not there.
     cordoned_absent: Vec<AbsentCordon>,
+    pods: PodsReport,
 }
 
 /// Lists them.
 pub fn run(args: &DevicesArgs) -> anyhow::Result<Ended> {
     let inventory = node_view::inventory(&args.node)?;
+    let prefix = args.node.roots.prefix.clone();
+    let (settings, _) = host_settings::read(prefix.clone())?;
+    let pods = args.pods.ask(prefix, &settings, &settings.resource.name);
     let devices = Devices {
+        pods: pods.report(),
         nics: node_view::statuses(&inventory),
         cordoned_absent: AbsentCordon::list(&inventory),
         problems: inventory.problems.iter().map(ToString::to_string).collect(),
     };
     match args.output {
         Audience::Json => output::json(&devices)?,
-        Audience::Table if devices.nics.is_empty() => {
-            let none = "no CXI NIC: no PCI function has the id 17db:0501, 1590:0371 or 1590:0372\n";
-            output::raw(&(none.to_owned() + &nic_table::absent(&devices.cordoned_absent)))?;
-        }
-        Audience::Table => {
-            output::styled(&(nic_table::nics(&devices.nics) + &nic_table::absent(&devices.cordoned_absent)))?;
-        }
+        Audience::Table => output::styled(&described(&devices, &pods))?,
     }
     Ok(Ended::Done)
+}
+
+fn described(devices: &Devices, pods: &Pods) -> String {
+    let nics = if devices.nics.is_empty() {
+        "no CXI NIC: no PCI function has the id 17db:0501, 1590:0371 or 1590:0372\n".to_owned()
+    } else {
+        nic_table::nics_with_pods(&devices.nics, |address| pods.cell(address))
+    };
+    let addresses = devices.nics.iter().map(|nic| nic.address.as_str());
+    nics + &nic_table::absent(&devices.cordoned_absent) + &pods.remarks(addresses)
 }

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::Serialize;
 
+use super::host_settings;
+use super::pods::{PodArgs, PodsReport};
 use crate::cli::exit::{self, Ended};
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 use crate::host::bundle::{self, Contents};
-use crate::host::files::config::{self, CONFIG_FILE};
 use crate::host::files::roots::{RootArgs, Roots};
 use crate::host::probe::{self, Site};
 use crate::model::config::settings::Settings;
-use crate::model::config::{ConfigError, LoadedConfig, Origin, Problem};
 use crate::model::doctor;
 use crate::model::doctor::facts::NodeFacts;
 use crate::model::doctor::finding::{Evidence, Examination, Finding, Level, Unknown};
@@ -45,6 +45,9 @@ pub struct DoctorArgs {
     /// Directory of the daemon's own state [default: the daemon's]
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
+    /// Kubelet, about pods.
+    #[command(flatten)]
+    pods: PodArgs,
     /// The host.
     #[command(flatten)]
     roots: RootArgs,
@@ -56,6 +59,7 @@ struct Report<'a> {
     summary: Summary,
     findings: &'a [Finding],
     unknown: &'a [Unknown],
+    pods: PodsReport,
 }
 
 #[derive(Debug, Serialize)]
@@ -110,6 +114,7 @@ impl DoctorArgs {
         Site {
             libraries: settings.libraries(),
             selection: Selection::without(Functions::default(), settings.exclude),
+            variable: settings.resource.name.environment_variable(),
             problems,
             cdi,
             kubelet: self.kubelet_dir.as_ref().map_or(settings.kubelet.dir, absolute),
@@ -118,47 +123,23 @@ impl DoctorArgs {
     }
 }
 
-/// The host's configuration of the daemon; the defaults, and what is wrong, where the daemon would refuse it.
-fn settings(args: &RootArgs) -> anyhow::Result<(Settings, Vec<Evidence>)> {
-    let prefix = args.prefix.clone();
-    let roots = Roots::new(&RootArgs {
-        prefix,
-        ..RootArgs::default()
-    })?;
-    let file = Path::new(CONFIG_FILE);
-    let here = roots.local_path(&roots.resolve(file).unwrap_or_else(|_| file.to_owned()));
-    Ok(match LoadedConfig::from_fragments(config::read(&here, false)) {
-        Ok(loaded) => (loaded.settings, Vec::new()),
-        Err(ConfigError(problems)) => {
-            let problems = problems
-                .iter()
-                .map(|problem| Evidence::new(file, described_problem(problem)));
-            (Settings::default(), problems.collect())
-        }
-    })
-}
-
-/// Without the file, which is named beside it as the host has it.
-fn described_problem(problem: &Problem) -> String {
-    let line = match &problem.origin {
-        Origin::File { line, .. } => format!("line {line}: "),
-        _ => String::new(),
-    };
-    let key = problem.key.iter().map(|key| format!("{key}: "));
-    line + &key.collect::<String>() + &problem.reason
-}
-
 /// Looks, judges, says.
 pub fn run(args: &DoctorArgs) -> anyhow::Result<Ended> {
-    let (settings, problems) = settings(&args.roots)?;
+    let (settings, problems) = host_settings::read(args.roots.prefix.clone())?;
     let roots = Roots::new(&args.roots_by(&settings))?.with_given(args.given()?);
+    let pods = args
+        .pods
+        .ask(args.roots.prefix.clone(), &settings, &settings.resource.name);
+    let pods_report = pods.report();
+    let held = pods.lines();
     let site = args.site(settings, problems);
-    let facts = probe::look(&roots, &site);
+    let facts = probe::look(&roots, &site, pods.0);
     let examination = doctor::examine(&facts);
     let report = Report {
         summary: Summary::new(&facts, &examination),
         findings: &examination.findings,
         unknown: &examination.unknown,
+        pods: pods_report,
     };
     let bundled = match &args.bundle {
         None => String::new(),
@@ -179,7 +160,7 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<Ended> {
     };
     let text = match args.output {
         Audience::Json => output::json_text(&report)?,
-        Audience::Table => described(&examination, &report.summary) + &bundled,
+        Audience::Table => described(&examination, &report.summary, &held) + &bundled,
     };
     match args.output {
         _ if args.bundle.as_deref().is_some_and(is_stdout) => exit::note(&text),
@@ -197,13 +178,16 @@ fn is_stdout(target: &Path) -> bool {
     target == Path::new("-")
 }
 
-fn described(examination: &Examination, summary: &Summary) -> String {
+fn described(examination: &Examination, summary: &Summary, held: &str) -> String {
     let mut text: String = examination.findings.iter().map(finding).collect();
     if !examination.unknown.is_empty() {
         text += &format!("{}\n", paint(HEADING, "could not be read, so nothing is said of it:"));
         let lines = examination.unknown.iter();
         text.extend(lines.map(|unknown| format!("    {}: {}\n", visible(&unknown.subject), visible(&unknown.reason))));
         text += "\n";
+    }
+    if !held.is_empty() {
+        text += &format!("{}\n{held}\n", paint(HEADING, "held by pods:"));
     }
     let nics = summary
         .nics

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::args::ExplainArgs;
-use super::node_view;
+use super::{host_settings, node_view};
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 use crate::cli::terminal::table::{Cell, plain, table};
@@ -13,6 +13,7 @@ use crate::host::files::roots::Roots;
 use crate::host::files::untrusted::Place;
 use crate::model::container::{self, ContainerFinding, ContainerReport, NicReport};
 use crate::model::health::{SharedNids, Verdict};
+use crate::model::status::NicStatus;
 
 /// For programs.
 #[derive(Serialize)]
@@ -32,15 +33,21 @@ pub fn run(args: &ExplainArgs, pid: u32) -> anyhow::Result<Ended> {
     let nics = node_view::inventory(&args.node)?.nics;
     let shared_nids = SharedNids::of(&nics);
     let command = process.command.clone();
+    let (settings, _) = host_settings::read(args.node.roots.prefix.clone())?;
+    let variable = settings.resource.name.environment_variable();
     let looked = patience::within(&place, move || {
-        process.look(&roots, &nics, |nic| node_view::status(nic, &shared_nids))
+        let given = (process.given(&nics, &variable), process.is_of_pod());
+        let looked = process.look(&roots, &nics, |nic| node_view::status(nic, &shared_nids));
+        looked.map(|looked| (looked, given))
     })?;
-    let (container, views) = looked?;
-    let explained = Explained {
-        pid,
-        report: container::judge(&container, &views),
-        command,
-    };
+    let ((container, views), (given, is_of_pod)) = looked?;
+    let mut report = container::judge(&container, &views);
+    report.compare(&given, is_of_pod, |nic| {
+        let called = views.iter().map(|view| &view.nic);
+        let mut here = called.filter(|status| status.address == nic.to_string());
+        here.next().map(NicStatus::called)
+    });
+    let explained = Explained { pid, report, command };
     match args.output {
         Audience::Json => output::json(&explained)?,
         Audience::Table => output::styled(&described(&explained))?,

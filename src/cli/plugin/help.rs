@@ -72,6 +72,8 @@ Examples:
       The daemon, what it hears, kubelet, the CDI file, and each NIC with its state
   cxi-device-plugin status --output json | jq '.nics[] | select(.healthy | not)'
       The NICs that kubelet gives to no new pod, each with every condition
+  cxi-device-plugin status --output json | jq '.pods.held[] | {nic, namespace, pod}'
+      Which pod holds which NIC, as kubelet says; null in .pods.unknown, or why that is not known
 
 Exit codes:
   0
@@ -85,7 +87,7 @@ Exit codes:
 pub const DEVICES: &str = "\
 Examples:
   cxi-device-plugin devices
-      Needs no daemon; nothing is held back or remembered, as a daemon does
+      Needs no daemon; nothing is held back or remembered, as a daemon does. As root, with the pods that hold the NICs
 
 Exit codes:
   0
@@ -107,7 +109,7 @@ Examples:
       Whether libfabric in that container would accept each NIC: device node, /sys, netdev, fabric address, retry
       handler, locked memory, libraries; as root
   cxi-device-plugin explain --pid $(crictl inspect --output go-template --template '{{.info.pid}}' CONTAINER)
-      The same for a container of a pod
+      The same for a container of a pod; and which NICs it has without having been given them
 
 Not looked at:
   SELinux and AppArmor, device rules of cgroup v2, CXI services, libraries by a program's own RPATH, variables that
@@ -121,7 +123,7 @@ Exit codes:
   2
       Wrong usage
   3
-      With --pid: a NIC would be refused, or the container has none
+      With --pid: a NIC would be refused, or the container has none, or one that it was not given
   78
       Bad configuration: a root";
 

@@ -10,7 +10,9 @@ mod doctor;
 mod explain;
 mod explain_pid;
 mod help;
+mod host_settings;
 mod node_view;
+mod pods;
 mod run;
 mod status;
 

@@ -1,14 +1,26 @@
 //! `status`: what the running daemon says of itself.
 
 use anyhow::bail;
+use serde::Serialize;
 
 use super::args::StatusArgs;
+use super::host_settings;
 use super::node_view::{self, Daemon, ago};
+use super::pods::{Pods, PodsReport};
 use crate::cli::exit::Ended;
 use crate::cli::terminal::nic_table;
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 use crate::host::clock::unix_seconds;
+use crate::model::config::settings::Settings;
 use crate::model::status::{KubeletState, Status};
+
+/// For programs: the record, and what kubelet says.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    status: &'a Status,
+    pods: PodsReport,
+}
 
 /// Says it.
 pub fn run(args: &StatusArgs) -> anyhow::Result<Ended> {
@@ -25,14 +37,28 @@ pub fn run(args: &StatusArgs) -> anyhow::Result<Ended> {
              cxi-device-plugin devices shows the NICs"
         ),
     };
+    let pods = pods(args, &status);
     match args.output {
-        Audience::Json => output::json(&status)?,
-        Audience::Table => output::styled(&described(&status))?,
+        Audience::Json => output::json(&Report {
+            pods: pods.report(),
+            status: &status,
+        })?,
+        Audience::Table => output::styled(&described(&status, &pods))?,
     }
     Ok(Ended::Done)
 }
 
-fn described(status: &Status) -> String {
+/// By the resource that the daemon serves, at the socket of the host's configuration.
+fn pods(args: &StatusArgs, status: &Status) -> Pods {
+    let settings = host_settings::read(args.prefix.clone());
+    let settings = settings.map_or_else(|_| Settings::default(), |(settings, _)| settings);
+    let served = status.node.resources.first();
+    let resource = served.and_then(|resource| resource.name.parse().ok());
+    let resource = resource.unwrap_or_else(|| settings.resource.name.clone());
+    args.pods.ask(args.prefix.clone(), &settings, &resource)
+}
+
+fn described(status: &Status, pods: &Pods) -> String {
     let now = unix_seconds();
     let mut text = format!(
         "cxi-device-plugin {} runs as pid {} for {}\n",
@@ -96,8 +122,11 @@ fn described(status: &Status) -> String {
     for problem in &status.node.problems {
         line("problem", paint(WARNING, &visible(problem)));
     }
-    if status.node.nics.is_empty() {
-        return text + "no CXI NIC\n" + &nic_table::absent(&status.node.cordoned_absent);
-    }
-    text + "\n" + &nic_table::nics(&status.node.nics) + &nic_table::absent(&status.node.cordoned_absent)
+    text += &if status.node.nics.is_empty() {
+        "no CXI NIC\n".to_owned()
+    } else {
+        "\n".to_owned() + &nic_table::nics_with_pods(&status.node.nics, |address| pods.cell(address))
+    };
+    let addresses = status.node.nics.iter().map(|nic| nic.address.as_str());
+    text + &nic_table::absent(&status.node.cordoned_absent) + &pods.remarks(addresses)
 }

@@ -6,8 +6,35 @@ use crate::model::status::{AbsentCordon, NicStatus};
 
 /// A line for each.
 pub fn nics<'a>(nics: impl IntoIterator<Item = &'a NicStatus>) -> String {
+    let row = |nic| {
+        let [address, cxi, netdev, kind, numa, speed, nid] = row(nic);
+        [address, cxi, netdev, kind, numa, speed, nid, state(nic)]
+    };
     let headings = ["ADDRESS", "CXI", "NETDEV", "TYPE", "NUMA", "SPEED", "NID", "STATE"];
     table(headings, nics.into_iter().map(row).collect())
+}
+
+/// The same with who holds each; without that column where it is not known.
+pub fn nics_with_pods(statuses: &[NicStatus], pods: impl Fn(&str) -> Option<Cell>) -> String {
+    let row = |nic: &NicStatus| {
+        let [address, cxi, netdev, kind, numa, speed, nid] = row(nic);
+        Some([
+            address,
+            cxi,
+            netdev,
+            kind,
+            numa,
+            speed,
+            nid,
+            pods(&nic.address)?,
+            state(nic),
+        ])
+    };
+    let headings = [
+        "ADDRESS", "CXI", "NETDEV", "TYPE", "NUMA", "SPEED", "NID", "POD", "STATE",
+    ];
+    let rows: Option<Vec<_>> = statuses.iter().map(row).collect();
+    rows.map_or_else(|| nics(statuses), |rows| table(headings, rows))
 }
 
 /// A line for each NIC that is cordoned and not there.
@@ -22,7 +49,7 @@ pub fn absent(cordons: &[AbsentCordon]) -> String {
     cordons.iter().map(line).collect()
 }
 
-fn row(nic: &NicStatus) -> [Cell; 8] {
+fn row(nic: &NicStatus) -> [Cell; 7] {
     let or = |otherwise: &str, value: Option<String>| plain(value.unwrap_or_else(|| otherwise.to_owned()));
     let or_unknown = |value| or("?", value);
     [
@@ -37,8 +64,11 @@ fn row(nic: &NicStatus) -> [Cell; 8] {
         or("-", nic.numa.map(|numa| numa.to_string())),
         or_unknown(nic.speed_mbps.map(|speed| format!("{} Gb/s", speed / 1000))),
         or_unknown(nic.nid.map(|nid| format!("{nid:#x}"))),
-        (style(nic), nic.state()),
     ]
+}
+
+fn state(nic: &NicStatus) -> Cell {
+    (style(nic), nic.state())
 }
 
 fn style(nic: &NicStatus) -> anstyle::Style {

@@ -2,4 +2,5 @@
 
 pub mod loader_view;
 mod node_names;
+pub mod of_pods;
 pub mod process;

@@ -16,7 +16,7 @@ use super::node_names::NodeNames;
 use crate::host::files::roots::Roots;
 use crate::host::files::untrusted::Place;
 use crate::host::nics::attributes::Attributes;
-use crate::model::container::{ContainerFacts, NicInContainer, NodeInContainer, parse};
+use crate::model::container::{ContainerFacts, GivenFacts, HeldNode, NicInContainer, NodeInContainer, parse};
 use crate::model::nic::attributes::{CxiName, Netdev};
 use crate::model::nic::inventory::Nic;
 use crate::model::nic::pci::PciAddress;
@@ -25,6 +25,8 @@ use crate::model::status::NicStatus;
 
 /// Bounds of what is read of a process; the kernel itself stops most of it at a page or at the size of the arguments.
 const TEXT_LIMIT: u64 = 4 << 20;
+/// Entries of its `/dev` that are looked at; the host's own has a few hundred.
+const NODES: usize = 4096;
 
 /// Why a process cannot be looked at.
 #[derive(Debug, Error)]
@@ -106,6 +108,57 @@ impl Process {
         let views = nics.iter().map(|nic| self.view(host, nic, &names, &assess)).collect();
         self.status()?;
         Ok((container, views))
+    }
+
+    /// What it holds in `/dev` of these NICs, whatever the nodes are called there, and what `variable` says it was given.
+    pub fn given(&self, nics: &[Nic], variable: &str) -> GivenFacts {
+        let environment = self.text("environ").map(|bytes| parse::environment(&bytes));
+        GivenFacts {
+            given: environment.map(|environment| parse::given(&environment, variable)),
+            held: self.held(nics),
+            variable: variable.to_owned(),
+        }
+    }
+
+    /// Whether it is in a pod.
+    pub fn is_of_pod(&self) -> bool {
+        let cgroup = self.utf8("cgroup");
+        cgroup.is_ok_and(|cgroup| parse::cgroup_of_pod(&cgroup).is_some())
+    }
+
+    fn held(&self, nics: &[Nic]) -> Reading<Vec<HeldNode>> {
+        let folder = Path::new("/dev");
+        let mut names = self.root.names_if_there(folder)?;
+        // Those first that are called like ours: of several names of a NIC one is enough.
+        names.sort_by_key(|name| !name.starts_with("cxi"));
+        let mut held: Vec<HeldNode> = Vec::new();
+        for name in names.iter().take(NODES) {
+            let path = folder.join(name);
+            // What vanishes meanwhile, or leads nowhere, is nobody's node.
+            let Ok(Some(status)) = self.root.look(&path) else {
+                continue;
+            };
+            let numbers = (major(status.st_rdev), minor(status.st_rdev));
+            let is_device = SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT == SFlag::S_IFCHR;
+            let is_its = |nic: &&Nic| nic.node.as_ref().is_ok_and(|node| (node.major, node.minor) == numbers);
+            let mut its = nics.iter().filter(|_| is_device).filter(is_its);
+            // Where numbers are not the kernel's own, several NICs may have them: then by name.
+            let by_name = |nic: &&Nic| nic.cxi.as_ref().is_ok_and(|cxi| cxi.to_string() == *name);
+            let nic = its.clone().find(by_name).or_else(|| its.next()).map(|nic| nic.address);
+            if let Some(nic) = nic.filter(|nic| held.iter().all(|node| node.nic != *nic)) {
+                let path = path.display().to_string();
+                held.push(HeldNode { path, nic });
+            }
+        }
+        Ok(held)
+    }
+
+    /// Whether it has not ended.
+    ///
+    /// # Errors
+    /// It has.
+    pub fn still_there(&self) -> Result<(), ProcessError> {
+        self.status().map(drop)
     }
 
     fn container(&self, host: &Roots) -> Result<ContainerFacts, ProcessError> {

@@ -15,6 +15,7 @@ use nix::unistd::Pid;
 use self::processes::Processes;
 use self::text_files::{FILE_LIMIT, entries, table};
 use super::clock;
+use super::containers::of_pods;
 use super::files::instance::{self, Life};
 use super::files::roots::Roots;
 use super::libraries;
@@ -24,6 +25,7 @@ use crate::model::doctor::facts::{self, DaemonFacts, DriverFacts, KubeletFacts, 
 use crate::model::health::Evidence;
 use crate::model::libs::library_mode::LibraryMode;
 use crate::model::nic::selection::Selection;
+use crate::model::pods::{Holdings, Unlisted};
 use crate::model::reading::{ReadError, Reading};
 use crate::model::status::{self, Status};
 
@@ -41,6 +43,8 @@ pub struct Site {
     pub problems: Vec<Evidence>,
     /// By rising priority; the daemon's is the last.
     pub cdi: Vec<PathBuf>,
+    /// The variable in which kubelet's answers name NICs.
+    pub variable: String,
     /// Kubelet's, for device plugins.
     pub kubelet: PathBuf,
     /// The daemon's, for its own state.
@@ -48,17 +52,23 @@ pub struct Site {
 }
 
 /// Looks at everything once.
-pub fn look(roots: &Roots, site: &Site) -> NodeFacts {
+///
+/// Of pods it takes what kubelet has said to somebody else.
+pub fn look(roots: &Roots, site: &Site, pods: Result<Holdings, Unlisted>) -> NodeFacts {
     let processes = Processes::scan(roots);
     let cdi: Vec<_> = site.cdi.iter().map(|path| cdi::directory(roots, path)).collect();
     let cordons = cordons::directory(&local_directory(roots, &site.run));
+    let inventory = Scanner::new(roots.clone(), LibraryMode::None)
+        .with_cordons(cordons)
+        .scan();
+    let nics = inventory.as_ref().map_or(&[][..], |inventory| &inventory.nics);
     NodeFacts {
+        containers: of_pods::survey(roots, nics, &site.variable),
+        pods,
         unix_seconds: clock::unix_seconds(),
         selection: site.selection.clone(),
         configuration_problems: site.problems.clone(),
-        inventory: Scanner::new(roots.clone(), LibraryMode::None)
-            .with_cordons(cordons)
-            .scan(),
+        inventory,
         driver: driver(roots),
         libraries: library_facts(roots, site),
         network: network(roots),

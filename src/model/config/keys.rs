@@ -74,6 +74,7 @@ fn kubelet(table: &mut Reader<'_>) -> KubeletSettings {
     KubeletSettings {
         enabled: table.get("enabled", Enabled::Auto),
         dir: table.get("dir", "/var/lib/kubelet/device-plugins".into()),
+        pod_resources: table.get("pod_resources", "/var/lib/kubelet/pod-resources/kubelet.sock".into()),
     }
 }
 

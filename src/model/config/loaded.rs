@@ -100,6 +100,9 @@ impl Settings {
         {
             wrong("runtime.endpoint", &reason);
         }
+        if let Some(reason) = socket_path::of_socket(&self.kubelet.pod_resources) {
+            wrong("kubelet.pod_resources", &reason);
+        }
         if let Some(reason) = self.export.metrics_socket.as_deref().and_then(socket_path::of_socket) {
             wrong("export.metrics_socket", &reason);
         }

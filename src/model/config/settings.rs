@@ -94,6 +94,8 @@ pub struct KubeletSettings {
     pub enabled: Enabled,
     /// Its directory for device plugins.
     pub dir: PathBuf,
+    /// Its socket that tells which pod holds what.
+    pub pod_resources: PathBuf,
 }
 
 /// The CDI spec.

@@ -4,8 +4,11 @@
 //! `cxip_query_if_list` and `cxip_get_if`), in their order, and what a program needs beyond them.
 
 mod facts;
+mod given;
 pub mod parse;
+mod ungiven;
 mod verdict;
 
 pub use self::facts::{ContainerFacts, Identity, NicInContainer, NodeInContainer};
+pub use self::given::{GivenFacts, HeldNode, PodContainer, PodContainers, Unfitting};
 pub use self::verdict::{ContainerFinding, ContainerReport, NicReport, judge};

@@ -1,6 +1,6 @@
 //! The texts of `/proc/PID`, written by the kernel but in part about what the process has chosen: taken with care.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::Identity;
 use crate::model::nic::pci::PciAddress;
@@ -94,6 +94,24 @@ pub fn cgroup_allows(list: &str, numbers: (u64, u64)) -> bool {
     })
 }
 
+/// `cgroup`: where the process is, if that is in a pod, as kubelet and the runtimes name it. No process moves itself there.
+pub fn cgroup_of_pod(cgroup: &str) -> Option<&str> {
+    let paths = cgroup.lines().filter_map(|line| line.splitn(3, ':').nth(2));
+    let is_of_pod = |path: &&str| path.split('/').any(|part| part.starts_with("kubepods"));
+    paths.into_iter().find(is_of_pod)
+}
+
+/// The NICs that kubelet's answer to a container names in this variable; none where it does not have it.
+pub fn given(environment: &BTreeMap<String, String>, variable: &str) -> Option<BTreeSet<PciAddress>> {
+    let value = environment.get(variable)?;
+    Some(
+        value
+            .split(',')
+            .filter_map(|address| address.trim().parse().ok())
+            .collect(),
+    )
+}
+
 /// The NICs that a container was promised, by the variables that device plugins set (`PCIDEVICE_…`).
 pub fn promised(environment: &BTreeMap<String, String>) -> Vec<PciAddress> {
     let variables = environment.iter().filter(|(key, _)| key.starts_with("PCIDEVICE_"));
@@ -151,6 +169,33 @@ mod tests {
         assert!(!is_nodev(mounts, "/dev/cxi01") && !is_nodev(mounts, "/dev/cxi1") && !is_nodev("", "/dev/cxi0"));
         let covered = format!("{mounts}5 2 0:5 / /dev rw,nodev - tmpfs t rw\n");
         assert!(is_nodev(&covered, "/dev/cxi1"));
+    }
+
+    #[test]
+    fn pods_are_told_by_their_cgroup() {
+        for (text, path) in [
+            (
+                "0::/kubepods/burstable/pod1/abc\n",
+                Some("/kubepods/burstable/pod1/abc"),
+            ),
+            (
+                "3:devices:/x\n0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-1.scope\n",
+                Some("/kubepods.slice/kubepods-pod1.slice/cri-containerd-1.scope"),
+            ),
+            ("0::/k8s/kubepods:a/b\n", Some("/k8s/kubepods:a/b")),
+            ("0::/system.slice/notkubepods\n1:kubepods:/\n0::\n:::\n", None),
+        ] {
+            assert_eq!(cgroup_of_pod(text), path, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_given_is_in_one_variable() {
+        let variables = environment(b"PCIDEVICE_A=0000:21:00.0, 0000:61:00.0,x\0PCIDEVICE_B=\0");
+        let nics = ["0000:21:00.0", "0000:61:00.0"].map(|nic| nic.parse().unwrap());
+        assert_eq!(given(&variables, "PCIDEVICE_A"), Some(nics.into()));
+        assert_eq!(given(&variables, "PCIDEVICE_B"), Some([].into()));
+        assert_eq!(given(&variables, "PCIDEVICE_C"), None);
     }
 
     #[test]

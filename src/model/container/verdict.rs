@@ -11,6 +11,9 @@ use crate::model::libs::image::{self, ImageFinding as LibraryFinding};
 use crate::model::reading::Reading;
 use crate::model::remedy;
 
+/// Kind of the finding about what a container holds beyond what it was given.
+pub(super) const NOT_GIVEN: &str = "not-given";
+
 /// Something that was checked and is not simply good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ContainerFinding {
@@ -49,9 +52,12 @@ pub struct ContainerReport {
 }
 
 impl ContainerReport {
-    /// Whether each NIC that the container has would be accepted, and it has one.
+    /// Whether each NIC that the container has would be accepted, and it has one, and none that it was not given.
     pub fn is_good(&self) -> bool {
-        self.nics.iter().any(|nic| nic.verdict != "absent") && self.nics.iter().all(|nic| nic.verdict != "refused")
+        let has_others = self.findings.iter().any(|finding| finding.kind == NOT_GIVEN);
+        !has_others
+            && self.nics.iter().any(|nic| nic.verdict != "absent")
+            && self.nics.iter().all(|nic| nic.verdict != "refused")
     }
 }
 
@@ -96,7 +102,7 @@ pub fn judge(container: &ContainerFacts, views: &[NicInContainer]) -> ContainerR
 }
 
 impl ContainerFinding {
-    fn new(verdict: Verdict, kind: &'static str, reason: impl Into<String>) -> Self {
+    pub(super) fn new(verdict: Verdict, kind: &'static str, reason: impl Into<String>) -> Self {
         Self {
             kind,
             verdict,

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::process::SystemProcess;
 use crate::model::cdi::survey::SpecFile;
+use crate::model::container::PodContainers;
 use crate::model::health::Evidence;
 use crate::model::nic::inventory::{Inventory, Library};
 use crate::model::nic::selection::Selection;
+use crate::model::pods::{Holdings, Unlisted};
 use crate::model::reading::{ReadError, Reading};
 use crate::model::runtime::places::RuntimeKind;
 use crate::model::status::{KubeletState, Status};
@@ -37,6 +39,10 @@ pub struct NodeFacts {
     pub runtimes: Vec<Runtime>,
     /// Of kubelet.
     pub kubelet: KubeletFacts,
+    /// Which pod holds what, by kubelet's word.
+    pub pods: Result<Holdings, Unlisted>,
+    /// The containers of pods.
+    pub containers: PodContainers,
     /// Of our own daemon.
     pub daemon: DaemonFacts,
 }

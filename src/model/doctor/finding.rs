@@ -72,6 +72,14 @@ finding_ids! {
     NicNumaUnknown = "nic-numa-unknown",
     /// VFs are there and not offered.
     VfNotOffered = "vf-not-offered",
+    /// Kubelet says that several pods hold a NIC.
+    NicHeldTwice = "nic-held-twice",
+    /// A pod holds a NIC that is not on the node.
+    NicHeldAndGone = "nic-held-and-gone",
+    /// A container of a pod has the device node of a NIC that it was not given.
+    NicNotGiven = "nic-not-given",
+    /// A container of a pod has no device node of a NIC that it was given.
+    NicGivenAndMissing = "nic-given-and-missing",
     /// Multus is configured; what its networks take is not to be seen here.
     MultusConfigured = "multus-configured",
     /// The host uses a netdev that the host-device CNI would take away.

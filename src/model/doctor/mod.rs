@@ -9,6 +9,7 @@ mod libraries;
 pub mod limits;
 mod network;
 mod nics;
+mod pods;
 pub mod process;
 pub mod redact;
 mod runtime;
@@ -30,6 +31,7 @@ pub fn examine(facts: &NodeFacts) -> Examination {
         runtime::examine,
         strategy::examine,
         services::examine,
+        pods::examine,
     ];
     for rule in rules {
         rule(facts, &mut examination);

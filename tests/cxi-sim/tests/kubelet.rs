@@ -28,7 +28,11 @@ fn node() -> Node {
 fn node_with(timing: Timing) -> Node {
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path().join("device-plugins");
-    let mut kubelet = Kubelet::new(&dir, Settings { timing, root: None });
+    let settings = Settings {
+        timing,
+        ..Settings::default()
+    };
+    let mut kubelet = Kubelet::new(&dir, settings);
     kubelet.boot().unwrap();
     Node {
         _temp: temp,

@@ -35,6 +35,10 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
 
+    /// Also tell which pod holds what at this socket, as kubelet does at pod-resources/kubelet.sock
+    #[arg(long, value_name = "SOCKET")]
+    pod_resources: Option<PathBuf>,
+
     /// Do the steps of this YAML file
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
@@ -67,6 +71,7 @@ async fn run_async(args: &Args) -> Result<ExitCode, Error> {
     let settings = Settings {
         timing: Timing::default(),
         root: args.root.clone(),
+        pod_resources: args.pod_resources.clone(),
     };
     match &args.scenario {
         Some(file) => run_scenario(args, file, settings).await,

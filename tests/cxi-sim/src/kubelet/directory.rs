@@ -29,6 +29,17 @@ pub fn prepare(dir: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
+/// Listens at the socket of PodResources, whoever had it before.
+pub fn listen(socket: &Path) -> io::Result<UnixListener> {
+    if let Some(folder) = socket.parent() {
+        fs::DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
+    }
+    remove(socket)?;
+    let listener = UnixListener::bind(socket)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
 /// Removes a file that may be gone already: a plugin may clean up at the same time.
 pub fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {

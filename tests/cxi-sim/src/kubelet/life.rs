@@ -11,6 +11,8 @@ use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::Server;
 
 use super::pb::registration_server::RegistrationServer;
+use super::pod_resources::Lister;
+use super::pod_resources::pb::pod_resources_lister_server::PodResourcesListerServer;
 use super::registration::Registrar;
 use super::state::Shared;
 
@@ -23,22 +25,23 @@ pub struct Life {
 }
 
 impl Life {
-    /// Serves Registration on the listener.
-    pub fn begin(listener: UnixListener, shared: Arc<Shared>) -> io::Result<Life> {
+    /// Serves Registration on the listener, and PodResources on the other one, if there is any.
+    pub fn begin(listener: UnixListener, pods: Option<UnixListener>, shared: Arc<Shared>) -> io::Result<Life> {
         let (death, dead) = oneshot::channel();
         let (report, started) = mpsc::channel();
-        let thread = std::thread::Builder::new()
-            .name("kubelet".to_owned())
-            .spawn(move || match runtime(listener) {
-                Ok((runtime, listener)) => {
-                    // Nobody listens only if `begin` is gone, and then `dead` ends this life.
-                    let _ = report.send(Ok(()));
-                    runtime.block_on(serve(listener, shared, dead));
-                }
-                Err(error) => {
-                    let _ = report.send(Err(error));
-                }
-            })?;
+        let thread =
+            std::thread::Builder::new()
+                .name("kubelet".to_owned())
+                .spawn(move || match runtime(listener, pods) {
+                    Ok((runtime, listener, pods)) => {
+                        // Nobody listens only if `begin` is gone, and then `dead` ends this life.
+                        let _ = report.send(Ok(()));
+                        runtime.block_on(serve(listener, pods, shared, dead));
+                    }
+                    Err(error) => {
+                        let _ = report.send(Err(error));
+                    }
+                })?;
         started.recv().map_err(io::Error::other)??;
         Ok(Life {
             death: Some(death),
@@ -57,15 +60,27 @@ impl Drop for Life {
     }
 }
 
-fn runtime(listener: UnixListener) -> io::Result<(Runtime, tokio::net::UnixListener)> {
+type Listener = tokio::net::UnixListener;
+
+fn runtime(listener: UnixListener, pods: Option<UnixListener>) -> io::Result<(Runtime, Listener, Option<Listener>)> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let entered = runtime.enter();
-    let listener = tokio::net::UnixListener::from_std(listener)?;
+    let listener = Listener::from_std(listener)?;
+    let pods = pods.map(Listener::from_std).transpose()?;
     drop(entered);
-    Ok((runtime, listener))
+    Ok((runtime, listener, pods))
 }
 
-async fn serve(listener: tokio::net::UnixListener, shared: Arc<Shared>, dead: oneshot::Receiver<()>) {
+async fn serve(listener: Listener, pods: Option<Listener>, shared: Arc<Shared>, dead: oneshot::Receiver<()>) {
+    let lister = PodResourcesListerServer::new(Lister { shared: shared.clone() });
+    let list = async {
+        if let Some(pods) = pods {
+            let server = Server::builder().add_service(lister);
+            // It ends with this life.
+            let _ = server.serve_with_incoming(UnixListenerStream::new(pods)).await;
+        }
+        std::future::pending::<()>().await;
+    };
     let service = RegistrationServer::new(Registrar { shared });
     let server = Server::builder()
         .add_service(service)
@@ -73,5 +88,6 @@ async fn serve(listener: tokio::net::UnixListener, shared: Arc<Shared>, dead: on
     tokio::select! {
         _ = dead => {}
         _ = server => {}
+        () = list => {}
     }
 }

@@ -30,6 +30,7 @@ mod endpoint;
 mod life;
 mod names;
 pub mod pb;
+mod pod_resources;
 mod pods;
 mod registration;
 mod rules;
@@ -81,6 +82,8 @@ pub struct Settings {
     pub timing: Timing,
     /// The folder of the emulated node: paths below it are `<root>/...` in the transcript.
     pub root: Option<PathBuf>,
+    /// Its socket that tells which pod holds what; none for no such socket.
+    pub pod_resources: Option<PathBuf>,
 }
 
 /// Why kubelet could not start.
@@ -128,6 +131,7 @@ fn describe(devices: &[Device]) -> String {
 #[derive(Debug)]
 pub struct Kubelet {
     shared: Arc<Shared>,
+    pod_resources: Option<PathBuf>,
     life: Option<Life>,
 }
 
@@ -144,6 +148,7 @@ impl Kubelet {
         let transcript = Transcript::new(Scrub::new(dir, settings.root.as_deref()));
         Kubelet {
             shared: Arc::new(Shared::new(dir.to_owned(), settings.timing, transcript)),
+            pod_resources: settings.pod_resources,
             life: None,
         }
     }
@@ -159,12 +164,18 @@ impl Kubelet {
             source,
         };
         let listener = directory::prepare(&self.shared.dir).map_err(failed)?;
+        let pods = self
+            .pod_resources
+            .as_deref()
+            .map(directory::listen)
+            .transpose()
+            .map_err(failed)?;
         // The state comes first: a plugin may register as soon as the life begins.
         self.shared.update(|state| {
             state.running = true;
             state.record(Event::KubeletStarted);
         });
-        let life = Life::begin(listener, self.shared.clone());
+        let life = Life::begin(listener, pods, self.shared.clone());
         self.life = Some(life.map_err(|source| {
             self.shared.update(state::State::forget_life);
             failed(source)
@@ -183,6 +194,7 @@ impl Kubelet {
         if self.life.is_some() {
             // As Go's listener: the name goes before the connections do. It may have been removed by somebody else.
             let _ = directory::remove(&self.shared.dir.join(directory::SOCKET));
+            let _ = self.pod_resources.as_deref().map(directory::remove);
         }
         self.end(true);
     }

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Device IDs of a pod by resource.
+pub type Held = BTreeMap<String, BTreeSet<String>>;
+
 /// Device IDs by pod and resource.
 #[derive(Debug, Clone, Default)]
 pub struct PodDevices {
-    held: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
+    held: BTreeMap<String, Held>,
 }
 
 impl PodDevices {
@@ -18,6 +21,11 @@ impl PodDevices {
     /// Frees everything of a pod; false if it held nothing.
     pub fn release(&mut self, pod: &str) -> bool {
         self.held.remove(pod).is_some()
+    }
+
+    /// Every pod that holds something, by name.
+    pub fn all(&self) -> impl Iterator<Item = (&String, &Held)> {
+        self.held.iter()
     }
 
     /// The IDs of a resource that some pod holds.
