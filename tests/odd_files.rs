@@ -106,7 +106,15 @@ fn files_of_the_kernel_are_not_taken_for_ours() {
 fn a_file_full_of_faults_is_refused_in_few_words() {
     let host = DaemonFixture::new(&nics(1));
     let file = host.path("odd.toml");
-    for text in ["[[[[\n".repeat(100_000), "= 1\n".repeat(100_000)] {
+    let unknown = |number: u32| format!("k{number} = 1\n");
+    let texts = [
+        "[[[[\n".repeat(100_000),
+        "= 1\n".repeat(100_000),
+        (0..60_000).map(unknown).collect(),
+        format!("\"{}\" = 1\n", "[0]".repeat(200_000)),
+        format!("{} = 1\n", "k".repeat(500_000)),
+    ];
+    for text in texts {
         fs::write(&file, text).unwrap();
         let output = run(PLUGIN, &["check-config", file.to_str().unwrap()]);
         assert_eq!(output.code, 78, "{}", output.stderr.lines().next().unwrap_or_default());

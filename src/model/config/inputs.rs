@@ -1,6 +1,8 @@
 //! What comes of all fragments: each value once, with its origin; and the reading of them by key, which notes what is
 //! wrong, what nobody knows, and what came out.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::fragment::{ConfigEntry, Content, Fragment, Table, ValueNode};
@@ -46,9 +48,13 @@ pub fn merged(fragments: impl IntoIterator<Item = Fragment>) -> Table {
     all
 }
 
+/// No table has a key twice.
 fn overlay(lower: &mut Table, upper: Table) {
+    let places = lower.iter().enumerate().map(|(at, entry)| (entry.key.clone(), at));
+    let places: BTreeMap<String, usize> = places.collect();
     for entry in upper {
-        match lower.iter_mut().find(|below| below.key == entry.key) {
+        let place = places.get(&entry.key);
+        match place.and_then(|at| lower.get_mut(*at)) {
             None => lower.push(entry),
             Some(below) => match (&mut below.value.content, entry.value.content) {
                 (Content::Table(below), Content::Table(above)) => overlay(below, above),

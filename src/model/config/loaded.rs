@@ -115,7 +115,7 @@ impl Findings {
     fn all_problems(&mut self) -> Vec<Problem> {
         let mut problems = std::mem::take(&mut self.problems);
         let unknown = std::mem::take(&mut self.unknown);
-        problems.extend(unknown.into_iter().map(|(key, origin)| unknown::problem(key, origin)));
+        problems.extend(unknown::problems(unknown));
         problems
     }
 }

@@ -19,30 +19,36 @@ const NOT_YET: &[&str] = &[
 /// How many letters may be wrong in a key that is still taken for another one.
 const TYPOS: usize = 2;
 
-/// What is wrong with an unknown key.
-pub fn problem(key: String, origin: Origin) -> Problem {
-    let reason = reason(&key);
-    let key = Some(key);
-    Problem { origin, key, reason }
+/// A longer key is nobody's typing error.
+const LONGEST: usize = 64;
+
+/// What is wrong with unknown keys.
+pub fn problems(unknown: Vec<(String, Origin)>) -> impl Iterator<Item = Problem> {
+    // Once for all of them: a file may be full of such keys.
+    let names = if unknown.is_empty() { Vec::new() } else { names() };
+    unknown.into_iter().map(move |(key, origin)| Problem {
+        origin,
+        reason: reason(&key, &names),
+        key: Some(key),
+    })
 }
 
-fn reason(key: &str) -> String {
+fn reason(key: &str, names: &[String]) -> String {
     let plain = without_numbers(key);
     let is_part_of = |table: &&str| plain == **table || plain.starts_with(&format!("{table}."));
     if NOT_YET.iter().any(is_part_of) {
         return "this version of cxi-device-plugin does nothing with it yet: leave it out".to_owned();
     }
-    let names = names();
     let leaf = last(&plain);
     let elsewhere = names.iter().find(|name| **name != plain && last(name) == leaf);
-    match (near(&plain, &names), elsewhere) {
+    match (near(&plain, names), elsewhere) {
         (Some(name), _) => format!("unknown key; did you mean {}?", last(name)),
         (None, Some(name)) => match name.rsplit_once('.') {
             Some((table, leaf)) => format!("unknown key here; {leaf} belongs under [{table}]"),
             None => format!("unknown key here; {name} belongs at the top, before the first [table]"),
         },
         (None, None) => {
-            let known: Vec<&str> = in_same_table(&plain, &names)
+            let known: Vec<&str> = in_same_table(&plain, names)
                 .into_iter()
                 .map(|name| last(name))
                 .collect();
@@ -69,14 +75,20 @@ fn names() -> Vec<String> {
 /// The name in the same table that differs in the fewest letters.
 fn near<'a>(key: &str, names: &'a [String]) -> Option<&'a String> {
     let distance = |name: &&String| strsim::damerau_levenshtein(last(key), last(name));
+    if last(key).len() > LONGEST {
+        return None;
+    }
     let near = in_same_table(key, names).into_iter().min_by_key(distance)?;
     (distance(&near) <= TYPOS.min(last(key).len() / 2)).then_some(near)
 }
 
 /// The names in the same table.
 fn in_same_table<'a>(key: &str, names: &'a [String]) -> Vec<&'a String> {
-    let table = |key: &str| key.rsplit_once('.').map(|(table, _)| table.to_owned());
-    names.iter().filter(|name| table(name) == table(key)).collect()
+    fn table(key: &str) -> Option<&str> {
+        key.rsplit_once('.').map(|(table, _)| table)
+    }
+    let table_of_key = table(key);
+    names.iter().filter(|name| table(name) == table_of_key).collect()
 }
 
 fn last(key: &str) -> &str {
@@ -85,12 +97,15 @@ fn last(key: &str) -> &str {
 
 /// `resource[0].name` is `resource.name` to everybody.
 fn without_numbers(key: &str) -> String {
-    let mut plain = key.to_owned();
-    while let (Some(begin), Some(end)) = (plain.find('['), plain.find(']')) {
-        if begin > end {
+    let mut plain = String::with_capacity(key.len());
+    let mut rest = key;
+    while let Some((before, behind)) = rest.split_once('[') {
+        let Some((_, after)) = behind.split_once(']') else {
             break;
-        }
-        plain.replace_range(begin..=end, "");
+        };
+        plain.push_str(before);
+        rest = after;
     }
+    plain.push_str(rest);
     plain
 }
