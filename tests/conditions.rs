@@ -679,12 +679,15 @@ async fn all_links_down_and_up_again_are_a_message_each_and_a_line_for_each_nic(
     let transcript = kubelet.transcript();
     let lists = transcript.iter().filter(|line| line.text.contains("\"list\""));
     assert_eq!(lists.count(), 3, "{transcript:?}");
+    // The log has a thread of its own.
+    let lines = || {
+        let log = daemon.log();
+        (log.matches("unhealthy: ").count(), log.matches(": healthy").count())
+    };
+    until(|| lines() >= (4, 8), || daemon.log());
+    daemon.wait_until_settled();
     let log = daemon.log();
-    assert_eq!(
-        (log.matches("unhealthy: ").count(), log.matches(": healthy").count()),
-        (4, 8),
-        "{log}"
-    );
+    assert_eq!(lines(), (4, 8), "{log}");
     assert_eq!(log.matches("warning: ").count(), 0, "{log}");
 }
 

@@ -184,16 +184,18 @@ mod writing {
 
     #[test]
     fn a_directory_in_place_of_our_file_is_an_error_that_names_it() {
-        let fixture = GeneratorFixture::one().with_files(&[]);
-        fs::create_dir(fixture.file("yaml")).unwrap();
-        let before = listing(&fixture.cdi());
-        let output = fixture.write([]);
-        assert_eq!(output.code, 1, "{output:?}");
-        assert_has(
-            &output.stderr,
-            &format!("cannot replace {}", fixture.file("yaml").display()),
-        );
-        assert_eq!(listing(&fixture.cdi()), before, "no temporary file is left");
+        for (directory, format) in [("yaml", "yaml"), ("json", "json"), ("json", "yaml"), ("yaml", "json")] {
+            let fixture = GeneratorFixture::one().with_files(&[]);
+            fs::create_dir(fixture.file(directory)).unwrap();
+            let before = listing(&fixture.cdi());
+            let output = fixture.write(["--format", format]);
+            assert_eq!(output.code, 1, "{output:?}");
+            assert_has(
+                &output.stderr,
+                &format!("cannot replace {}", fixture.file(directory).display()),
+            );
+            assert_eq!(listing(&fixture.cdi()), before, "nothing is written");
+        }
     }
 
     #[test]

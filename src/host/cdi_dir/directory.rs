@@ -63,7 +63,7 @@ impl CdiDirectory {
     /// Makes the directory hold this spec of ours and no other; none removes ours. Foreign files are never touched.
     pub fn publish(&self, spec: Option<&Spec>) -> Result<WriteOutcome, PublishError> {
         // Before anything is changed: an error means that all stays as it was.
-        atomic_file::refuse_link(&self.other_file())?;
+        self.refuse_what_stays()?;
         self.refuse_foreign()?;
         let outcome = match spec {
             None => atomic_file::remove(&self.path, &file_name(self.format))?,
@@ -86,8 +86,7 @@ impl CdiDirectory {
     /// Removes our spec in both formats. The files that were there are returned.
     pub fn remove(&self) -> Result<Vec<PathBuf>, PublishError> {
         // Before anything is changed: an error means that all stays as it was.
-        atomic_file::refuse_link(&self.file())?;
-        atomic_file::refuse_link(&self.other_file())?;
+        self.refuse_what_stays()?;
         self.refuse_foreign()?;
         let mut removed = Vec::new();
         for format in [self.format, self.format.other()] {
@@ -96,6 +95,15 @@ impl CdiDirectory {
             }
         }
         Ok(removed)
+    }
+
+    /// Finds a link or a directory under one of the names of ours: neither can be replaced.
+    fn refuse_what_stays(&self) -> Result<(), StoreError> {
+        for file in [self.file(), self.other_file()] {
+            atomic_file::refuse_link(&file)?;
+            atomic_file::refuse_directory(&file)?;
+        }
+        Ok(())
     }
 
     /// Finds a spec of another kind under one of the names of ours. What says no kind at all is what is left of ours.

@@ -115,6 +115,15 @@ pub fn refuse_link(target: &Path) -> Result<bool, StoreError> {
     }
 }
 
+/// A directory there is an error, as no file can take its place.
+pub fn refuse_directory(target: &Path) -> Result<(), StoreError> {
+    let is_directory = fs::symlink_metadata(target).is_ok_and(|found| found.is_dir());
+    if is_directory {
+        return Err(StoreError::io("replace", target)(io::ErrorKind::IsADirectory.into()));
+    }
+    Ok(())
+}
+
 /// Whether this is a file of ours with these bytes.
 fn holds(target: &Path, bytes: &[u8]) -> bool {
     let Ok(file) = read::regular(target, nix::libc::O_NOFOLLOW) else {
