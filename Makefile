@@ -28,7 +28,8 @@ TYPOS_VERSION := 1.52.0
 PROGRAMS := cxi-device-plugin cxi-cdi-generator
 SIM := $(TARGET)/debug/cxi-sim
 # Every rig is a script, but for what is in C or a folder.
-SHELL_SCRIPTS := .ci/run tests/run tests/bench/run $(filter-out %.c %/inside %/cdi-reader,$(wildcard tests/e2e/*)) $(wildcard tests/e2e/inside/*.sh) \
+SHELL_SCRIPTS := .ci/run tests/run tests/bench/run $(filter-out %.c %/inside %/cdi-reader %/k8s,$(wildcard tests/e2e/*)) $(wildcard tests/e2e/inside/*.sh) \
+	tests/e2e/k8s/run $(wildcard tests/e2e/k8s/*.sh tests/e2e/k8s/stages/*.sh) \
 	rpm/build rpm/licenses \
 	tests/vm/run tests/vm/image.sh $(wildcard tests/vm/guest/*.sh) tests/vm/guest/run tests/vm/guest/init
 
@@ -77,8 +78,9 @@ test: toolchain ## Run all tests that need no hardware; those that need root are
 	tests/run $(CARGO) test --workspace --locked --no-fail-fast
 
 # What random tests there are, with counts for an hour or two of patience; a variable that is set goes over these.
+FULL_K8S ?= $(MAKE) k8s
 .PHONY: full
-full: toolchain ## Run the random tests at length, with progress: 1,000 histories, 10,000 rounds of each race (1-2 hours)
+full: toolchain ## Run the random tests at length (1-2 hours) and, as root, the Kubernetes node with large counts (2-3 hours more)
 	CXI_RANDOM_HISTORIES=$${CXI_RANDOM_HISTORIES:-1000} \
 	CXI_RANDOM_ROUNDS=$${CXI_RANDOM_ROUNDS:-10000} \
 	CXI_RANDOM_RESTARTS=$${CXI_RANDOM_RESTARTS:-1000} \
@@ -87,6 +89,11 @@ full: toolchain ## Run the random tests at length, with progress: 1,000 historie
 	CXI_BUSY_SECONDS=$${CXI_BUSY_SECONDS:-600} \
 	    tests/run $(CARGO) test --locked --no-fail-fast \
 	    --test histories --test racing --test restarts --test random_trees --test configuration --test runtime_thread
+	@[ "$$(id -u)" = 0 ] || { echo "the Kubernetes node is left out: it needs root"; exit 0; }; \
+	CXI_REBOOTS=$${CXI_REBOOTS:-20} \
+	CXI_RESTARTS=$${CXI_RESTARTS:-50} \
+	CXI_SOAK_SECONDS=$${CXI_SOAK_SECONDS:-3600} \
+	    $(FULL_K8S)
 
 .PHONY: docs
 docs: ## Make the manual pages and completions in packaging/ from the programs; `make test` fails when they differ
@@ -99,6 +106,10 @@ e2e: build sim ## Run the rigs with real container engines (root; installs Debia
 .PHONY: vm
 vm: build sim ## Run the checks of tests/vm in a virtual machine (root; installs Debian packages)
 	CXI_SIM=$(abspath $(SIM)) tests/e2e/run vm
+
+.PHONY: k8s
+k8s: build sim ## Run the checks on a Kubernetes node, built from source at pinned versions (root; installs Debian packages)
+	CXI_SIM=$(abspath $(SIM)) tests/e2e/run k8s
 
 .PHONY: bench
 bench: build ## Time the generator on nodes of 1 to 512 NICs, and the daemon with an emulated kubelet
