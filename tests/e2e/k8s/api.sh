@@ -37,13 +37,13 @@ see= may=
 for node in /dev/cxi*; do
     [ -c "$node" ] && see="$see $((0x$(stat -c %t "$node"))):$((0x$(stat -c %T "$node")))"
 done
-minor=224
-while [ $minor -lt 256 ]; do
+minor=0
+while [ $minor -lt 32 ]; do
     rm -f /dev/.try
-    mknod /dev/.try c 10 $minor
+    mknod /dev/.try c 120 $minor
     case $( ( : <>/dev/.try ) 2>&1 ) in
         *"not permitted"*) ;;
-        *) may="$may 10:$minor" ;;
+        *) may="$may 120:$minor" ;;
     esac
     minor=$((minor + 1))
 done
@@ -136,12 +136,12 @@ has_said() { [[ -n $(holds "$@") ]]; }
 
 # numbers_of PCI,...: the numbers that these NICs have now, sorted; a NIC that is not there has none.
 numbers_of() {
-    "$SIM" node list "$NODE" --output json | jq -r --arg pci "$1" --argjson first "$FIRST_MINOR" \
-        '[.[] | select(.pci | IN($pci | split(",")[])) | "10:\($first + .cxi)"] | sort | join(" ")'
+    "$SIM" node list "$NODE" --output json | jq -r --arg pci "$1" --arg major "$MAJOR" \
+        '[.[] | select(.pci | IN($pci | split(",")[])) | "\($major):\(.cxi)"] | sort | join(" ")'
 }
 
 # field NAME LINE: a list of the line, sorted.
-field() { grep -o "$1=[^=]*" <<<"$2 " | sed 's/^[a-z]*=//; s/ [a-z]*$//' | tr -s ' ' '\n' | grep . | sort | paste -sd ' '; }
+field() { grep -o "$1=[^=]*" <<<"$2 " | sed 's/^[a-z]*=//; s/ [a-z]*$//' | tr -s ' ' '\n' | { grep . || true; } | sort | paste -sd ' '; }
 
 # owns COUNT POD [CONTAINER]: the container sees the nodes of exactly those NICs that its variable names, that many, and its
 # device cgroup lets it open these and no other.

@@ -41,7 +41,7 @@ reboot() {
     done
 }
 
-up_plugin() { "$PLUGIN" status; }
+up_plugin() { [[ -s /run/cxi-device-plugin/status.json ]]; }
 up_containerd() { containerd_answers; }
 # It does not come up before there is a runtime.
 up_kubelet() { kubelet_stays && { ! alive containerd || [[ -S /var/lib/kubelet/device-plugins/kubelet.sock ]]; }; }
