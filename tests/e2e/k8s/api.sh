@@ -63,11 +63,12 @@ container() {
 
 # create POD CONTAINER-JSON [FILTER]: a pod of one container, changed by jq's filter.
 create() {
+    local file=$WORK/pod.$BASHPID
     jq -n --arg name "$1" --argjson container "$2" '
         {apiVersion: "v1", kind: "Pod", metadata: {name: $name},
          spec: {terminationGracePeriodSeconds: 2, automountServiceAccountToken: false, enableServiceLinks: false,
-                containers: [$container]}} | '"${3:-.}" >"$WORK/pod.json.$BASHPID"
-    api POST "$PODS" --data-binary "@$WORK/pod.json.$BASHPID" >/dev/null
+                containers: [$container]}} | '"${3:-.}" >"$file"
+    api POST "$PODS" --data-binary "@$file" >"$file.answer" || { jq -r .message "$file.answer"; return 1; }
 }
 
 # pod POD NICS [FILTER]: a pod that stays, with one container.
