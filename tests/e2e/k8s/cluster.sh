@@ -165,16 +165,19 @@ begin() {
     shift
     PATH=$BIN:$PATH "$@" >>"$LOGS/$name.log" 2>&1 </dev/null &
     echo $! >"$WORK/$name.pid"
+    # Else bash tells the reader of its end.
+    disown
 }
 
 # pid NAME: of a part that was started and not stopped.
 pid() { cat "$WORK/$1.pid" 2>/dev/null; }
 
-# gone PID: a zombie that nobody has waited for yet has ended, too.
+# gone PID: a zombie that nobody has waited for yet has ended, too, once none of its threads is left: they have its files and
+# locks to the last.
 gone() {
     local state
     state=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -c1) || return 0
-    [[ -z $state || $state == Z ]]
+    [[ -z $state ]] || { [[ $state == Z ]] && [[ $(find "/proc/$1/task" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l) -le 1 ]]; }
 }
 
 alive() { [[ -s $WORK/$1.pid ]] && ! gone "$(pid "$1")"; }

@@ -10,10 +10,6 @@ ROTATION=0
 
 stage_reboots() {
     local order text
-    pod one 1
-    pod two 1
-    create pair "$(container main 1)" ".spec.containers += [$(container second 1)]"
-    until_running one two pair
     for order in "${ORDERS[@]}"; do
         text=${order//plugin/daemon}
         # Subshells forget it.
@@ -25,6 +21,12 @@ stage_reboots() {
 reboot() {
     local round name ids
     ROTATION=$((ROTATION - REBOOTS))
+    if absent one >/dev/null 2>&1; then
+        pod one 1
+        pod two 1
+        create pair "$(container main 1)" ".spec.containers += [$(container second 1)]"
+    fi
+    until_running one two pair
     for ((round = 0; round < REBOOTS; round++)); do
         ids=$(all_ids)
         power_cut

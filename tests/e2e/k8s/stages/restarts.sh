@@ -12,7 +12,7 @@ stage_restarts() {
     holds_here 'a checkpoint that kubelet has lost costs no NIC, and a container that starts again has one NIC' lose_checkpoint
     for part in kubelet plugin; do
         holds_here "each of $RESTARTS restarts of $(called "$part") brings exactly one registration" registers_once "$part"
-        [[ ! -s $WORK/times ]] || echo "k8s $STRATEGY: $(called "$part") and daemon up, first list after $(sort -n "$WORK/times" | paste -sd ' ') ms"
+        [[ ! -s $WORK/times ]] || echo "k8s $STRATEGY: restarts of $(called "$part"): from both being up to the first list $(sort -n "$WORK/times" | paste -sd ' ') ms"
     done
 }
 
@@ -25,10 +25,8 @@ outlives() {
     pod lives 2
     until_running lives
     id=$(container_id lives)
-    stop "$1" "$2"
-    start "$1"
+    restart "$1" "$2"
     until_true kubelet_is_ready
-    # The node's status is of before for a moment: only what kubelet itself has got counts.
     until_true node_has 4 4
     pod next 2
     until_running next
@@ -44,8 +42,7 @@ starts_without_daemon() {
     stop plugin
     ends_and_comes_back alone
     owns 2 alone
-    start plugin
-    until_true node_has 4 4
+    restart plugin TERM
     ends_and_comes_back alone
     owns 2 alone
     delete alone
@@ -57,12 +54,20 @@ lose_checkpoint() {
     until_running forgotten
     stop kubelet
     rm /var/lib/kubelet/device-plugins/kubelet_internal_checkpoint
-    start kubelet
+    restart kubelet TERM
     until_true kubelet_is_ready
-    until_true node_has 4 4
     ends_and_comes_back forgotten
     owns 1 forgotten
     delete forgotten
+}
+
+# restart PART SIGNAL: until kubelet has its list. The node's status shows the one of before for a second.
+restart() {
+    stop "$1" "$2"
+    LOG_BEGAN=$(($(stat -c %s "$LOGS/kubelet.log") + 1))
+    STARTED=$(date +%H:%M:%S.%6N)
+    start "$1"
+    until_true list_arrived
 }
 
 # registers_once PART: kubelet's log says when the part was up, and what it was told; the times go to $WORK/times.
@@ -71,11 +76,7 @@ registers_once() {
     : >"$WORK/times"
     before=$(registrations)
     for ((round = 0; round < RESTARTS; round++)); do
-        stop "$1" "$([[ $((round % 2)) == 0 ]] && echo TERM || echo KILL)"
-        LOG_BEGAN=$(($(stat -c %s "$LOGS/kubelet.log") + 1))
-        STARTED=$(date +%H:%M:%S.%6N)
-        start "$1"
-        until_true list_arrived
+        restart "$1" "$([[ $((round % 2)) == 0 ]] && echo TERM || echo KILL)"
         first_list "$1" >>"$WORK/times"
         expect "registrations in round $round" 1 "$(new_log | grep -c 'Got registration request from device plugin')"
     done
