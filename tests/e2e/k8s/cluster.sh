@@ -225,6 +225,16 @@ stop() {
     return 1
 }
 
+# clear_cgroups: of containers that are dead; the kernel removes none that has a process. There is no namespace for these.
+clear_cgroups() {
+    local place
+    for place in /sys/fs/cgroup/k8s.io /sys/fs/cgroup/*/k8s.io; do
+        [[ -d $place ]] || continue
+        find "$place" -depth -mindepth 1 -type d -exec rmdir {} + 2>/dev/null || true
+        rmdir "$place" 2>/dev/null || true
+    done
+}
+
 # power_cut: nothing of the node has time for a last word, and a boot clears what it clears. The API server is elsewhere.
 power_cut() {
     local process name
@@ -236,6 +246,8 @@ power_cut() {
         fi
     done 2>/dev/null
     until_true no_containers
+    # Kubelet looks at each that it finds for 3 s.
+    clear_cgroups
     umount --recursive --lazy /run
     mount_run
     new_boot
