@@ -64,7 +64,7 @@ lose_checkpoint() {
 # restart PART SIGNAL: until kubelet has its list. The node's status shows the one of before for a second.
 restart() {
     stop "$1" "$2"
-    LOG_BEGAN=$(($(stat -c %s "$LOGS/kubelet.log") + 1))
+    mark_log
     STARTED=$(date +%H:%M:%S.%6N)
     start "$1"
     until_true list_arrived
@@ -92,6 +92,8 @@ registrations() {
         awk -v resource="$RESOURCE" '/^kubelet_device_plugin_registration_total/ && index($0, resource) { print $2 }'
 }
 
+# mark_log, new_log: what kubelet has logged since.
+mark_log() { LOG_BEGAN=$(($(stat -c %s "$LOGS/kubelet.log") + 1)); }
 new_log() { tail -c "+$LOG_BEGAN" "$LOGS/kubelet.log"; }
 list_arrived() { new_log | grep 'Processed device updates for resource'; }
 
