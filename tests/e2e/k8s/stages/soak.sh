@@ -67,8 +67,10 @@ soak_round() {
     link "$pci" down
     link "$pci" up
     nic rebind "$NODE" "$pci"
+    # The driver is loaded anew and counts from 0: the pods try no numbers without end.
+    nic reload "$NODE"
     until_true kubelet_is_ready
-    until_true knows_number "$pci"
+    for pci in "${NICS[@]}"; do until_true knows_number "$pci"; done
     until_true all_are_listed
     # Before it has heard of the pods that there are, kubelet counts those of its checkpoint as alive, and turns new ones away.
     until_true pods_are_known
