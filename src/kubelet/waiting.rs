@@ -112,6 +112,7 @@ pub async fn kubelet(dir: &KubeletDir, changes: &mut Changes, standing: &mut Sta
             standing.not_registered(reason);
         }
         let wait = backoff.next(fastrand::f64()).min(longest);
+        tracing::debug!("next call in {} ms", wait.as_millis());
         // Whichever comes first, it is called again.
         let _ = timeout(wait, changes.next()).await;
     }
