@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use cxi_sim::node::{DeviceNodes, Error, Kind, NicSpec, Node, Variant, scratch_dir};
 
 #[path = "../../common/skip.rs"]
+#[expect(dead_code, reason = "nothing but root is needed here")]
 mod skip;
 
 const FIRST: &str = "0000:21:00.0";

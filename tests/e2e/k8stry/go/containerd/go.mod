@@ -1,5 +1,0 @@
-module containerd-parts
-
-go 1.26.6
-
-require github.com/containerd/containerd/v2 v2.4.2
