@@ -22,7 +22,7 @@ go_build() {
         cd "$RIG/go/$folder" || exit
         export GOTOOLCHAIN=local GOFLAGS="-mod=readonly -modcacherw" GOMODCACHE=$BUILT/go-modules GOCACHE=$BUILT/go-cache CGO_ENABLED=0
         # Only downloads, which a registry may fail.
-        retry "$GO" list -deps "$package" >/dev/null
+        retry "$GO" list -deps "$@" "$package" >/dev/null || exit
         # No debugging information: a fifth of the time.
         timeout "$left" "$GO" build -buildvcs=false -trimpath -gcflags=all=-dwarf=false "$@" -o "$BIN/$program" "$package"
     ) || return 1
