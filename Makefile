@@ -29,7 +29,8 @@ TYPOS_VERSION := 1.52.0
 PROGRAMS := cxi-device-plugin cxi-cdi-generator
 SIM := $(TARGET)/debug/cxi-sim
 # Every rig is a script, but for what is in C or a folder.
-SHELL_SCRIPTS := .ci/run tests/run tests/bench/run $(filter-out %.c %/inside %/cdi-reader,$(wildcard tests/e2e/*)) $(wildcard tests/e2e/inside/*.sh) \
+SHELL_SCRIPTS := .ci/run tests/run tests/bench/run $(filter-out %.c %/inside %/cdi-reader %/k8s,$(wildcard tests/e2e/*)) $(wildcard tests/e2e/inside/*.sh) \
+	tests/e2e/k8s/run $(wildcard tests/e2e/k8s/*.sh tests/e2e/k8s/stages/*.sh) \
 	rpm/build rpm/licenses \
 	tests/vm/run tests/vm/image.sh $(wildcard tests/vm/guest/*.sh) tests/vm/guest/run tests/vm/guest/init
 
@@ -78,8 +79,10 @@ test: toolchain ## Run all tests that need no hardware; those that need root are
 	tests/run $(CARGO) test --workspace --locked --no-fail-fast
 
 # What random tests there are, with counts for an hour or two of patience; a variable that is set goes over these.
+FULL_K8S ?= $(MAKE) k8s
+FULL_RUNTIMES ?= $(MAKE) runtimes
 .PHONY: full
-full: toolchain ## Run the random tests at length, with progress: 1,000 histories, 10,000 rounds of each race (1-2 hours); as root, older runtimes, too
+full: toolchain ## Run the random tests at length (1-2 hours) and, as root, older runtimes and the Kubernetes node with large counts (2-3 hours more)
 	CXI_RANDOM_HISTORIES=$${CXI_RANDOM_HISTORIES:-1000} \
 	CXI_RANDOM_ROUNDS=$${CXI_RANDOM_ROUNDS:-10000} \
 	CXI_RANDOM_RESTARTS=$${CXI_RANDOM_RESTARTS:-1000} \
@@ -88,7 +91,12 @@ full: toolchain ## Run the random tests at length, with progress: 1,000 historie
 	CXI_BUSY_SECONDS=$${CXI_BUSY_SECONDS:-600} \
 	    tests/run $(CARGO) test --locked --no-fail-fast \
 	    --test histories --test racing --test restarts --test random_trees --test configuration --test runtime_thread
-	@if [ "$$(id -u)" = 0 ]; then $(MAKE) runtimes; else echo "make runtimes needs root, so it is left out"; fi
+	@[ "$$(id -u)" = 0 ] || { echo "older runtimes and the Kubernetes node are left out: they need root"; exit 0; }; \
+	$(FULL_RUNTIMES) && \
+	CXI_REBOOTS=$${CXI_REBOOTS:-20} \
+	CXI_RESTARTS=$${CXI_RESTARTS:-50} \
+	CXI_SOAK_SECONDS=$${CXI_SOAK_SECONDS:-3600} \
+	    $(FULL_K8S)
 
 .PHONY: docs
 docs: ## Make the manual pages and completions in packaging/ from the programs; `make test` fails when they differ
@@ -105,6 +113,10 @@ runtimes: build sim ## Ask real containerd 1.6 and 1.7 what strategy `auto` asks
 .PHONY: vm
 vm: build sim ## Run the checks of tests/vm in a virtual machine (root; installs Debian packages)
 	CXI_SIM=$(abspath $(SIM)) tests/e2e/run vm
+
+.PHONY: k8s
+k8s: build sim ## Run the checks on a Kubernetes node, built from source at pinned versions (root; installs Debian packages)
+	CXI_SIM=$(abspath $(SIM)) tests/e2e/run k8s
 
 .PHONY: bench
 bench: build ## Measure the generator on nodes of 1 to 512 NICs, and the daemon, each figure beside its budget (5 minutes)

@@ -180,12 +180,26 @@ fn full_runs_the_random_tests_at_length_or_as_long_as_one_says() {
         $CXI_RANDOM_CONFIGURATIONS $CXI_BUSY_SECONDS";
     let machine = Machine::complete().with("cargo", &format!("echo \"counts: {numbers}\"; echo \"args: $*\""));
     let asked = |mut command: Command| -> Output { command.output().unwrap().into() };
-    let full = || machine.command(&make, &["--no-print-directory", "full"]);
+    let full = || {
+        let mut command = machine.command(&make, &["--no-print-directory", "full"]);
+        // Not the real one: it takes hours.
+        command.env(
+            "FULL_K8S",
+            "echo \"node: $CXI_REBOOTS $CXI_RESTARTS $CXI_SOAK_SECONDS\"",
+        );
+        command.env("FULL_RUNTIMES", "echo runtimes");
+        command
+    };
     let output = asked(full());
     assert!(
         output.stdout.contains("counts: 1000 10000 1000 500000 100000 600\n"),
         "{output:?}"
     );
+    let node = match nix::unistd::geteuid().is_root() {
+        true => "runtimes\nnode: 20 50 3600\n",
+        false => "older runtimes and the Kubernetes node are left out: they need root\n",
+    };
+    assert!(output.stdout.contains(node), "{output:?}");
     let args = output
         .stdout
         .lines()

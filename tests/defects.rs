@@ -1,11 +1,13 @@
-//! `tests/DEFECTS.md` is kept true: 43 rows, none open, and each test that it names is where it says.
+//! `tests/DEFECTS.md` and `tests/TROUBLES.md` are kept true: each row once, none open, and each test that they name is where
+//! they say.
 #![cfg(test)]
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const DEFECTS: usize = 43;
+/// The tables, and how many rows each has.
+const TABLES: [(&str, usize); 2] = [("tests/DEFECTS.md", 43), ("tests/TROUBLES.md", 15)];
 /// Titles of the work that is still open.
 const OPEN_WORK: [&str; 4] = ["Generator", "Virtual machine", "Hotplug and health", "Host"];
 
@@ -18,14 +20,14 @@ fn read(path: &Path) -> String {
 }
 
 /// Number and last column of each row.
-fn rows() -> Vec<(usize, String)> {
+fn rows(table: &str) -> Vec<(usize, String)> {
     let row = |line: &str| {
         let cells: Vec<&str> = line.trim().trim_matches('|').split('|').map(str::trim).collect();
         let number = cells[0].parse().ok()?;
-        assert_eq!(cells.len(), 3, "tests/DEFECTS.md: a row needs three columns: {line}");
+        assert_eq!(cells.len(), 3, "{table}: a row needs three columns: {line}");
         Some((number, cells[2].to_owned()))
     };
-    let text = read(&top().join("tests/DEFECTS.md"));
+    let text = read(&top().join(table));
     text.lines()
         .filter(|line| line.starts_with('|'))
         .filter_map(row)
@@ -49,41 +51,70 @@ fn fault(test: &str) -> Option<String> {
     (!is_test).then(|| format!("names the test {name}, which is not in {file}"))
 }
 
+/// The same for a check of a rig: a function of the script that a check calls.
+fn fault_of_rig(check: &str) -> Option<String> {
+    let Some((file, name)) = check.split_once("::") else {
+        return Some(format!("'{check}' is not FILE::FUNCTION"));
+    };
+    let Ok(source) = fs::read_to_string(top().join(file)) else {
+        return Some(format!("names {file}, which is not there"));
+    };
+    let declared = source.lines().any(|line| line == format!("{name}() {{"));
+    // Behind the text of the check.
+    let calls = |line: &str| {
+        let behind = |quote: &str| {
+            line.split(&format!("{quote} {name}"))
+                .skip(1)
+                .any(|rest| rest.is_empty() || rest.starts_with(' '))
+        };
+        line.starts_with("holds_here ") && (behind("'") || behind("\""))
+    };
+    let called = source.lines().map(str::trim).any(calls);
+    (!declared || !called).then(|| format!("names the check {name}, which {file} does not make"))
+}
+
 #[test]
-fn every_defect_has_one_row() {
-    let mut count: BTreeMap<usize, usize> = (1..=DEFECTS).map(|number| (number, 0)).collect();
-    for (number, _) in rows() {
-        *count.entry(number).or_default() += 1;
-        assert!(
-            (1..=DEFECTS).contains(&number),
-            "tests/DEFECTS.md: no defect has the number {number}"
-        );
-    }
-    for (number, rows) in count {
-        assert_eq!(
-            rows, 1,
-            "tests/DEFECTS.md: defect {number} has {rows} rows instead of one"
-        );
+fn every_defect_and_every_trouble_has_one_row() {
+    for (table, total) in TABLES {
+        let mut count: BTreeMap<usize, usize> = (1..=total).map(|number| (number, 0)).collect();
+        for (number, _) in rows(table) {
+            *count.entry(number).or_default() += 1;
+            assert!(
+                (1..=total).contains(&number),
+                "{table}: nothing has the number {number}"
+            );
+        }
+        for (number, rows) in count {
+            assert_eq!(rows, 1, "{table}: number {number} has {rows} rows instead of one");
+        }
     }
 }
 
 #[test]
 fn every_row_holds() {
     let mut faults = Vec::new();
-    for (number, standing) in rows() {
+    for (table, number, standing) in TABLES.iter().flat_map(|(table, _)| {
+        rows(table)
+            .into_iter()
+            .map(move |(number, standing)| (table, number, standing))
+    }) {
         for part in standing.split(';').map(str::trim) {
             let found: Vec<String> = match part.split_once(": ") {
                 Some(("test", tests)) => tests.split(',').filter_map(|test| fault(test.trim())).collect(),
+                Some(("rig", checks)) => checks
+                    .split(',')
+                    .filter_map(|check| fault_of_rig(check.trim()))
+                    .collect(),
                 Some(("due in", title)) if OPEN_WORK.iter().any(|open| title.starts_with(open)) => Vec::new(),
                 Some(("due in", title)) => vec![format!("'{title}' is no open work")],
                 Some(("cannot apply", why)) if !why.is_empty() => Vec::new(),
                 _ if part.starts_with("MISSING") => vec![format!("has no test yet ({part})")],
-                _ => vec![format!("'{part}' is neither test, due in nor cannot apply")],
+                _ => vec![format!("'{part}' is neither test, rig, due in nor cannot apply")],
             };
-            faults.extend(found.iter().map(|fault| format!("defect {number} {fault}")));
+            faults.extend(found.iter().map(|fault| format!("{table} {number} {fault}")));
         }
     }
-    assert!(faults.is_empty(), "tests/DEFECTS.md:\n  {}", faults.join("\n  "));
+    assert!(faults.is_empty(), "rows that do not hold:\n  {}", faults.join("\n  "));
 }
 
 /// Defect 41. A site may open the default service; our text must not make it do so on the way.

@@ -273,6 +273,28 @@ async fn a_kubelet_that_does_not_listen_yet_costs_no_socket_and_no_warning() {
     assert_no_violations(&kubelet);
 }
 
+/// A kubelet that was killed leaves its socket behind. That of the next one is seen between bind and listen, of which no event
+/// tells.
+#[test]
+fn a_kubelet_that_begins_to_listen_is_called_soon_however_long_a_dead_one_was_called() {
+    let host = DaemonFixture::new(&nics(1));
+    fs::create_dir(host.kubelet_dir()).unwrap();
+    let kubelet = host.kubelet_dir().join("kubelet.sock");
+    drop(UnixListener::bind(&kubelet).unwrap());
+    let daemon = host.start(&[]);
+    let waits = || -> Vec<u64> {
+        let log = daemon.log();
+        let number = |rest: &str| rest.split(' ').next()?.parse().ok();
+        log.split("next call in ").skip(1).filter_map(number).collect()
+    };
+    until(|| waits().iter().any(|wait| *wait > 300), || daemon.log());
+    let called = waits().len();
+    let starting = host.kubelet_dir().join("starting");
+    drop(UnixListener::bind(&starting).unwrap());
+    fs::rename(&starting, &kubelet).unwrap();
+    until(|| waits().iter().skip(called).any(|wait| *wait <= 10), || daemon.log());
+}
+
 /// Whether the first device is healthy in each list.
 fn is_healthy(list: &pb::ListAndWatchResponse) -> bool {
     list.devices[0].health == "Healthy"

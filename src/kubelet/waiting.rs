@@ -13,7 +13,7 @@ use super::streams::Pid;
 use crate::host::files::unix_socket::Call;
 use crate::host::files::watch::DirectoryWatch;
 use crate::host::worker::NotDone;
-use crate::model::backoff::Backoff;
+use crate::model::backoff::BackoffOf;
 
 /// Between two looks at the directory, however much happens in it. The first change is looked at at once.
 const SETTLE: Duration = Duration::from_millis(20);
@@ -66,10 +66,17 @@ impl Changes {
 
 /// Returns with a kubelet that takes calls.
 pub async fn kubelet(dir: &KubeletDir, changes: &mut Changes, standing: &mut Standing) -> Kubelet {
-    let mut backoff = Backoff::from_first(FIRST_CALL);
+    let mut backoff = BackoffOf::from_first(FIRST_CALL);
     let mut since = None;
     loop {
         let found = dir.find().await;
+        // A new socket at which nobody listens is that of a kubelet that will in a moment, and no event tells of it. How long
+        // the one before it was in vain, such as that of a kubelet that was killed, says nothing about it.
+        if let Ok(Found::Called(epoch, _)) = &found
+            && backoff.turns_to(*epoch)
+        {
+            since = None;
+        }
         let place = dir.path().display();
         let (reason, patience, longest) = match found {
             Ok(Found::Called(epoch, Call::Taken(stream))) => match UnixStream::from_std(stream) {
@@ -81,7 +88,7 @@ pub async fn kubelet(dir: &KubeletDir, changes: &mut Changes, standing: &mut Sta
             },
             Ok(Found::Absent) => {
                 standing.waiting(dir.path());
-                (backoff, since) = (Backoff::from_first(FIRST_CALL), None);
+                (backoff, since) = (BackoffOf::from_first(FIRST_CALL), None);
                 changes.next().await;
                 continue;
             }
@@ -105,6 +112,7 @@ pub async fn kubelet(dir: &KubeletDir, changes: &mut Changes, standing: &mut Sta
             standing.not_registered(reason);
         }
         let wait = backoff.next(fastrand::f64()).min(longest);
+        tracing::debug!("next call in {} ms", wait.as_millis());
         // Whichever comes first, it is called again.
         let _ = timeout(wait, changes.next()).await;
     }

@@ -38,6 +38,36 @@ impl Backoff {
     }
 }
 
+/// One that starts over whenever what is tried is another one than before.
+#[derive(Debug)]
+pub struct BackoffOf<T> {
+    backoff: Backoff,
+    tried: Option<T>,
+}
+
+impl<T: PartialEq> BackoffOf<T> {
+    /// With this first wait.
+    pub fn from_first(first: Duration) -> Self {
+        let backoff = Backoff::from_first(first);
+        Self { backoff, tried: None }
+    }
+
+    /// Notes what is tried now; whether it is another one.
+    pub fn turns_to(&mut self, tried: T) -> bool {
+        let is_another = self.tried.as_ref() != Some(&tried);
+        if is_another {
+            self.backoff.reset();
+            self.tried = Some(tried);
+        }
+        is_another
+    }
+
+    /// See [`Backoff::next`].
+    pub fn next(&mut self, chance: f64) -> Duration {
+        self.backoff.next(chance)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,5 +86,16 @@ mod tests {
         for _ in 0..100 {
             assert!(backoff.next(0.5) <= LAST);
         }
+    }
+
+    #[test]
+    fn another_one_is_tried_as_soon_as_the_first_was() {
+        let mut backoff = BackoffOf::from_first(FIRST);
+        let mut wait = |socket: &'static str| (backoff.turns_to(socket), backoff.next(1.0).as_millis());
+        assert_eq!(
+            [wait("old"), wait("old"), wait("old")],
+            [(true, 100), (false, 200), (false, 400)]
+        );
+        assert_eq!([wait("new"), wait("new")], [(true, 100), (false, 200)]);
     }
 }

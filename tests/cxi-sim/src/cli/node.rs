@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueEnum};
-use cxi_sim::node::{Kind, Nic, NicSpec, Node, Variant};
+use cxi_sim::node::{DeviceNumbers, Kind, Nic, NicSpec, Node, Variant};
 
 const SPEC_HELP: &str = "\
 NIC specification (SPEC): c1, c2, c1vf or c2vf (Cassini 1 or 2, PF or VF), then any of
@@ -53,6 +53,9 @@ enum Action {
         /// Make libfabric need further libraries, until there are so many with libfabric and libcxi
         #[arg(long, value_name = "N", default_value_t = 2)]
         libraries: usize,
+        /// Make /dev/cxiN with these numbers and N more, for a device cgroup to tell them apart; needs root
+        #[arg(long, value_name = "MAJOR:MINOR", conflicts_with = "force")]
+        device_numbers: Option<DeviceNumbers>,
         /// Rebuild a node that is there already
         #[arg(long)]
         force: bool,
@@ -151,13 +154,14 @@ pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
             variants,
             count,
             libraries,
+            device_numbers,
             force,
         } => {
             let nics = wanted(nics, variants, *count);
-            let node = if *force {
-                Node::recreate(dir, &nics)
-            } else {
-                Node::create(dir, &nics)
+            let node = match device_numbers {
+                Some(first) => Node::create_numbered(dir, &nics, *first),
+                None if *force => Node::recreate(dir, &nics),
+                None => Node::create(dir, &nics),
             }?;
             if *libraries > 2 {
                 node.grow_libraries(*libraries)?;

@@ -168,7 +168,7 @@ impl Bundle {
         let device_nodes = DeviceNodes::probe(&dir.join("dev"))?;
         for place in self.nodes.keys().map(|place| dir.join(place)) {
             make_parent(&place)?;
-            device_nodes.make(&place)?;
+            device_nodes.make(&place, 0)?;
         }
         for (place, mode) in &self.directories {
             let place = dir.join(place);

@@ -5,6 +5,7 @@ use std::fs::{self, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::str::FromStr;
 
 use nix::errno::Errno;
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
@@ -21,22 +22,61 @@ pub(super) const MAJOR: u32 = 1;
 /// Minor number of the device nodes, that of `/dev/full`.
 pub(super) const MINOR: u32 = 7;
 
-/// What the emulated device nodes are. Commands fail with ENOSPC on both, and `stat` gives the numbers 1:7 on both.
+/// Major and minor number of a device node, written `10:224`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceNumbers {
+    /// The driver's.
+    pub major: u32,
+    /// The device's.
+    pub minor: u32,
+}
+
+impl DeviceNumbers {
+    const FULL: Self = Self {
+        major: MAJOR,
+        minor: MINOR,
+    };
+}
+
+impl fmt::Display for DeviceNumbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.major, self.minor)
+    }
+}
+
+impl FromStr for DeviceNumbers {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = |part: &str, limit: u32| part.parse().ok().filter(|number| *number < limit);
+        // What the kernel has room for: 12 and 20 bits.
+        text.split_once(':')
+            .and_then(|(major, minor)| Some((number(major, 1 << 12)?, number(minor, 1 << 20)?)))
+            .map(|(major, minor)| Self { major, minor })
+            .ok_or_else(|| format!("\"{text}\" is not MAJOR:MINOR"))
+    }
+}
+
+/// What the emulated device nodes are. Commands fail with ENOSPC on those of `/dev/full`, with `stat` 1:7 for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeviceNodes {
     /// Character device nodes with the numbers of `/dev/full`. Needs root and a file system without `nodev`.
     Character,
+    /// Character device nodes with numbers of their own: these and N more for `cxiN`. A device cgroup can tell them apart and
+    /// refuse them, which it never does with `/dev/full`. No driver need be behind them. Needs root.
+    Numbered(DeviceNumbers),
     /// Symlinks to `/dev/full`: what is possible without root.
     LinkToDevFull,
 }
 
 impl fmt::Display for DeviceNodes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Character => "character device nodes with the numbers of /dev/full (1:7)",
-            Self::LinkToDevFull => "symlinks to /dev/full, as character device nodes cannot be made here",
-        })
+        match self {
+            Self::Character => f.write_str("character device nodes with the numbers of /dev/full (1:7)"),
+            Self::Numbered(first) => write!(f, "character device nodes with the numbers {first} and following"),
+            Self::LinkToDevFull => f.write_str("symlinks to /dev/full, as character device nodes cannot be made here"),
+        }
     }
 }
 
@@ -44,7 +84,7 @@ impl DeviceNodes {
     /// Finds out what can be made, and opened, in this directory.
     pub(super) fn probe(directory: &Path) -> Result<Self> {
         let path = directory.join(".probe");
-        let made = make_character(&path);
+        let made = make_character(&path, DeviceNumbers::FULL);
         // On a file system mounted with nodev the node can be made but not opened.
         let opened = made.and_then(|()| OpenOptions::new().read(true).write(true).open(&path).map(drop));
         remove_file(&path)?;
@@ -55,16 +95,28 @@ impl DeviceNodes {
         })
     }
 
-    pub(super) fn make(self, path: &Path) -> Result<()> {
+    /// Numbers of the device node of `cxiN`.
+    pub(super) fn numbers(self, cxi: u32) -> DeviceNumbers {
         match self {
-            Self::Character => make_character(path).context("create", path),
+            Self::Numbered(first) => DeviceNumbers {
+                minor: first.minor.saturating_add(cxi),
+                ..first
+            },
+            Self::Character | Self::LinkToDevFull => DeviceNumbers::FULL,
+        }
+    }
+
+    /// Makes the device node of `cxiN`.
+    pub(super) fn make(self, path: &Path, cxi: u32) -> Result<()> {
+        match self {
             Self::LinkToDevFull => make_link("/dev/full", path),
+            Self::Character | Self::Numbered(_) => make_character(path, self.numbers(cxi)).context("create", path),
         }
     }
 }
 
-fn make_character(path: &Path) -> io::Result<()> {
-    let numbers = makedev(u64::from(MAJOR), u64::from(MINOR));
+fn make_character(path: &Path, numbers: DeviceNumbers) -> io::Result<()> {
+    let numbers = makedev(numbers.major.into(), numbers.minor.into());
     mknod(path, SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), numbers)
         .map_err(|errno: Errno| io::Error::from(errno))?;
     fs::set_permissions(path, Permissions::from_mode(0o666))

@@ -35,7 +35,7 @@ use serde::Serialize;
 
 pub use backend::Backend;
 pub use capture::capture;
-pub use device_node::DeviceNodes;
+pub use device_node::{DeviceNodes, DeviceNumbers};
 pub use error::{Error, Result};
 pub use guest::Guest;
 pub use scratch::scratch_dir;
@@ -81,7 +81,18 @@ impl Node {
     /// [`Error::AlreadyNode`] and [`Error::NotEmpty`] when the directory holds something; [`Error::Spec`] and
     /// [`Error::InUse`] when the NICs are impossible.
     pub fn create(dir: impl AsRef<Path>, nics: &[NicSpec]) -> Result<Self> {
-        let dir = dir.as_ref();
+        Self::create_in(dir.as_ref(), nics, None)
+    }
+
+    /// Like [`Node::create`], with character device nodes that have these numbers and following.
+    ///
+    /// # Errors
+    /// As [`Node::create`]; device nodes cannot be made.
+    pub fn create_numbered(dir: impl AsRef<Path>, nics: &[NicSpec], first: DeviceNumbers) -> Result<Self> {
+        Self::create_in(dir.as_ref(), nics, Some(DeviceNodes::Numbered(first)))
+    }
+
+    fn create_in(dir: &Path, nics: &[NicSpec], device_nodes: Option<DeviceNodes>) -> Result<Self> {
         fs::create_dir_all(dir).context("create", dir)?;
         if dir.join(state::STATE_FILE).exists() {
             return Err(Error::AlreadyNode(dir.to_owned()));
@@ -90,7 +101,7 @@ impl Node {
         if fs::read_dir(dir).context("read", dir)?.any(|entry| !staging(&entry)) {
             return Err(Error::NotEmpty(dir.to_owned()));
         }
-        Self::build(dir, nics)
+        Self::build(dir, nics, device_nodes)
     }
 
     /// Like [`Node::create`], but rebuilds a node that is there already. Only the node's own `sys`, `dev`, `usr`, `opt`,
@@ -112,15 +123,18 @@ impl Node {
             }
         }
         tree::remove_file(&state)?;
-        Self::build(dir, nics)
+        Self::build(dir, nics, None)
     }
 
-    fn build(dir: &Path, nics: &[NicSpec]) -> Result<Self> {
+    fn build(dir: &Path, nics: &[NicSpec], device_nodes: Option<DeviceNodes>) -> Result<Self> {
         let tree = Tree::new(dir.to_owned());
         let _lock = lock(&tree)?;
         skeleton::install(&tree)?;
         libraries::install(&tree)?;
-        let mut state = State::new(DeviceNodes::probe(&dir.join("dev"))?);
+        let mut state = State::new(match device_nodes {
+            Some(device_nodes) => device_nodes,
+            None => DeviceNodes::probe(&dir.join("dev"))?,
+        });
         // Saved first as well: a node that fails half-way can be rebuilt.
         state.save(&tree)?;
         let mut operation = Operation {

@@ -5,7 +5,7 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use super::device_node::DeviceNodes;
+use super::device_node::{DeviceNodes, DeviceNumbers};
 use super::error::{Context, Error, Result};
 use super::pci::PciAddress;
 use super::spec::{Kind, NicSpec};
@@ -41,6 +41,7 @@ pub(super) struct NicState {
 pub(super) struct Bound {
     pub cxi: u32,
     pub ifindex: u32,
+    pub device: DeviceNumbers,
 }
 
 impl NicState {
@@ -192,7 +193,8 @@ impl State {
         let ifindex = self.next_ifindex;
         self.next_cxi = self.next_cxi.max(cxi.saturating_add(1));
         self.next_ifindex += 1;
-        Ok(Bound { cxi, ifindex })
+        let device = self.device_nodes.numbers(cxi);
+        Ok(Bound { cxi, ifindex, device })
     }
 
     fn has_netdev(&self, name: &str) -> bool {

@@ -248,7 +248,7 @@ impl NicBuilder<'_> {
         if self.nic.has(Variant::V5) {
             return Ok(());
         }
-        self.device_nodes.make(&self.tree.dev(&cxi_name(bound)))?;
+        self.device_nodes.make(&self.tree.dev(&cxi_name(bound)), bound.cxi)?;
         // The retry handler's unit is started by the node and makes its mount point first. It runs on PFs only.
         if self.nic.kind().is_vf() {
             Ok(())

@@ -1,17 +1,18 @@
 //! The entries of the classes cxi (cxi_core.c), cxi_user (cxi_user_core.c) and net (cxi_eth.c).
 
-use super::super::device_node::{MAJOR, MINOR};
-use super::super::state::NicState;
+use super::super::state::{Bound, NicState};
 use super::{Attribute, File, POWER, files, fixed, of};
 
 /// Class cxi has no device node, so no `dev` file and an empty uevent.
 const CXI: [Attribute; 1] = [fixed("uevent", "").mode(0o644)];
 
 const CXI_USER: [Attribute; 2] = [
-    of("dev", |_| format!("{MAJOR}:{MINOR}\n")),
+    of("dev", |nic| of_bound(nic, |bound| format!("{}\n", bound.device))),
     of("uevent", |nic| {
-        let cxi = nic.bound.map(|bound| bound.cxi).unwrap_or_default();
-        format!("MAJOR={MAJOR}\nMINOR={MINOR}\nDEVNAME=cxi{cxi}\nDEVMODE=0666\n")
+        of_bound(nic, |Bound { cxi, device, .. }| {
+            let (major, minor) = (device.major, device.minor);
+            format!("MAJOR={major}\nMINOR={minor}\nDEVNAME=cxi{cxi}\nDEVMODE=0666\n")
+        })
     })
     .mode(0o644),
 ];
@@ -51,6 +52,11 @@ const NETDEV: [Attribute; 16] = [
     })
     .mode(0o644),
 ];
+
+/// The entry is there while the driver is bound, and only then.
+fn of_bound(nic: &NicState, text: impl FnOnce(Bound) -> String) -> String {
+    nic.bound.map(text).unwrap_or_default()
+}
 
 fn ifindex(nic: &NicState) -> u32 {
     nic.bound.map(|bound| bound.ifindex).unwrap_or_default()

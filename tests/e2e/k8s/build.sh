@@ -1,0 +1,81 @@
+# shellcheck shell=bash
+# What a Kubernetes node consists of, built from the Go module proxy at pinned versions (go/*/go.mod), into $BIN. Test parts:
+# nothing of it is in the product.
+
+KUBERNETES=1.37.2
+CONTAINERD=2.4.2
+GO_NEEDED=1.26.6 # by containerd; Kubernetes wants 1.26.0
+# Debian's, since one more build of minutes tests nothing of ours.
+ETCD_PACKAGE=etcd-server
+# Seconds; what is not built by then is not waited for, and the stages that need it are listed as skipped.
+BUILD_PATIENCE=${CXI_K8S_BUILD_SECONDS:-1200}
+
+# go_build FOLDER PACKAGE PROGRAM FLAG...: one program, unless this version of it is there.
+go_build() {
+    local folder=$1 package=$2 program=$3 stamp began=$SECONDS left
+    shift 3
+    stamp=$BIN/.$program-$(cat "$RIG/go/$folder"/go.* | sha256sum | cut -c1-16)
+    [[ -f $stamp && -x $BIN/$program ]] && return
+    left=$((BUILD_PATIENCE - (SECONDS - BUILD_BEGAN)))
+    ((left > 0)) || return 1
+    (
+        cd "$RIG/go/$folder" || exit
+        export GOTOOLCHAIN=local GOFLAGS="-mod=readonly -modcacherw" GOMODCACHE=$BUILT/go-modules GOCACHE=$BUILT/go-cache CGO_ENABLED=0
+        # Only downloads, which a registry may fail.
+        retry "$GO" list -deps "$@" "$package" >/dev/null || exit
+        # No debugging information: a fifth of the time.
+        timeout "$left" "$GO" build -buildvcs=false -trimpath -gcflags=all=-dwarf=false "$@" -o "$BIN/$program" "$package"
+    ) || return 1
+    rm -f "$BIN/.$program-"*
+    touch "$stamp"
+    echo "built $program in $((SECONDS - began)) s"
+}
+
+build_kubernetes() {
+    local package flags="-s -w" program
+    for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
+        flags+=" -X $package.gitVersion=v$KUBERNETES -X $package.gitMajor=1 -X $package.gitMinor=$(cut -d. -f2 <<<"$KUBERNETES")"
+        flags+=" -X $package.gitTreeState=clean -X $package.gitCommit=rig"
+    done
+    for program in kubelet kube-apiserver kube-scheduler kube-controller-manager; do
+        go_build kubernetes "k8s.io/kubernetes/cmd/$program" "$program" -ldflags "$flags" || return
+    done
+}
+
+build_containerd() {
+    local module=github.com/containerd/containerd/v2 program
+    for program in containerd containerd-shim-runc-v2 ctr; do
+        go_build containerd "$module/cmd/$program" "$program" -tags no_btrfs,no_devmapper,no_zfs \
+            -ldflags "-s -w -X $module/version.Version=$CONTAINERD -X $module/version.Revision=rig" || return
+    done
+}
+
+# Unpacked, not installed: the package would start a service.
+fetch_etcd() {
+    [[ -x $BIN/etcd ]] && return
+    rm -rf "$BUILT/etcd"
+    mkdir -p "$BUILT/etcd"
+    (
+        cd "$BUILT/etcd" || exit
+        apt_get update
+        apt_get download "$ETCD_PACKAGE"
+        dpkg -x ./*.deb .
+        cp usr/bin/etcd "$BIN/etcd"
+    )
+}
+
+# build_parts: everything that is missing; PARTS_MISSING says what was not done in time.
+build_parts() {
+    BUILT=$CACHE/k8s BIN=$CACHE/k8s/bin BUILD_BEGAN=$SECONDS PARTS_MISSING=
+    mkdir -p "$BIN"
+    find_go "$GO_NEEDED"
+    fetch_etcd
+    # The larger half of the time is for packages that these share.
+    if build_containerd && build_kubernetes; then
+        # 9 GB that the next run would not look at.
+        rm -rf "$BUILT/go-cache" "$BUILT/go-modules" "$BUILT/etcd"
+    else
+        # shellcheck disable=SC2034  # for run
+        PARTS_MISSING="the builds took over $((BUILD_PATIENCE / 60)) minutes"
+    fi
+}
