@@ -178,14 +178,15 @@ fn full_runs_the_random_tests_at_length_or_as_long_as_one_says() {
     };
     let numbers = "$CXI_RANDOM_HISTORIES $CXI_RANDOM_ROUNDS $CXI_RANDOM_RESTARTS $CXI_RANDOM_CASES \
         $CXI_RANDOM_CONFIGURATIONS $CXI_BUSY_SECONDS";
-    let machine = Machine::complete().with("cargo", &format!("echo \"counts: {numbers}\"; echo \"args: $*\""));
+    let cargo = format!("echo \"counts: {numbers}\"; echo \"args: $*\"; {GOOD}");
+    let machine = Machine::complete().with("cargo", &cargo);
     let asked = |mut command: Command| -> Output { command.output().unwrap().into() };
     let full = || {
         let mut command = machine.command(&make, &["--no-print-directory", "full"]);
-        // Not the real one: it takes hours.
+        // Not the real one: it takes hours. make expands it once.
         command.env(
             "FULL_K8S",
-            "echo \"node: $CXI_REBOOTS $CXI_RESTARTS $CXI_SOAK_SECONDS\"",
+            "sh -c 'echo node: $$CXI_REBOOTS $$CXI_RESTARTS $$CXI_SOAK_SECONDS'",
         );
         command.env("FULL_RUNTIMES", "echo runtimes");
         command
