@@ -268,10 +268,10 @@ fn a_tree_that_changes_at_every_moment_leads_nowhere_outside() {
         .ok()
         .and_then(|seed| seed.parse().ok())
         .unwrap_or_else(|| fastrand::u64(..));
-    let rounds: usize = std::env::var("CXI_RANDOM_CASES")
+    let rounds: usize = std::env::var("CXI_RANDOM_ROUNDS")
         .ok()
         .and_then(|cases| cases.parse().ok())
-        .unwrap_or(100);
+        .unwrap_or(1000);
     say(&format!("CXI_RANDOM_SEED={seed}"));
     let fixture = TreeFixture::new();
     // In the image from the first, so that an exchange finds something in each place.

@@ -30,7 +30,7 @@ pub fn keep_little() {}
 /// after all is mapped again from the page cache.
 pub fn forget_start() {
     trim();
-    let maps = read::text(Path::new("/proc/self/maps")).unwrap_or_default();
+    let maps = read::text_of_kernel(Path::new("/proc/self/maps"), 1 << 20).unwrap_or_default();
     for code in maps.lines().filter_map(code) {
         #[expect(unsafe_code, reason = "memory is named by its address")]
         // SAFETY: these pages are mapped from a file, private, and nobody can have written to them: each that is wanted again

@@ -26,7 +26,6 @@ use crate::model::readiness::{Readiness, Tally};
 
 /// Of the stamp in run_dir, which lasts as long as the boot.
 const STAMP: &str = "first-start";
-const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// How long READY waits at most for the stamp that says so to a restart.
 const STAMPING: Duration = Duration::from_millis(200);
@@ -67,8 +66,8 @@ impl Notifier {
     ) -> Self {
         let text = |path: &Path| start_of(path).unwrap_or_default();
         let now = since_boot();
-        let boot_id = text(Path::new(BOOT_ID));
-        let readiness = Readiness::new(&text(&stamp.run_dir.join(STAMP)), boot_id.trim_end(), now, grace);
+        let boot_id = read::boot_id();
+        let readiness = Readiness::new(&text(&stamp.run_dir.join(STAMP)), &boot_id, now, grace);
         let wait = readiness
             .deadline()
             .map_or(Duration::ZERO, |deadline| deadline.saturating_sub(now));

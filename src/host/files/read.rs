@@ -84,7 +84,13 @@ pub fn text_of_kernel(path: &Path, limit: u64) -> io::Result<String> {
     bounded(regular(path, 0)?, limit)
 }
 
-/// The same, or what comes through a descriptor that this program was started with: `<(…)` of a shell. Whoever gives that
+/// What the kernel calls this boot of the node; empty where it says nothing.
+pub fn boot_id() -> String {
+    let id = text_of_kernel(Path::new("/proc/sys/kernel/random/boot_id"), 64);
+    id.map_or_else(|_| String::new(), |id| id.trim().to_owned())
+}
+
+/// As [`text_within`], or what comes through a descriptor that this program was started with: `<(…)` of a shell. Whoever gives that
 /// waits for it, too.
 pub fn text_within_or_piped(path: &Path, limit: u64) -> io::Result<String> {
     let is_descriptor = ["/dev/fd/", "/proc/self/fd/", "/dev/stdin"]
@@ -138,4 +144,20 @@ fn bounded(file: File, limit: u64) -> io::Result<String> {
         return Err(io::Error::other(format!("longer than {limit} bytes")));
     }
     String::from_utf8(bytes).map_err(|_| io::Error::other("not a text in UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_boot_has_a_name_and_files_of_the_kernel_are_no_files_of_ours() {
+        assert_eq!(boot_id().len(), 36);
+        assert!(text(Path::new("/proc/self/maps")).is_err());
+        assert!(
+            text_of_kernel(Path::new("/proc/self/maps"), 1 << 20)
+                .unwrap()
+                .contains("r-xp")
+        );
+    }
 }

@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use crate::host::files::atomic_file::{self, StoreError};
-use crate::host::files::read::{look_at, text};
+use crate::host::files::read::{boot_id, look_at};
 use crate::model::cdi::drift::Seen;
 use crate::model::health::history::{self, NicHistories};
 
 /// Its name in the daemon's own directory.
 const NAME: &str = "health.json";
 /// Another one for each boot of the kernel.
-const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// The file.
 #[derive(Debug)]
@@ -24,7 +23,7 @@ impl HealthStateFile {
     pub fn new(directory: &Path) -> Self {
         Self {
             directory: directory.to_owned(),
-            boot_id: text(Path::new(BOOT_ID)).map_or_else(|_| String::new(), |id| id.trim().to_owned()),
+            boot_id: boot_id(),
         }
     }
 
