@@ -9,7 +9,6 @@ use crate::model::health::history::{self, NicHistories};
 
 /// Its name in the daemon's own directory.
 const NAME: &str = "health.json";
-/// Another one for each boot of the kernel.
 
 /// The file.
 #[derive(Debug)]
