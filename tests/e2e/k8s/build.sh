@@ -7,8 +7,11 @@ CONTAINERD=2.4.2
 GO_NEEDED=1.26.6 # by containerd; Kubernetes wants 1.26.0
 # Debian's, since one more build of minutes tests nothing of ours.
 ETCD_PACKAGE=etcd-server
-# Seconds; what is not built by then is not waited for, and the stages that need it are listed as skipped.
+# Seconds; what is not built by then is not waited for, and the rig is listed as skipped. CI builds beside its other steps, and
+# says until when (seconds since 1970).
 BUILD_PATIENCE=${CXI_K8S_BUILD_SECONDS:-1200}
+BUILT=$CACHE/k8s
+BUILD_UNTIL=${CXI_K8S_BUILD_UNTIL:-$((EPOCHSECONDS + BUILD_PATIENCE))}
 
 # go_build FOLDER PACKAGE PROGRAM FLAG...: one program, unless this version of it is there.
 go_build() {
@@ -16,7 +19,7 @@ go_build() {
     shift 3
     stamp=$BIN/.$program-$(cat "$RIG/go/$folder"/go.* | sha256sum | cut -c1-16)
     [[ -f $stamp && -x $BIN/$program ]] && return
-    left=$((BUILD_PATIENCE - (SECONDS - BUILD_BEGAN)))
+    left=$((BUILD_UNTIL - EPOCHSECONDS))
     ((left > 0)) || return 1
     (
         cd "$RIG/go/$folder" || exit
@@ -54,7 +57,7 @@ build_containerd() {
 fetch_etcd() {
     [[ -x $BIN/etcd ]] && return
     rm -rf "$BUILT/etcd"
-    mkdir -p "$BUILT/etcd"
+    mkdir -p "$BUILT/etcd" "$BIN"
     (
         cd "$BUILT/etcd" || exit
         apt_get update
@@ -64,18 +67,15 @@ fetch_etcd() {
     )
 }
 
-# build_parts: everything that is missing; PARTS_MISSING says what was not done in time.
+# build_parts: everything that is missing, by one process at a time; 1 when it was not done in time.
 build_parts() {
-    BUILT=$CACHE/k8s BIN=$CACHE/k8s/bin BUILD_BEGAN=$SECONDS PARTS_MISSING=
+    local left=$((BUILD_UNTIL - EPOCHSECONDS)) lock
     mkdir -p "$BIN"
-    find_go "$GO_NEEDED"
-    fetch_etcd
+    exec {lock}>"$BUILT/lock"
+    flock --wait "$((left > 0 ? left : 0))" "$lock" || return
     # The larger half of the time is for packages that these share.
-    if build_containerd && build_kubernetes; then
-        # 9 GB that the next run would not look at.
-        rm -rf "$BUILT/go-cache" "$BUILT/go-modules" "$BUILT/etcd"
-    else
-        # shellcheck disable=SC2034  # for run
-        PARTS_MISSING="the builds took over $((BUILD_PATIENCE / 60)) minutes"
-    fi
+    build_containerd && build_kubernetes || return
+    # 9 GB that the next run would not look at.
+    rm -rf "$BUILT/go-cache" "$BUILT/go-modules" "$BUILT/etcd"
+    exec {lock}>&-
 }
