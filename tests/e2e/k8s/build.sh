@@ -53,6 +53,12 @@ build_containerd() {
     done
 }
 
+# fetch_parts: what needs no build.
+fetch_parts() {
+    find_go "$GO_NEEDED"
+    fetch_etcd
+}
+
 # Unpacked, not installed: the package would start a service.
 fetch_etcd() {
     [[ -x $BIN/etcd ]] && return
