@@ -13,6 +13,8 @@ give_nics() {
     cat >"/etc/systemd/system/$UNIT.d/10-node.conf" <<CONF
 [Service]
 Environment=SYSFS_ROOT=$HOST/sys DEVFS_ROOT=$HOST/dev OFI_ROOT=$HOST/opt/cray/lib64 CXI_ROOT=$HOST/usr/lib64
+# For the links by PCI address. The sandbox leaves only /dev itself writable.
+ReadWritePaths=$HOST/dev
 CONF
     systemctl daemon-reload
 }
