@@ -197,7 +197,7 @@ check_directory_that_stays_read_only() {
     local before
     systemctl stop "$UNIT"
     # The unit's own list wins over ReadOnlyPaths= for the same directory.
-    drop_in 'ReadWritePaths=' 'ReadWritePaths=-/run/cdi'
+    drop_in 'ReadWritePaths=' "ReadWritePaths=-/run/cdi $HOST/dev"
     systemctl start "$UNIT"
     before=$(show MainPID)
     until_so said 'Read-only file system' "_PID=$before"
