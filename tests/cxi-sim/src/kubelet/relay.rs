@@ -1,7 +1,9 @@
 //! Between the daemon and a real kubelet: each call goes on to the other side as it came, and what kubelet and the daemon see
 //! of each other is recorded. The daemon registers in a directory of its own, where this stands for kubelet.
 
+use std::fs::Permissions;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -54,7 +56,9 @@ async fn register(shared: Arc<Shared>, dir: &Path, request: pb::RegisterRequest)
         request: request.clone(),
         connection: Mutex::default(),
     };
-    let listener = tokio::net::UnixListener::bind(endpoint_path(dir, &request.endpoint)).map_err(|error| no_way(&error))?;
+    let socket = endpoint_path(dir, &request.endpoint);
+    let listener = tokio::net::UnixListener::bind(&socket).map_err(|error| no_way(&error))?;
+    std::fs::set_permissions(&socket, Permissions::from_mode(0o600)).map_err(|error| no_way(&error))?;
     let server = Server::builder()
         .add_service(DevicePluginServer::new(plugin))
         .serve_with_incoming(UnixListenerStream::new(listener));
@@ -66,7 +70,10 @@ async fn register(shared: Arc<Shared>, dir: &Path, request: pb::RegisterRequest)
         .connect()
         .await
         .map_err(|error| no_way(&error))?;
-    RegistrationClient::new(kubelet).register(request).await.map(Response::into_inner)
+    RegistrationClient::new(kubelet)
+        .register(request)
+        .await
+        .map(Response::into_inner)
 }
 
 fn no_way(error: &dyn std::error::Error) -> Status {
@@ -130,7 +137,10 @@ impl DevicePlugin for Relayed {
 
     async fn allocate(&self, request: Request<pb::AllocateRequest>) -> Result<Response<pb::AllocateResponse>, Status> {
         let resource = &self.request.resource_name;
-        let answer = self.connection()?.call(async |mut api| api.allocate(request).await).await;
+        let answer = self
+            .connection()?
+            .call(async |mut api| api.allocate(request).await)
+            .await;
         self.shared.update(|state| match &answer {
             Ok(answer) => state.record(Event::AllocateResponse {
                 resource: resource.clone(),
@@ -149,7 +159,9 @@ impl DevicePlugin for Relayed {
         request: Request<pb::PreferredAllocationRequest>,
     ) -> Result<Response<pb::PreferredAllocationResponse>, Status> {
         let connection = self.connection()?;
-        let answer = connection.call(async |mut api| api.get_preferred_allocation(request).await).await;
+        let answer = connection
+            .call(async |mut api| api.get_preferred_allocation(request).await)
+            .await;
         answer.map(Response::new)
     }
 
@@ -158,7 +170,9 @@ impl DevicePlugin for Relayed {
         request: Request<pb::PreStartContainerRequest>,
     ) -> Result<Response<pb::PreStartContainerResponse>, Status> {
         let connection = self.connection()?;
-        let answer = connection.call(async |mut api| api.pre_start_container(request).await).await;
+        let answer = connection
+            .call(async |mut api| api.pre_start_container(request).await)
+            .await;
         answer.map(Response::new)
     }
 }
