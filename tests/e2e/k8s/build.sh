@@ -2,8 +2,11 @@
 # What a Kubernetes node consists of, built from the Go module proxy at pinned versions (go/*/go.mod), into $BIN. Test parts:
 # nothing of it is in the product.
 
-KUBERNETES=1.37.2
-CONTAINERD=2.4.2
+# Others of go/: a kubelet as old as the API server takes, and the containerd that goes with it.
+KUBELET=kubelet${CXI_K8S_KUBELET:+-$CXI_K8S_KUBELET}             # 1.36 or 1.34
+CONTAINERD=containerd${CXI_K8S_CONTAINERD:+-$CXI_K8S_CONTAINERD} # 1.7
+# The shim goes by its name, so each containerd has a folder.
+RUNTIME=$BIN${CXI_K8S_CONTAINERD:+/$CONTAINERD}
 GO_NEEDED=1.26.6 # by containerd; Kubernetes wants 1.26.0
 # Debian's, since one more build of minutes tests nothing of ours.
 ETCD_PACKAGE=etcd-server
@@ -34,22 +37,36 @@ go_build() {
     echo "built $program in $((SECONDS - began)) s"
 }
 
-build_kubernetes() {
-    local package flags="-s -w" program
+# version_flags FOLDER: of that version of Kubernetes, for the linker.
+version_flags() {
+    local package version
+    version=$(version_in "$1" k8s.io/kubernetes)
+    printf -- '-s -w'
     for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
-        flags+=" -X $package.gitVersion=v$KUBERNETES -X $package.gitMajor=1 -X $package.gitMinor=$(cut -d. -f2 <<<"$KUBERNETES")"
-        flags+=" -X $package.gitTreeState=clean -X $package.gitCommit=rig"
-    done
-    for program in kubelet kube-apiserver kube-scheduler kube-controller-manager; do
-        go_build kubernetes "k8s.io/kubernetes/cmd/$program" "$program" -ldflags "$flags" || return
+        printf ' -X %s' "$package.gitVersion=$version" "$package.gitMajor=1" "$package.gitMinor=$(cut -d. -f2 <<<"$version")" \
+            "$package.gitTreeState=clean" "$package.gitCommit=rig"
     done
 }
 
+# version_in FOLDER MODULE
+version_in() { awk -v module="$2" '$1 == "require" && $2 == module { print $3 }' "$RIG/go/$1/go.mod"; }
+
+build_kubernetes() {
+    local folder=kubernetes program
+    for program in kube-apiserver kube-scheduler kube-controller-manager; do
+        go_build kubernetes "k8s.io/kubernetes/cmd/$program" "$program" -ldflags "$(version_flags kubernetes)" || return
+    done
+    [[ $KUBELET == kubelet ]] || folder=$KUBELET
+    go_build "$folder" k8s.io/kubernetes/cmd/kubelet "$KUBELET" -ldflags "$(version_flags "$folder")"
+}
+
 build_containerd() {
-    local module=github.com/containerd/containerd/v2 program
+    local module=github.com/containerd/containerd program
+    [[ $CONTAINERD != containerd ]] || module+=/v2
+    mkdir -p "$RUNTIME"
     for program in containerd containerd-shim-runc-v2 ctr; do
-        go_build containerd "$module/cmd/$program" "$program" -tags no_btrfs,no_devmapper,no_zfs \
-            -ldflags "-s -w -X $module/version.Version=$CONTAINERD -X $module/version.Revision=rig" || return
+        BIN=$RUNTIME go_build "$CONTAINERD" "$module/cmd/$program" "$program" -tags no_btrfs,no_devmapper,no_zfs \
+            -ldflags "-s -w -X $module/version.Version=$(version_in "$CONTAINERD" "$module") -X $module/version.Revision=rig" || return
     done
 }
 
