@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn fields_are_where_the_driver_looks_for_them() {
         let netns = Request::with_value(Command::SetNetns, 5, 4_026_532_000);
-        assert_eq!(written(&netns, 0), "540000000500000020faffef");
+        assert_eq!(written(&netns, 0), "5400000005000000a00000f0");
         let exclusive = Request::with_value(Command::SetExclusiveCp, 5, 1);
         assert_eq!(written(&exclusive, 0), "4e0000000500000001000000");
         assert_eq!(

@@ -50,13 +50,13 @@ pub enum TemplateError {
     Contradiction(String),
 }
 
-type Result<T> = std::result::Result<T, TemplateError>;
+type Read<T> = Result<T, TemplateError>;
 
 /// Reads it.
 ///
 /// # Errors
 /// It describes no service, or one that the driver would refuse or leave unusable.
-pub fn parse(text: &str) -> Result<Wanted> {
+pub fn parse(text: &str) -> Read<Wanted> {
     let options = serde_saphyr::options! { duplicate_keys: serde_saphyr::DuplicateKeyPolicy::PassThrough };
     let node: Node = serde_saphyr::from_str_with_options(text, options)
         .map_err(|error| TemplateError::Yaml(error.to_string().lines().next().unwrap_or_default().to_owned()))?;
@@ -75,7 +75,7 @@ enum Node {
 }
 
 impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(NodeVisitor)
     }
 }
@@ -89,7 +89,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
         f.write_str("a map, a list, or a value")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Node, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
         let mut entries = Vec::new();
         while let Some(entry) = map.next_entry()? {
             entries.push(entry);
@@ -97,7 +97,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
         Ok(Node::Map(entries))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> std::result::Result<Node, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node, A::Error> {
         let mut items = Vec::new();
         while let Some(item) = list.next_element()? {
             items.push(item);
@@ -105,31 +105,31 @@ impl<'de> Visitor<'de> for NodeVisitor {
         Ok(Node::List(items))
     }
 
-    fn visit_str<E>(self, text: &str) -> std::result::Result<Node, E> {
+    fn visit_str<E>(self, text: &str) -> Result<Node, E> {
         Ok(Node::Scalar(text.to_owned()))
     }
 
-    fn visit_i64<E>(self, number: i64) -> std::result::Result<Node, E> {
+    fn visit_i64<E>(self, number: i64) -> Result<Node, E> {
         Ok(Node::Scalar(number.to_string()))
     }
 
-    fn visit_u64<E>(self, number: u64) -> std::result::Result<Node, E> {
+    fn visit_u64<E>(self, number: u64) -> Result<Node, E> {
         Ok(Node::Scalar(number.to_string()))
     }
 
-    fn visit_f64<E>(self, number: f64) -> std::result::Result<Node, E> {
+    fn visit_f64<E>(self, number: f64) -> Result<Node, E> {
         Ok(Node::Scalar(number.to_string()))
     }
 
-    fn visit_bool<E>(self, is: bool) -> std::result::Result<Node, E> {
+    fn visit_bool<E>(self, is: bool) -> Result<Node, E> {
         Ok(Node::Scalar(is.to_string()))
     }
 
-    fn visit_unit<E>(self) -> std::result::Result<Node, E> {
+    fn visit_unit<E>(self) -> Result<Node, E> {
         Ok(Node::Nothing)
     }
 
-    fn visit_none<E>(self) -> std::result::Result<Node, E> {
+    fn visit_none<E>(self) -> Result<Node, E> {
         Ok(Node::Nothing)
     }
 }
@@ -144,7 +144,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn node(&mut self, node: &Node) -> Result<()> {
+    fn node(&mut self, node: &Node) -> Read<()> {
         match node {
             Node::Map(entries) => self.map(entries),
             Node::List(items) => items.iter().try_for_each(|item| self.node(item)),
@@ -153,7 +153,7 @@ impl Reader {
         }
     }
 
-    fn map(&mut self, entries: &[(String, Node)]) -> Result<()> {
+    fn map(&mut self, entries: &[(String, Node)]) -> Read<()> {
         // The two kinds of list items; what else stands in them counts as if it stood outside.
         let of = |wanted: &str| {
             let entry = entries.iter().find(|(key, _)| key == wanted);
@@ -173,7 +173,7 @@ impl Reader {
         rest.into_iter().try_for_each(|(key, value)| self.entry(key, value))
     }
 
-    fn entry(&mut self, key: &str, value: &Node) -> Result<()> {
+    fn entry(&mut self, key: &str, value: &Node) -> Read<()> {
         let wanted = &mut self.wanted.descriptor;
         match key {
             "limits" | "vnis" | "members" | "tcs" => return self.node(value),
@@ -206,7 +206,7 @@ impl Reader {
         Ok(())
     }
 
-    fn limit(&mut self, name: &str, max: Option<&str>, reserved: Option<&str>) -> Result<()> {
+    fn limit(&mut self, name: &str, max: Option<&str>, reserved: Option<&str>) -> Read<()> {
         let mut known = Resource::ALL.iter().zip(&mut self.wanted.descriptor.limits);
         let (_, limit) = known
             .find(|(resource, _)| resource.plural() == name)
@@ -235,7 +235,7 @@ impl Reader {
         Ok(())
     }
 
-    fn member(&mut self, kind: &str, id: &str) -> Result<()> {
+    fn member(&mut self, kind: &str, id: &str) -> Read<()> {
         let id = number(
             "id",
             id,
@@ -262,7 +262,7 @@ impl Reader {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Wanted> {
+    fn finish(mut self) -> Read<Wanted> {
         self.vnis()?;
         self.members()?;
         let wanted = &mut self.wanted;
@@ -284,7 +284,7 @@ impl Reader {
         Ok(self.wanted)
     }
 
-    fn vnis(&mut self) -> Result<()> {
+    fn vnis(&mut self) -> Read<()> {
         let wanted = &mut self.wanted;
         let vnis = &wanted.descriptor.vnis;
         let has_range = self.first.is_some() || self.last.is_some();
@@ -313,7 +313,7 @@ impl Reader {
         Ok(())
     }
 
-    fn members(&mut self) -> Result<()> {
+    fn members(&mut self) -> Read<()> {
         let wanted = &self.wanted;
         let members = &wanted.descriptor.members;
         let restricted = wanted.descriptor.restricted_members;
@@ -353,7 +353,7 @@ impl Reader {
 }
 
 /// What a range must be for the hardware to compare by a mask.
-fn range(first: u32, last: u32) -> Result<VniRange> {
+fn range(first: u32, last: u32) -> Read<VniRange> {
     let size = last.saturating_sub(first).saturating_add(1);
     if first == 0 || last > u32::from(u16::MAX) || first > last {
         return contradiction(format!("{first}-{last} is no range of VNIs: 1-65535, vni_min first"));
@@ -369,11 +369,11 @@ fn range(first: u32, last: u32) -> Result<VniRange> {
 const VNI: &str = "a VNI (1-65535)";
 const COUNT: &str = "a number up to 65535";
 
-fn contradiction<T>(what: String) -> Result<T> {
+fn contradiction<T>(what: String) -> Read<T> {
     Err(TemplateError::Contradiction(what))
 }
 
-fn scalar<'a>(key: &str, value: &'a Node) -> Result<&'a str> {
+fn scalar<'a>(key: &str, value: &'a Node) -> Read<&'a str> {
     match value {
         Node::Scalar(text) => Ok(text),
         _ => Err(wrong(key, value, "a single value")),
@@ -393,7 +393,7 @@ fn wrong(key: &str, value: &Node, expected: &'static str) -> TemplateError {
     }
 }
 
-fn number(key: &str, text: &str, expected: &'static str) -> Result<u32> {
+fn number(key: &str, text: &str, expected: &'static str) -> Read<u32> {
     text.parse().map_err(|_| TemplateError::Value {
         key: key.to_owned(),
         value: text.to_owned(),
@@ -401,7 +401,7 @@ fn number(key: &str, text: &str, expected: &'static str) -> Result<u32> {
     })
 }
 
-fn truth(key: &str, value: &Node) -> Result<bool> {
+fn truth(key: &str, value: &Node) -> Read<bool> {
     match scalar(key, value)? {
         "0" | "false" => Ok(false),
         "1" | "true" => Ok(true),
