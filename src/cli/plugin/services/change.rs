@@ -45,7 +45,7 @@ pub(super) fn delete(args: &DeleteArgs) -> anyhow::Result<Ended> {
         move |commands, target| {
             let retry = Retry::new(LINGERS_AFTER, Some(wait));
             work::destroy(commands, id, retry, &RealClock::default(), &mut |news| {
-                say(news, target, id)
+                say(news, target, id);
             })
         },
     );
