@@ -69,6 +69,7 @@ impl RunArgs {
     /// # Errors
     /// All that is wrong with it, or an `--env-vars` file that cannot be used.
     pub fn configuration(&self) -> anyhow::Result<LoadedConfig> {
+        self.host.roots.check_texts()?;
         let file = self.config.as_deref();
         let usual = self.host.roots.usual_place(CONFIG_FILE);
         let files = config::read(file.unwrap_or(&usual), file.is_some());

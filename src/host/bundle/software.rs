@@ -166,7 +166,7 @@ fn process(collection: &mut Collection, pid: i32) {
 
 /// The links that lead to the libraries, and what should be one and is none. The libraries themselves stay where they are.
 fn collect_libraries(collection: &mut Collection, facts: &NodeFacts) {
-    let all = libraries::find(collection.roots, LibraryMode::ClosureAll, &[], &mut Vec::new());
+    let all = libraries::find(collection.roots, LibraryMode::ClosureAll, &[]).libraries;
     for path in all
         .iter()
         .flat_map(|library| library.paths.iter().chain([&library.file]))
@@ -207,7 +207,7 @@ pub struct StoredLibrary {
 
 /// Those of libfabric and libcxi, and all that they need, once each.
 pub fn libraries(roots: &Roots) -> Vec<StoredLibrary> {
-    let all = libraries::find(roots, LibraryMode::ClosureAll, &[], &mut Vec::new());
+    let all = libraries::find(roots, LibraryMode::ClosureAll, &[]).libraries;
     let mut files: BTreeMap<PathBuf, StoredLibrary> = BTreeMap::new();
     for library in all {
         if let Candidate::Library(object) = closure::look(roots, &library.file) {

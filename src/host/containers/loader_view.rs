@@ -66,7 +66,7 @@ pub fn image_facts(
 
 /// What the programs of a running container find with this LD_LIBRARY_PATH.
 pub fn running_facts(host: &Roots, container: &Roots, library_path: &str) -> ImageFacts {
-    let libraries = libraries::find(host, LibraryMode::Listed, &[], &mut Vec::new());
+    let libraries = libraries::find(host, LibraryMode::Listed, &[]).libraries;
     let identity = |library: &Library| {
         let metadata = fs::metadata(host.local_path(&library.file)).ok()?;
         Some((metadata.dev(), metadata.ino()))
@@ -111,10 +111,22 @@ struct Mounted<'a> {
     mounts: BTreeMap<PathBuf, PathBuf>,
 }
 
+impl Mounted<'_> {
+    /// The host's file at a path: a mount, or what is below one.
+    fn host_file(&self, path: &Path) -> Option<PathBuf> {
+        let landed = landing(self.image, path);
+        landed.ancestors().find_map(|ancestor| {
+            let mounted = self.mounts.get(ancestor)?;
+            let below = landed.strip_prefix(ancestor).ok()?;
+            Some(if below.as_os_str().is_empty() { mounted.clone() } else { mounted.join(below) })
+        })
+    }
+}
+
 impl Disk for Mounted<'_> {
     fn look(&mut self, path: &Path) -> Candidate {
-        match self.mounts.get(&landing(self.image, path)) {
-            Some(file) => closure::look(self.host, file),
+        match self.host_file(path) {
+            Some(file) => closure::look(self.host, &file),
             None => self.own.look(path),
         }
     }
@@ -122,11 +134,19 @@ impl Disk for Mounted<'_> {
     fn cached(&mut self, name: &str) -> Vec<PathBuf> {
         self.own.cached(name)
     }
+
+    fn has_directory(&mut self, path: &Path) -> bool {
+        self.host_file(path).is_some() || self.own.has_directory(path)
+    }
+
+    fn homes(&mut self, library: &Path) -> Vec<PathBuf> {
+        self.own.homes(library)
+    }
 }
 
 impl ContainerDisk for Mounted<'_> {
     fn is_ours(&self, path: &Path) -> bool {
-        self.mounts.contains_key(&landing(self.image, path))
+        self.host_file(path).is_some()
     }
 }
 
@@ -145,6 +165,14 @@ impl Disk for Running<'_> {
 
     fn cached(&mut self, name: &str) -> Vec<PathBuf> {
         self.files.cached(name)
+    }
+
+    fn has_directory(&mut self, path: &Path) -> bool {
+        self.files.has_directory(path)
+    }
+
+    fn homes(&mut self, library: &Path) -> Vec<PathBuf> {
+        self.files.homes(library)
     }
 }
 

@@ -55,6 +55,23 @@ pub trait Disk {
     fn look(&mut self, path: &Path) -> Candidate;
     /// Where the loader's cache has a name.
     fn cached(&mut self, name: &str) -> Vec<PathBuf>;
+    /// Whether a directory is there.
+    fn has_directory(&mut self, path: &Path) -> bool;
+    /// The directories that a library lies in, by its path and by the file to which that leads.
+    fn homes(&mut self, library: &Path) -> Vec<PathBuf>;
+}
+
+/// Whether what lies in the directory of a library counts for what it needs: never for a loader. Whoever gives the host's
+/// libraries to containers looks there, too, as parts of a stack may be built to find each other in a container only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Beside {
+    /// Not at all.
+    #[default]
+    Never,
+    /// In place of directories of an RPATH that are not there, and when all else fails.
+    Last,
+    /// In place of directories of an RPATH that are not there, and before the loader's cache.
+    First,
 }
 
 /// Whose rules hold.
@@ -79,6 +96,10 @@ pub struct Search {
     pub lib: Vec<String>,
     /// What `$PLATFORM` means.
     pub platform: &'static str,
+    /// Whether what lies beside counts.
+    pub beside: Beside,
+    /// The loader itself, which every program has loaded before it asks for anything: its name, and its file.
+    pub itself: Option<(String, PathBuf)>,
 }
 
 /// What loading starts with.

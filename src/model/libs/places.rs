@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::effort::Effort;
-use super::loader::{Candidate, Disk, Kind, Loaded, Object, Search, Start};
+use super::loader::{Beside, Candidate, Disk, Kind, Loaded, Object, Search, Start};
 
 /// Why a library is missing that is nowhere.
 pub const NOT_FOUND: &str = "not found";
@@ -91,12 +91,23 @@ impl Places<'_> {
             }
             let origin = of.path.parent().unwrap_or(Path::new("/"));
             // One that is not absolute depends on where a program is started, and is left out.
-            let mut directories = expand(entry, origin, search).into_iter();
-            if let Some(end) = directories.find_map(|directory| self.look(directory.join(name))) {
-                return Some(end);
+            for directory in expand(entry, origin, search) {
+                let found = self.look(directory.join(name)).or_else(|| {
+                    let is_for_containers = search.beside != Beside::Never && !self.disk.has_directory(&directory);
+                    is_for_containers.then(|| self.beside(of, name)).flatten()
+                });
+                if found.is_some() {
+                    return found;
+                }
             }
         }
         None
+    }
+
+    /// In the directories that a library lies in.
+    fn beside(&mut self, of: &Loaded, name: &str) -> Option<End> {
+        let homes = self.disk.homes(&of.path);
+        self.in_directories(&homes, name)
     }
 
     fn in_directories(&mut self, directories: &[PathBuf], name: &str) -> Option<End> {
@@ -112,6 +123,15 @@ fn by_name(
     name: &str,
     by: Option<&Loaded>,
 ) -> Option<End> {
+    if let Some((_, path)) = search.itself.as_ref().filter(|(itself, _)| itself == name) {
+        // Whatever it says of itself: it runs.
+        return places.look(path.clone()).map(|end| {
+            end.or_else(|_| {
+                let soname = Some(name.to_owned());
+                Ok((path.clone(), Object { soname, ..Object::default() }))
+            })
+        });
+    }
     let found = match search.kind {
         Kind::Glibc => {
             let runpath = by.and_then(|by| Some((by.object.runpath.as_ref()?, by)));
@@ -128,6 +148,11 @@ fn by_name(
             .in_directories(&search.library_path, name)
             .or_else(|| places.in_entries(of_chain(loaded, by, either), name, search)),
     };
+    let beside = |places: &mut Places<'_>, when| {
+        let mut chain = chain(loaded, by).filter(|_| search.beside == when);
+        chain.find_map(|of| places.beside(of, name))
+    };
+    let found = found.or_else(|| beside(places, Beside::First));
     if found.is_some() {
         return found;
     }
@@ -139,10 +164,11 @@ fn by_name(
     };
     let mut cached = cached.into_iter().filter(|path| !no_defaults || !is_default(path));
     let found = cached.find_map(|path| places.look(path));
-    if no_defaults {
-        return found;
-    }
-    found.or_else(|| places.in_directories(&search.defaults, name))
+    let found = found.or_else(|| {
+        let defaults: &[PathBuf] = if no_defaults { &[] } else { &search.defaults };
+        places.in_directories(defaults, name)
+    });
+    found.or_else(|| beside(places, Beside::Last))
 }
 
 /// Where there is a RUNPATH, an RPATH does not count.
