@@ -39,7 +39,7 @@ pub fn image_facts(
             })
             .collect(),
     };
-    let (libc, alone) = image_loader::inspect(image, image_path);
+    let (libc, alone) = image_loader::inspect(image, image_path, None);
     // The last of one name wins, and the image's own value is gone.
     let ours = edits
         .env
@@ -64,8 +64,8 @@ pub fn image_facts(
     facts
 }
 
-/// What the programs of a running container find with this LD_LIBRARY_PATH.
-pub fn running_facts(host: &Roots, container: &Roots, library_path: &str) -> ImageFacts {
+/// What `program` of a running container finds with this LD_LIBRARY_PATH.
+pub fn running_facts(host: &Roots, container: &Roots, library_path: &str, program: Option<&Path>) -> ImageFacts {
     let libraries = libraries::find(host, LibraryMode::Listed, &[]).libraries;
     let identity = |library: &Library| {
         let metadata = fs::metadata(host.local_path(&library.file)).ok()?;
@@ -76,7 +76,7 @@ pub fn running_facts(host: &Roots, container: &Roots, library_path: &str) -> Ima
         files: LibraryTree::new(container),
         ours: libraries.iter().filter_map(identity).collect(),
     };
-    let (libc, search) = image_loader::inspect(container, library_path);
+    let (libc, search) = image_loader::inspect(container, library_path, program);
     let mut effort = Effort::default();
     let mut facts = facts(
         host,
@@ -138,10 +138,6 @@ impl Disk for Mounted<'_> {
     fn has_directory(&mut self, path: &Path) -> bool {
         self.host_file(path).is_some() || self.own.has_directory(path)
     }
-
-    fn homes(&mut self, library: &Path) -> Vec<PathBuf> {
-        self.own.homes(library)
-    }
 }
 
 impl ContainerDisk for Mounted<'_> {
@@ -169,10 +165,6 @@ impl Disk for Running<'_> {
 
     fn has_directory(&mut self, path: &Path) -> bool {
         self.files.has_directory(path)
-    }
-
-    fn homes(&mut self, library: &Path) -> Vec<PathBuf> {
-        self.files.homes(library)
     }
 }
 

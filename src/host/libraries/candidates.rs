@@ -56,7 +56,7 @@ pub fn of_libcxi(roots: &Roots, tree: &mut LibraryTree<'_>, fabric: Option<&Path
     let needed = needed.and_then(|path| path.parent().map(|directory| below_usr(roots, directory)));
     let usual = LIBCXI.usual.iter().map(PathBuf::from);
     // What lies beside libfabric was put there by somebody, and is worth a word where it does not count.
-    let beside = fabric.map(|fabric| tree.homes(fabric)).unwrap_or_default();
+    let beside = fabric.map(|fabric| closure::homes(roots, fabric)).unwrap_or_default();
     let mut candidates: Vec<Candidate> = needed.into_iter().map(candidate(Because::Needed)).collect();
     candidates.extend(usual.map(candidate(Because::Usual)));
     candidates.extend(loader_directories(roots, tree, LIBCXI.soname).into_iter().map(candidate(Because::Loader)));
@@ -68,7 +68,7 @@ pub fn of_libcxi(roots: &Roots, tree: &mut LibraryTree<'_>, fabric: Option<&Path
 fn needed_libcxi(roots: &Roots, tree: &mut LibraryTree<'_>, fabric: &Path) -> Option<PathBuf> {
     let is_it = |name: &str| name == LIBCXI.soname || name.ends_with(&format!("/{}", LIBCXI.soname));
     let wanted = |name: &str| Path::new(name) == fabric || is_it(name);
-    let search = closure::search_of_stack(roots);
+    let search = closure::search_for(roots, fabric);
     let start = [Start::File(fabric.to_owned())];
     let loading = loading::load(tree, &search, &start, &wanted, &mut Effort::default());
     let mut loaded = loading.loaded.iter();

@@ -11,7 +11,7 @@ use crate::host::files::roots::Roots;
 use crate::model::libs::effort::Effort;
 use crate::model::libs::given;
 use crate::model::libs::glibc;
-use crate::model::libs::loader::{Beside, Candidate, Disk, Kind, Loaded, Missing, Search, Start};
+use crate::model::libs::loader::{Candidate, Disk, Kind, Loaded, Missing, Search, Stack, Start};
 use crate::model::libs::loading;
 use crate::model::nic::inventory::Library;
 use crate::model::reading::ReadError;
@@ -47,13 +47,6 @@ impl Disk for LibraryTree<'_> {
         found.is_some_and(|found| SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR)
     }
 
-    fn homes(&mut self, library: &Path) -> Vec<PathBuf> {
-        let real = self.roots.resolve(library);
-        let files = std::iter::once(library).chain(real.as_deref());
-        let mut homes: Vec<PathBuf> = files.filter_map(|file| file.parent().map(Path::to_owned)).collect();
-        homes.dedup();
-        homes
-    }
 }
 
 /// What a file is to the loader, wherever its links lead.
@@ -82,17 +75,33 @@ pub fn search() -> Search {
             .iter()
             .flat_map(|top| defaults.map(|directory| Path::new(top).join(directory)))
             .collect(),
+        has_cache: true,
         lib: vec!["lib64".to_owned(), multiarch.clone()],
         platform: std::env::consts::ARCH,
-        beside: Beside::Never,
+        stack: None,
         itself: None,
     }
 }
 
-/// The same for a stack of libraries on the host: what a site has set is a directory of parts that belong together.
-pub fn search_of_stack(roots: &Roots) -> Search {
-    let beside = if roots.ofi.is_some() { Beside::First } else { Beside::Last };
-    Search { beside, ..search() }
+/// The directories that a library lies in, by its path and by the file to which that leads.
+pub fn homes(roots: &Roots, library: &Path) -> Vec<PathBuf> {
+    let real = roots.resolve(library);
+    let files = std::iter::once(library).chain(real.as_deref());
+    let mut homes: Vec<PathBuf> = files.filter_map(|file| file.parent().map(Path::to_owned)).collect();
+    homes.dedup();
+    homes
+}
+
+/// The same for what this libfabric needs. What a site has set is a directory of parts that belong together.
+pub fn search_for(roots: &Roots, fabric: &Path) -> Search {
+    let stack = Stack {
+        directories: homes(roots, fabric),
+        is_first: roots.ofi.is_some(),
+    };
+    Search {
+        stack: Some(stack),
+        ..search()
+    }
 }
 
 /// The listed libraries, and behind them what those called `sonames` need, in the order in which a loader takes them.
@@ -114,10 +123,14 @@ pub fn with_needed(
         // At a path of the host's an image has nothing of its own.
         !glibc::is_family(file) && (all || !path.is_empty() || !glibc::is_likely_in_images(file))
     };
+    let search = match starts.first() {
+        Some(Start::File(fabric)) => search_for(roots, fabric),
+        _ => search(),
+    };
     let mut effort = Effort::default();
     let loading = loading::load(
         &mut LibraryTree::new(roots),
-        &search_of_stack(roots),
+        &search,
         &starts,
         &wanted,
         &mut effort,

@@ -6,9 +6,11 @@
 mod facts;
 mod given;
 pub mod parse;
+mod readable;
 mod ungiven;
+mod variables;
 mod verdict;
 
-pub use self::facts::{ContainerFacts, Identity, NicInContainer, NodeInContainer};
+pub use self::facts::{ContainerFacts, FileInContainer, Identity, NicInContainer, NodeInContainer, Userfaultfd};
 pub use self::given::{GivenFacts, HeldNode, PodContainer, PodContainers, Unfitting};
 pub use self::verdict::{ContainerFinding, ContainerReport, NicReport, judge};

@@ -57,21 +57,24 @@ pub trait Disk {
     fn cached(&mut self, name: &str) -> Vec<PathBuf>;
     /// Whether a directory is there.
     fn has_directory(&mut self, path: &Path) -> bool;
-    /// The directories that a library lies in, by its path and by the file to which that leads.
-    fn homes(&mut self, library: &Path) -> Vec<PathBuf>;
 }
 
-/// Whether what lies in the directory of a library counts for what it needs: never for a loader. Whoever gives the host's
-/// libraries to containers looks there, too, as parts of a stack may be built to find each other in a container only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Beside {
-    /// Not at all.
-    #[default]
-    Never,
-    /// In place of directories of an RPATH that are not there, and when all else fails.
-    Last,
-    /// In place of directories of an RPATH that are not there, and before the loader's cache.
-    First,
+/// A directory of libraries that belong together, as parts may be built to find each other in a container only. No loader
+/// knows of it; who gives the host's libraries to containers looks there for what its libraries need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stack {
+    /// By all its names.
+    pub directories: Vec<PathBuf>,
+    /// Before the loader's cache, and not only when all else fails. In either case in place of directories of an RPATH that are
+    /// not there.
+    pub is_first: bool,
+}
+
+impl Stack {
+    /// Whether a library lies in it.
+    pub fn has(&self, library: &Path) -> bool {
+        self.directories.iter().any(|directory| library.parent() == Some(directory))
+    }
 }
 
 /// Whose rules hold.
@@ -92,12 +95,14 @@ pub struct Search {
     pub library_path: Vec<PathBuf>,
     /// The directories built into the loader.
     pub defaults: Vec<PathBuf>,
+    /// Whether it has a cache.
+    pub has_cache: bool,
     /// What `$LIB` may mean.
     pub lib: Vec<String>,
     /// What `$PLATFORM` means.
     pub platform: &'static str,
-    /// Whether what lies beside counts.
-    pub beside: Beside,
+    /// What belongs together.
+    pub stack: Option<Stack>,
     /// The loader itself, which every program has loaded before it asks for anything: its name, and its file.
     pub itself: Option<(String, PathBuf)>,
 }

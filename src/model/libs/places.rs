@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::effort::Effort;
-use super::loader::{Beside, Candidate, Disk, Kind, Loaded, Object, Search, Start};
+use super::loader::{Candidate, Disk, Kind, Loaded, Object, Search, Stack, Start};
 
 /// Why a library is missing that is nowhere.
 pub const NOT_FOUND: &str = "not found";
@@ -93,8 +93,9 @@ impl Places<'_> {
             // One that is not absolute depends on where a program is started, and is left out.
             for directory in expand(entry, origin, search) {
                 let found = self.look(directory.join(name)).or_else(|| {
-                    let is_for_containers = search.beside != Beside::Never && !self.disk.has_directory(&directory);
-                    is_for_containers.then(|| self.beside(of, name)).flatten()
+                    let stack = search.stack.as_ref().filter(|stack| stack.has(&of.path))?;
+                    let is_for_containers = !self.disk.has_directory(&directory);
+                    is_for_containers.then(|| self.in_directories(&stack.directories, name))?
                 });
                 if found.is_some() {
                     return found;
@@ -102,12 +103,6 @@ impl Places<'_> {
             }
         }
         None
-    }
-
-    /// In the directories that a library lies in.
-    fn beside(&mut self, of: &Loaded, name: &str) -> Option<End> {
-        let homes = self.disk.homes(&of.path);
-        self.in_directories(&homes, name)
     }
 
     fn in_directories(&mut self, directories: &[PathBuf], name: &str) -> Option<End> {
@@ -148,19 +143,20 @@ fn by_name(
             .in_directories(&search.library_path, name)
             .or_else(|| places.in_entries(of_chain(loaded, by, either), name, search)),
     };
-    let beside = |places: &mut Places<'_>, when| {
-        let mut chain = chain(loaded, by).filter(|_| search.beside == when);
-        chain.find_map(|of| places.beside(of, name))
+    let in_stack = |places: &mut Places<'_>, is_first| {
+        let of_stack = |stack: &&Stack| stack.is_first == is_first && by.is_some_and(|by| stack.has(&by.path));
+        let stack = search.stack.as_ref().filter(of_stack)?;
+        places.in_directories(&stack.directories, name)
     };
-    let found = found.or_else(|| beside(places, Beside::First));
+    let found = found.or_else(|| in_stack(places, true));
     if found.is_some() {
         return found;
     }
     let no_defaults = by.is_some_and(|by| by.object.no_defaults);
     let is_default = |path: &PathBuf| search.defaults.iter().any(|default| path.parent() == Some(default));
     let cached = match search.kind {
-        Kind::Glibc => places.disk.cached(name),
-        Kind::Musl => Vec::new(),
+        Kind::Glibc if search.has_cache => places.disk.cached(name),
+        Kind::Glibc | Kind::Musl => Vec::new(),
     };
     let mut cached = cached.into_iter().filter(|path| !no_defaults || !is_default(path));
     let found = cached.find_map(|path| places.look(path));
@@ -168,7 +164,7 @@ fn by_name(
         let defaults: &[PathBuf] = if no_defaults { &[] } else { &search.defaults };
         places.in_directories(defaults, name)
     });
-    found.or_else(|| beside(places, Beside::Last))
+    found.or_else(|| in_stack(places, false))
 }
 
 /// Where there is a RUNPATH, an RPATH does not count.
