@@ -881,6 +881,10 @@ mod names {
         assert!(fixture.spec([]).container_edits.device_nodes.is_empty());
         fs::write(fixture.host("dev/gdrdrv"), "").unwrap();
         assert!(fixture.spec([]).container_edits.device_nodes.is_empty(), "a plain file");
+        symlink("/dev/full", fixture.host("dev/kdreg2")).unwrap();
+        let spec = fixture.spec([]);
+        assert_eq!(spec.container_edits.device_nodes[0].path, "/dev/kdreg2");
+        fs::remove_file(fixture.host("dev/kdreg2")).unwrap();
         symlink("/dev/full", fixture.host("dev/xpmem")).unwrap();
         let spec = fixture.spec([]);
         let companions = &spec.container_edits.device_nodes;

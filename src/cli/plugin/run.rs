@@ -165,6 +165,7 @@ impl RunArgs {
             ("closure_all", "libraries.closure_all", self.host.closure_all.show()),
             ("expose", "libraries.expose", self.host.expose.show()),
             ("netdev_view", "container.netdev_view", self.host.netdev_view.show()),
+            ("presets", "container.presets", self.host.presets.show()),
             ("pulse", "health.poll", pulse.show()),
             ("log_level", "log.level", self.log_level.show()),
             ("enable_cdi", "allocation.strategy", StrategySetting::Cdi.show()),

@@ -200,7 +200,9 @@ impl Process {
         let real = |path: PathBuf| [self.root.resolve(&path).ok(), Some(path)].into_iter().flatten();
         let files: BTreeSet<PathBuf> = loaded.flat_map(real).collect();
         let ancestors = files.iter().flat_map(|file| file.ancestors().skip(1));
-        let directories: BTreeSet<PathBuf> = ancestors.map(Path::to_owned).collect();
+        // Without its top nothing runs at all.
+        let below_top = ancestors.filter(|directory| directory.parent().is_some());
+        let directories: BTreeSet<PathBuf> = below_top.map(Path::to_owned).collect();
         let all = directories.into_iter().chain(files);
         let look = |path: PathBuf| {
             let status = self.root.look(&path).ok().flatten()?;

@@ -156,10 +156,10 @@ mod tests {
 
     #[test]
     fn ids_are_those_that_open_files() {
-        let identity = identity(STATUS, true).unwrap();
+        let identity = identity(STATUS, true, ("", "")).unwrap();
         assert_eq!((identity.uid, identity.gids), (1001, vec![6, 7, 8]));
         assert!(identity.overrides_modes);
-        assert!(!super::identity(STATUS, false).unwrap().overrides_modes);
+        assert!(!super::identity(STATUS, false, ("", "")).unwrap().overrides_modes);
         assert_eq!(field(STATUS, "State"), Some("S (sleeping)"));
         for text in [
             "",
@@ -167,7 +167,7 @@ mod tests {
             "Uid:\tx\nGid:\t1\nCapEff:\t0",
             "Uid:\t1\nGid:\t1\nCapEff:\tz",
         ] {
-            assert_eq!(super::identity(text, true), None, "{text}");
+            assert_eq!(super::identity(text, true, ("", "")), None, "{text}");
         }
     }
 
