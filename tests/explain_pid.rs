@@ -496,7 +496,11 @@ fn nics_that_the_launcher_counts_with_and_the_container_lacks_are_named() {
     fs::remove_file(fixture.at("dev/cxi1")).unwrap();
     fixture.put("environ", "SLINGSHOT_DEVICES=cxi0,cxi1\0");
     let report = fixture.report();
-    assert_eq!(kinds(&report.json["findings"]), ["slingshot-devices", "cxi-service"], "{report:?}");
+    assert_eq!(
+        kinds(&report.json["findings"]),
+        ["slingshot-devices", "cxi-service"],
+        "{report:?}"
+    );
 }
 
 #[test]

@@ -56,7 +56,12 @@ impl SiteFixture {
     }
 
     fn needing(&self, directory: &str, soname: &str, needs: &[&Path], flags: &[&str]) -> PathBuf {
-        let library = Library { soname, needs, flags, ..PLAIN };
+        let library = Library {
+            soname,
+            needs,
+            flags,
+            ..PLAIN
+        };
         library.make(&self.host(directory))
     }
 
@@ -110,7 +115,12 @@ mod which_libfabric {
 
     #[test]
     fn the_release_that_default_names_goes_before_a_newer_one() {
-        for target in ["1.22.0", "./1.22.0", "/opt/cray/libfabric/1.22.0", "../../../opt/cray/libfabric/1.22.0"] {
+        for target in [
+            "1.22.0",
+            "./1.22.0",
+            "/opt/cray/libfabric/1.22.0",
+            "../../../opt/cray/libfabric/1.22.0",
+        ] {
             let fixture = two_releases();
             fixture.link(target, "opt/cray/libfabric/default");
             let spec = fixture.quiet(&[]);
@@ -118,7 +128,11 @@ mod which_libfabric {
         }
         let fixture = SiteFixture::with_releases(&["2.2.0rc1", "default"]);
         let file = "/opt/cray/libfabric/default/lib64/libfabric.so.1";
-        assert_eq!(fixture.taken("libfabric.so.1", &[]), file, "a directory may be called so, too");
+        assert_eq!(
+            fixture.taken("libfabric.so.1", &[]),
+            file,
+            "a directory may be called so, too"
+        );
     }
 
     #[test]
@@ -127,8 +141,14 @@ mod which_libfabric {
         fixture.link("1.22.0", "opt/cray/libfabric/default");
         fixture.library("usr/lib64", "libfabric.so.1");
         let said = fixture.say(&["-V", "2"]).stderr;
-        assert_has(&said, "libfabric.so.1: taken from /opt/cray/libfabric/default/lib64: the site's link 'default' leads there\n");
-        assert_has(&said, "libfabric.so.1: passed over: /opt/cray/libfabric/2.2.0rc1/lib64: ");
+        assert_has(
+            &said,
+            "libfabric.so.1: taken from /opt/cray/libfabric/default/lib64: the site's link 'default' leads there\n",
+        );
+        assert_has(
+            &said,
+            "libfabric.so.1: passed over: /opt/cray/libfabric/2.2.0rc1/lib64: ",
+        );
         assert_has(&said, "libfabric.so.1: passed over: /usr/lib64: ");
         // The same file by another name is nothing that was passed over.
         assert!(!said.contains("passed over: /opt/cray/libfabric/1.22.0"), "{said}");
@@ -184,12 +204,18 @@ mod which_libfabric {
         let fixture = two_releases();
         fixture.link("1.99", "opt/cray/libfabric/default");
         let output = fixture.say(&[]);
-        assert_has(&output.stderr, "warning: /opt/cray/libfabric/default: leads nowhere: passed over");
+        assert_has(
+            &output.stderr,
+            "warning: /opt/cray/libfabric/default: leads nowhere: passed over",
+        );
         assert_eq!(file_of(&yaml(&output.stdout), "libfabric.so.1").as_deref(), Some(NEW));
 
         fs::create_dir_all(fixture.host("opt/cray/libfabric/1.99/lib64")).unwrap();
         let output = fixture.say(&[]);
-        assert_has(&output.stderr, "warning: /opt/cray/libfabric/default: there is no libfabric.so.1 in it: passed over");
+        assert_has(
+            &output.stderr,
+            "warning: /opt/cray/libfabric/default: there is no libfabric.so.1 in it: passed over",
+        );
         assert_eq!(file_of(&yaml(&output.stdout), "libfabric.so.1").as_deref(), Some(NEW));
     }
 
@@ -215,7 +241,10 @@ mod which_libfabric {
             let inner = two_releases();
             fs::rename(inner.host(RELEASES), inner.host("opt/releases")).unwrap();
             inner.link("/opt/releases", RELEASES);
-            assert_eq!(inner.taken("libfabric.so.1", &[]), "/opt/releases/2.2.0rc1/lib64/libfabric.so.1");
+            assert_eq!(
+                inner.taken("libfabric.so.1", &[]),
+                "/opt/releases/2.2.0rc1/lib64/libfabric.so.1"
+            );
         }
     }
 
@@ -252,7 +281,13 @@ mod which_libfabric {
             fs::create_dir_all(releases.join(release)).unwrap();
             let lib64 = releases.join(release).join("lib64");
             let mut cp = std::process::Command::new("cp");
-            assert!(cp.arg("-a").args([&root.join("opt/cray/lib64"), &lib64]).status().unwrap().success());
+            assert!(
+                cp.arg("-a")
+                    .args([&root.join("opt/cray/lib64"), &lib64])
+                    .status()
+                    .unwrap()
+                    .success()
+            );
         }
         fs::remove_dir_all(root.join("opt/cray/lib64")).unwrap();
         let daemon = host.start(&["--pulse", "0"]);
@@ -261,7 +296,10 @@ mod which_libfabric {
         let default = releases.join("default");
         let newer = releases.join("2.3.0");
         let absolute = "/opt/cray/libfabric/1.22.0";
-        for (round, target) in ["1.22.0", "2.2.0rc1", absolute, "2.2.0rc1", "1.22.0"].iter().enumerate() {
+        for (round, target) in ["1.22.0", "2.2.0rc1", absolute, "2.2.0rc1", "1.22.0"]
+            .iter()
+            .enumerate()
+        {
             daemon.wait_until_settled();
             if round == 2 {
                 // As ln -sfn does, without a moment in between.
@@ -272,7 +310,10 @@ mod which_libfabric {
                 symlink(target, &default).unwrap();
             }
             let release = target.rsplit('/').next().unwrap();
-            until(|| is_from(release), || format!("{round}: {}{}", host.spec(), daemon.log()));
+            until(
+                || is_from(release),
+                || format!("{round}: {}{}", host.spec(), daemon.log()),
+            );
         }
         daemon.wait_until_settled();
         fs::remove_file(&default).unwrap();
@@ -338,7 +379,11 @@ mod what_goes_with_it {
         assert_eq!(whole.container_path, INSIDE);
         assert_eq!(whole.options, ["ro", "nosuid", "nodev", "rbind", "rprivate"]);
         assert_eq!(file_of(&spec, "libfabric.so.1"), Some(format!("{root}/libfabric.so.1")));
-        assert_eq!(mounts.len(), 5, "the directory, and both libraries for loaders of both families: {mounts:?}");
+        assert_eq!(
+            mounts.len(),
+            5,
+            "the directory, and both libraries for loaders of both families: {mounts:?}"
+        );
         let private = fixture.quiet(&["--ofi-root", &root, "--libraries", "directory", "--expose", "private"]);
         assert_eq!(targets(&private), ["/opt/cxi/lib64", INSIDE]);
     }
@@ -358,7 +403,11 @@ mod what_goes_with_it {
         usual.library("usr/lib64", "libfabric.so.1");
         let output = usual.say(&["--libraries", "directory"]);
         assert_has(&output.stderr, "warning: /usr/lib64: ");
-        assert!(targets(&yaml(&output.stdout)).iter().all(|target| *target != "/usr/lib64"));
+        assert!(
+            targets(&yaml(&output.stdout))
+                .iter()
+                .all(|target| *target != "/usr/lib64")
+        );
     }
 
     #[test]
@@ -381,10 +430,16 @@ mod what_goes_with_it {
         }
         let said = fixture.say(&["-V", "2"]).stderr;
         assert_has(&said, &format!("libcxi.so.1: passed over: /{release}: "));
-        assert_eq!(fixture.taken("libcxi.so.1", &["--cxi-root", &format!("/{release}")]), own);
+        assert_eq!(
+            fixture.taken("libcxi.so.1", &["--cxi-root", &format!("/{release}")]),
+            own
+        );
         // A directory that the site names is a stack of its own.
         fixture.needing(&release, "libfabric.so.1", &[&beside], &[]);
-        assert_eq!(fixture.taken("libcxi.so.1", &["--ofi-root", &format!("/{release}")]), own);
+        assert_eq!(
+            fixture.taken("libcxi.so.1", &["--ofi-root", &format!("/{release}")]),
+            own
+        );
     }
 
     #[test]
@@ -409,7 +464,14 @@ mod what_goes_with_it {
         fixture.needing("gnu/store/y-libfabric-2/lib", "libfabric.so.1", &[&stub], &[]);
         for mode in ["listed", "closure"] {
             for way in ["loader-paths", "env", "private"] {
-                let args = ["--ofi-root", "/gnu/store/y-libfabric-2/lib", "--libraries", mode, "--expose", way];
+                let args = [
+                    "--ofi-root",
+                    "/gnu/store/y-libfabric-2/lib",
+                    "--libraries",
+                    mode,
+                    "--expose",
+                    way,
+                ];
                 let spec = fixture.quiet(&args);
                 let path = format!("/{store}/libcxi.so.1");
                 assert!(targets(&spec).contains(&path.as_str()), "{mode} {way}: {spec:?}");
@@ -436,9 +498,26 @@ mod what_is_said {
         for (path, mode, warning) in rows {
             let fixture = SiteFixture::with_releases(&["2.2.0"]);
             assert_eq!(fixture.0.write([]).code, 0);
-            assert_eq!(fixture.0.generator_of("verify").arg("--cdi-dir").arg(fixture.0.cdi()).output().stderr, "");
+            assert_eq!(
+                fixture
+                    .0
+                    .generator_of("verify")
+                    .arg("--cdi-dir")
+                    .arg(fixture.0.cdi())
+                    .output()
+                    .stderr,
+                ""
+            );
             closed(&fixture.host(path), mode);
-            for output in [fixture.say(&[]), fixture.0.generator_of("verify").arg("--cdi-dir").arg(fixture.0.cdi()).output()] {
+            for output in [
+                fixture.say(&[]),
+                fixture
+                    .0
+                    .generator_of("verify")
+                    .arg("--cdi-dir")
+                    .arg(fixture.0.cdi())
+                    .output(),
+            ] {
                 assert_has(&output.stderr, warning);
                 assert_has(&output.stderr, &format!("mode {mode:04o}"));
                 assert_has(&output.stderr, "chmod");
@@ -466,7 +545,10 @@ mod what_is_said {
         let report = fixture.report();
         let finding: &Value = &report.findings()[0];
         assert_eq!(finding["level"], "note", "{finding}");
-        assert_eq!(finding["evidence"][0]["path"], "/opt/cray/libfabric/2.2.0rc1/lib64", "{finding}");
+        assert_eq!(
+            finding["evidence"][0]["path"], "/opt/cray/libfabric/2.2.0rc1/lib64",
+            "{finding}"
+        );
     }
 
     #[test]
@@ -503,11 +585,19 @@ mod what_is_said {
             fs::create_dir_all(fixture.host("").join(Path::new(name).strip_prefix("/").unwrap())).unwrap();
             let mut generator: Generator = fixture.0.generator();
             let output = generator.env(variable, name).arg("--dry-run").output();
-            assert_eq!((output.code, output.stdout.as_str()), (78, ""), "{variable}: {output:?}");
+            assert_eq!(
+                (output.code, output.stdout.as_str()),
+                (78, ""),
+                "{variable}: {output:?}"
+            );
             assert_has(&output.stderr, &format!("{variable} is set to"));
             assert_has(&output.stderr, "not UTF-8");
             let mut daemon = std::process::Command::new(env!("CARGO_BIN_EXE_cxi-device-plugin"));
-            daemon.arg("config").arg("--root").arg(fixture.host("")).env(variable, name);
+            daemon
+                .arg("config")
+                .arg("--root")
+                .arg(fixture.host(""))
+                .env(variable, name);
             let output: Output = daemon.output().unwrap().into();
             assert_eq!(output.code, 78, "{variable}: {output:?}");
             assert_has(&output.stderr, &format!("{variable} is set to"));

@@ -359,7 +359,9 @@ fn the_loader_of_a_store_is_the_one_that_programs_name() {
     fs::write(&source, "void _start(void) { for (;;) ; }\n").unwrap();
     let interpreter = Path::new("/").join(store).join(loader.file_name().unwrap());
     let mut cc = std::process::Command::new("cc");
-    cc.args(["-nostdlib", "-pie", "-o"]).arg(fixture.image("bin/sh")).arg(&source);
+    cc.args(["-nostdlib", "-pie", "-o"])
+        .arg(fixture.image("bin/sh"))
+        .arg(&source);
     cc.arg(format!("-Wl,--dynamic-linker={}", interpreter.display()));
     assert!(cc.status().unwrap().success());
     assert_eq!(fixture.foretold(&["--expose", "env"]), told("loads host", &[]));

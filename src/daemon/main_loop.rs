@@ -355,7 +355,12 @@ impl MainLoop {
         let settings = self.config.settings();
         let (roots, cdi_dir) = (self.roots.clone(), settings.cdi.dir.clone());
         let cordons = cordons::directory(&settings.daemon.run_dir);
-        let companions: Vec<PathBuf> = settings.container.devices.iter().map(|device| device.name.clone()).collect();
+        let companions: Vec<PathBuf> = settings
+            .container
+            .devices
+            .iter()
+            .map(|device| device.name.clone())
+            .collect();
         let serves_kubelet = settings.kubelet.enabled != Enabled::No;
         let uses_names = settings.strategy != StrategySetting::Direct;
         Arc::new(move || {

@@ -100,7 +100,9 @@ pub fn in_container(kind: &str) -> &'static str {
             "give the container the host's network: hostNetwork: true in the pod, --network host with podman; or move a VF's \
              netdev into it by the host-device CNI; or, experimental, run with --netdev-view sysfs"
         }
-        "provider" => "take FI_PROVIDER out of the container's environment, or set it to cxi, or to lnx with FI_LNX_PROV_LINKS=shm+cxi",
+        "provider" => {
+            "take FI_PROVIDER out of the container's environment, or set it to cxi, or to lnx with FI_LNX_PROV_LINKS=shm+cxi"
+        }
         "library-mode" => "let everybody read it, on the host where it comes from there: chmod a+rX FILE",
         "mr-cache-monitor" => {
             "give the container /dev/kdreg2 (load kdreg2 on the host; it is passed on where the host has it) and set \

@@ -8,7 +8,9 @@ use super::program::Program;
 
 /// The variables of containers, with where each comes from.
 fn variables(text: &str, flags: &[&str]) -> BTreeMap<String, (String, String)> {
-    let entries = Program::new(text).config(|command| drop(command.args(flags)));
+    let entries = Program::new(text).config(|command| {
+        command.args(flags);
+    });
     let variables = entries.into_iter().filter_map(|entry| {
         let key = entry.key.strip_prefix("container.env.")?.to_owned();
         Some((key, (entry.value.as_str().unwrap().to_owned(), entry.origin)))
@@ -19,7 +21,13 @@ fn variables(text: &str, flags: &[&str]) -> BTreeMap<String, (String, String)> {
 #[test]
 fn none_is_set_unless_it_is_asked_for() {
     assert!(variables("", &[]).is_empty());
-    assert!(GeneratorFixture::one().spec(["--libraries", "none"]).container_edits.env.is_empty());
+    assert!(
+        GeneratorFixture::one()
+            .spec(["--libraries", "none"])
+            .container_edits
+            .env
+            .is_empty()
+    );
 }
 
 #[test]
@@ -65,17 +73,35 @@ fn each_variable_can_be_set_otherwise() {
     let fixture = GeneratorFixture::one();
     let file = fixture.host("env.yaml");
     std::fs::write(&file, "env:\n- CXIP_SKIP_RH_CHECK=0\n").unwrap();
-    let args = ["--libraries", "none", "--presets", "vf", "--env-vars", file.to_str().unwrap()];
-    assert_eq!(fixture.spec(args).container_edits.env, ["CXIP_SKIP_AMA_CHECK=1", "CXIP_SKIP_RH_CHECK=0"]);
+    let args = [
+        "--libraries",
+        "none",
+        "--presets",
+        "vf",
+        "--env-vars",
+        file.to_str().unwrap(),
+    ];
+    assert_eq!(
+        fixture.spec(args).container_edits.env,
+        ["CXIP_SKIP_AMA_CHECK=1", "CXIP_SKIP_RH_CHECK=0"]
+    );
 }
 
 #[test]
 fn people_read_which_one_it_was_and_of_when() {
     let program = Program::new("[container]\npresets = [\"vf\"]\n");
     let mut command = program.command("config");
-    let output: Output = command.arg("--config").arg(program.path("config.toml")).output().unwrap().into();
+    let output: Output = command
+        .arg("--config")
+        .arg(program.path("config.toml"))
+        .output()
+        .unwrap()
+        .into();
     assert_has(&output.stdout, "preset vf of 2026-11");
     let wrong = Program::new("[container]\npresets = [\"sr-iov\"]\n").check();
     assert_eq!(wrong.code, 78);
-    assert_has(&wrong.stderr, "2:12: container.presets: 'sr-iov' is not one of \"vf\", \"mr-cache\", \"ccl\"");
+    assert_has(
+        &wrong.stderr,
+        "2:12: container.presets: 'sr-iov' is not one of \"vf\", \"mr-cache\", \"ccl\"",
+    );
 }

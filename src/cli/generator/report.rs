@@ -35,7 +35,12 @@ pub fn inventory(inventory: &Inventory, selection: &Selection, verbosity: u8) {
 
 /// Where a library was taken from, and where not.
 fn library_choice(choice: &LibraryChoice) {
-    let LibraryChoice { soname, directory, because, .. } = choice;
+    let LibraryChoice {
+        soname,
+        directory,
+        because,
+        ..
+    } = choice;
     let taken = format!("{soname}: taken from {}: {}", directory.display(), because.of_taken());
     let passed_over = choice.passed_over.iter().map(|other| {
         let PassedOver { directory, reason } = other;

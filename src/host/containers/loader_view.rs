@@ -118,7 +118,11 @@ impl Mounted<'_> {
         landed.ancestors().find_map(|ancestor| {
             let mounted = self.mounts.get(ancestor)?;
             let below = landed.strip_prefix(ancestor).ok()?;
-            Some(if below.as_os_str().is_empty() { mounted.clone() } else { mounted.join(below) })
+            Some(if below.as_os_str().is_empty() {
+                mounted.clone()
+            } else {
+                mounted.join(below)
+            })
         })
     }
 }

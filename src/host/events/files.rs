@@ -55,8 +55,7 @@ impl Content for WatchedContent {
             Self::Companion => false,
             // Directories of releases, too: 1.15.2.0.
             Self::Libraries => {
-                has_one_of(&["libfabric.so", "libcxi.so", "default"])
-                    || name.starts_with(|c: char| c.is_ascii_digit())
+                has_one_of(&["libfabric.so", "libcxi.so", "default"]) || name.starts_with(|c: char| c.is_ascii_digit())
             }
             Self::Specs => !name.starts_with('.') && (name.ends_with(".yaml") || name.ends_with(".json")),
             Self::Links | Self::Cordons => name.parse::<PciAddress>().is_ok(),

@@ -57,7 +57,9 @@ impl RootArgs {
             ("OFI_ROOT", &self.ofi_root),
             ("CXI_ROOT", &self.cxi_root),
         ];
-        let set = roots.into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?)));
+        let set = roots
+            .into_iter()
+            .filter_map(|(name, path)| Some((name, path.as_deref()?)));
         set.filter(|(_, path)| !path.as_os_str().is_empty())
     }
 
@@ -68,7 +70,10 @@ impl RootArgs {
     pub fn check_texts(&self) -> Result<(), RootError> {
         match self.set().find(|(_, path)| path.to_str().is_none()) {
             None => Ok(()),
-            Some((name, path)) => Err(RootError::NotText { name, path: path.to_owned() }),
+            Some((name, path)) => Err(RootError::NotText {
+                name,
+                path: path.to_owned(),
+            }),
         }
     }
 }

@@ -17,7 +17,10 @@ pub fn restricted(roots: &Roots, libraries: &[Library], directory: Option<&Libra
     let mut files: BTreeSet<PathBuf> = libraries.iter().map(|library| library.file.clone()).collect();
     if let Some(directory) = directory {
         let names = roots.names(&directory.host).unwrap_or_default();
-        let paths = names.iter().filter(|name| name.contains(".so")).map(|name| directory.host.join(name));
+        let paths = names
+            .iter()
+            .filter(|name| name.contains(".so"))
+            .map(|name| directory.host.join(name));
         files.extend(paths.filter_map(|path| roots.resolve(&path).ok()));
     }
     let ancestors = files.iter().flat_map(|file| file.ancestors().skip(1));

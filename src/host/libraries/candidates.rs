@@ -59,7 +59,11 @@ pub fn of_libcxi(roots: &Roots, tree: &mut LibraryTree<'_>, fabric: Option<&Path
     let beside = fabric.map(|fabric| closure::homes(roots, fabric)).unwrap_or_default();
     let mut candidates: Vec<Candidate> = needed.into_iter().map(candidate(Because::Needed)).collect();
     candidates.extend(usual.map(candidate(Because::Usual)));
-    candidates.extend(loader_directories(roots, tree, LIBCXI.soname).into_iter().map(candidate(Because::Loader)));
+    candidates.extend(
+        loader_directories(roots, tree, LIBCXI.soname)
+            .into_iter()
+            .map(candidate(Because::Loader)),
+    );
     candidates.extend(beside.into_iter().map(candidate(Because::Needed)));
     candidates
 }
@@ -72,13 +76,18 @@ fn needed_libcxi(roots: &Roots, tree: &mut LibraryTree<'_>, fabric: &Path) -> Op
     let start = [Start::File(fabric.to_owned())];
     let loading = loading::load(tree, &search, &start, &wanted, &mut Effort::default());
     let mut loaded = loading.loaded.iter();
-    loaded.find(|loaded| !loaded.is_start()).map(|loaded| loaded.path.clone())
+    loaded
+        .find(|loaded| !loaded.is_start())
+        .map(|loaded| loaded.path.clone())
 }
 
 /// The directories in which the host's loader has a library for this machine: by its cache, and built into it.
 fn loader_directories(roots: &Roots, tree: &mut LibraryTree<'_>, soname: &str) -> Vec<PathBuf> {
     let cached = tree.cached(soname).into_iter();
-    let built_in = closure::search().defaults.into_iter().map(|directory| directory.join(soname));
+    let built_in = closure::search()
+        .defaults
+        .into_iter()
+        .map(|directory| directory.join(soname));
     let mut directories = Vec::new();
     for path in cached.chain(built_in) {
         let directory = path.parent().map(|directory| below_usr(roots, directory));
@@ -120,7 +129,10 @@ fn releases(roots: &Roots) -> Vec<String> {
 
 /// Says what is wrong with the link by which the site names a release, where it would count.
 pub fn note_default(roots: &Roots, problems: &mut Vec<ReadError>) {
-    let usual = LIBFABRIC.usual.first().map(|usual| Path::new(usual).join(LIBFABRIC.soname));
+    let usual = LIBFABRIC
+        .usual
+        .first()
+        .map(|usual| Path::new(usual).join(LIBFABRIC.soname));
     if roots.ofi.is_some() || usual.is_some_and(|usual| roots.resolve(&usual).is_ok()) {
         return;
     }
@@ -150,7 +162,9 @@ pub fn places(roots: &Roots) -> Vec<PathBuf> {
         }
     };
     let fabrics = of_libfabric(roots, &mut tree);
-    let fabric = fabrics.iter().map(|candidate| candidate.directory.join(LIBFABRIC.soname));
+    let fabric = fabrics
+        .iter()
+        .map(|candidate| candidate.directory.join(LIBFABRIC.soname));
     let fabric = fabric.into_iter().find(|fabric| roots.resolve(fabric).is_ok());
     let mut directories: Vec<PathBuf> = fabrics.into_iter().map(|candidate| candidate.directory).collect();
     let of_cxi = of_libcxi(roots, &mut tree, fabric.as_deref()).into_iter();

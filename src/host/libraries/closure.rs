@@ -46,7 +46,6 @@ impl Disk for LibraryTree<'_> {
         let found = self.roots.look(path).ok().flatten();
         found.is_some_and(|found| SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR)
     }
-
 }
 
 /// What a file is to the loader, wherever its links lead.
@@ -128,13 +127,7 @@ pub fn with_needed(
         _ => search(),
     };
     let mut effort = Effort::default();
-    let loading = loading::load(
-        &mut LibraryTree::new(roots),
-        &search,
-        &starts,
-        &wanted,
-        &mut effort,
-    );
+    let loading = loading::load(&mut LibraryTree::new(roots), &search, &starts, &wanted, &mut effort);
     problems.extend(loading.missing.iter().map(missing));
     for loaded in &loading.loaded {
         let unread = loaded.object.unread.iter();

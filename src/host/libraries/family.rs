@@ -32,7 +32,11 @@ pub const RELEASES: &str = "/opt/cray/libfabric";
 impl Family {
     /// The directory that the site has set.
     pub fn set<'roots>(&self, roots: &'roots Roots) -> Option<&'roots Path> {
-        let set = if self.name == LIBFABRIC.name { &roots.ofi } else { &roots.cxi };
+        let set = if self.name == LIBFABRIC.name {
+            &roots.ofi
+        } else {
+            &roots.cxi
+        };
         set.as_deref()
     }
 

@@ -140,7 +140,9 @@ fn note_paths(roots: &Roots, fabric: &Path, libraries: &mut [Library]) {
         let path = PathBuf::from(need);
         let Ok(file) = roots.resolve(&path) else { continue };
         let asked = libraries.iter_mut().find(|library| library.file == file);
-        asked.into_iter().for_each(|library| library.asked_by_path.push(path.clone()));
+        asked
+            .into_iter()
+            .for_each(|library| library.asked_by_path.push(path.clone()));
     }
 }
 
@@ -203,7 +205,10 @@ fn passed_over(
 fn searched(roots: &Roots, family: &Family) -> String {
     match family.set(roots) {
         Some(set) => set.display().to_string(),
-        None => format!("{}, the loader's cache and its own directories", family.usual.join(", ")),
+        None => format!(
+            "{}, the loader's cache and its own directories",
+            family.usual.join(", ")
+        ),
     }
 }
 

@@ -33,7 +33,12 @@ pub fn inspect(image: &Roots, library_path: &str, program: Option<&Path>) -> (Li
     let is_there = |path: &PathBuf| image.resolve(path).is_ok();
     let named = program.and_then(|program| named_by(image, program)).filter(is_there);
     let usual = || [PathBuf::from(GLIBC), musl].into_iter().find(is_there);
-    let by_others = || PROGRAMS.iter().filter_map(|program| named_by(image, Path::new(program))).find(is_there);
+    let by_others = || {
+        PROGRAMS
+            .iter()
+            .filter_map(|program| named_by(image, Path::new(program)))
+            .find(is_there)
+    };
     let Some(loader) = named.or_else(usual).or_else(by_others) else {
         return (Libc::None, search);
     };
@@ -101,8 +106,14 @@ fn names(loader: &[u8], directory: &Path) -> bool {
 
 fn version(image: &Roots, search: &Search) -> Option<Version> {
     let mut disk = LibraryTree::new(image);
-    let cached = if search.has_cache { disk.cached("libc.so.6") } else { Vec::new() };
-    let mut paths = cached.into_iter().chain(search.defaults.iter().map(|directory| directory.join("libc.so.6")));
+    let cached = if search.has_cache {
+        disk.cached("libc.so.6")
+    } else {
+        Vec::new()
+    };
+    let mut paths = cached
+        .into_iter()
+        .chain(search.defaults.iter().map(|directory| directory.join("libc.so.6")));
     paths.find_map(|path| match disk.look(&path) {
         Candidate::Library(object) => Version::defined(&object),
         _ => None,

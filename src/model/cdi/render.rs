@@ -179,7 +179,9 @@ fn whole_directory(inventory: &Inventory, expose: Expose) -> Vec<Mount> {
     if expose == Expose::Env && !is_nameable(&directory.container) {
         return Vec::new();
     }
-    let mounts = places.into_iter().filter_map(|place| Mount::read_only(&directory.host, place));
+    let mounts = places
+        .into_iter()
+        .filter_map(|place| Mount::read_only(&directory.host, place));
     mounts.collect()
 }
 
@@ -190,7 +192,10 @@ fn container_paths(library: &Library, expose: Expose) -> Vec<String> {
             .map(|directory| format!("{directory}/{}", library.soname))
             .into(),
         Expose::Env => {
-            let nameable = library.paths.iter().filter(|path| path.parent().is_some_and(is_nameable));
+            let nameable = library
+                .paths
+                .iter()
+                .filter(|path| path.parent().is_some_and(is_nameable));
             nameable.filter_map(|path| text(path)).collect()
         }
         Expose::Private => vec![format!("{PRIVATE}/{}", library.soname)],

@@ -16,7 +16,11 @@ pub(super) fn finding(files: &[FileInContainer], who: &Identity) -> Option<Conta
     });
     let described = closed.map(|file| {
         let (uid, gid) = file.owner;
-        format!("{} has mode {:04o} and owner {uid}:{gid}", file.path.display(), file.mode)
+        format!(
+            "{} has mode {:04o} and owner {uid}:{gid}",
+            file.path.display(),
+            file.mode
+        )
     });
     let described: Vec<String> = described.collect();
     let reason = format!(

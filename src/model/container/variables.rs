@@ -57,7 +57,9 @@ fn other_providers(list: &str, environment: &Environment) -> Option<String> {
     }
     let told = format!("libfabric is told to use other providers: FI_PROVIDER={list}");
     if !list.starts_with('^') && names(list).any(|name| LNX.iter().any(|lnx| lnx.eq_ignore_ascii_case(name))) {
-        let links = LINKS.iter().find_map(|variable| Some((variable, environment.get(*variable)?)));
+        let links = LINKS
+            .iter()
+            .find_map(|variable| Some((variable, environment.get(*variable)?)));
         return match links {
             Some((_, links)) if linked(links).any(|(provider, _)| provider == "cxi") => None,
             Some((variable, links)) => Some(format!("{told}, which links others: {variable}={links}")),
@@ -91,14 +93,19 @@ fn linked(links: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
 
 /// A variable by which libfabric is told to use other NICs than this one, with its value.
 pub(super) fn other_devices(cxi: &str, environment: &Environment) -> Option<(&'static str, String)> {
-    if let Some(wanted) = environment.get("FI_CXI_DEVICE_NAME").filter(|wanted| !wanted.contains(cxi)) {
+    if let Some(wanted) = environment
+        .get("FI_CXI_DEVICE_NAME")
+        .filter(|wanted| !wanted.contains(cxi))
+    {
         return Some(("FI_CXI_DEVICE_NAME", wanted.clone()));
     }
     let provider = environment.get("FI_PROVIDER")?;
     if provider.starts_with('^') || !names(provider).any(|name| LNX.contains(&name)) {
         return None;
     }
-    let (variable, links) = LINKS.iter().find_map(|variable| Some((*variable, environment.get(*variable)?)))?;
+    let (variable, links) = LINKS
+        .iter()
+        .find_map(|variable| Some((*variable, environment.get(*variable)?)))?;
     let mut domains = linked(links).filter(|(provider, _)| *provider == "cxi").peekable();
     domains.peek()?;
     let is_linked = |(_, domains): (&str, Option<&str>)| {
@@ -139,7 +146,9 @@ mod tests {
 
     fn environment(variables: &[(&str, &str)]) -> Environment {
         let variables = variables.iter();
-        variables.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        variables
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
     }
 
     #[test]

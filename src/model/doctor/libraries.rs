@@ -48,7 +48,10 @@ pub(super) fn examine(facts: &NodeFacts, examination: &mut Examination) {
             format!("chmod a+rX '{}'", restricted.path.display()),
         );
     }
-    libraries.choices.iter().for_each(|choice| passed_over(choice, examination));
+    libraries
+        .choices
+        .iter()
+        .for_each(|choice| passed_over(choice, examination));
 }
 
 /// Nothing is wrong with it; but who expects another release sees here why it is not that one.

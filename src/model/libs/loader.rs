@@ -73,7 +73,9 @@ pub struct Stack {
 impl Stack {
     /// Whether a library lies in it.
     pub fn has(&self, library: &Path) -> bool {
-        self.directories.iter().any(|directory| library.parent() == Some(directory))
+        self.directories
+            .iter()
+            .any(|directory| library.parent() == Some(directory))
     }
 }
 

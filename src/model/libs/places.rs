@@ -123,7 +123,13 @@ fn by_name(
         return places.look(path.clone()).map(|end| {
             end.or_else(|_| {
                 let soname = Some(name.to_owned());
-                Ok((path.clone(), Object { soname, ..Object::default() }))
+                Ok((
+                    path.clone(),
+                    Object {
+                        soname,
+                        ..Object::default()
+                    },
+                ))
             })
         });
     }

@@ -89,9 +89,15 @@ fn parts(text: &str) -> Vec<Part<'_>> {
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         let is_number = first.is_ascii_digit();
-        let end = rest.find(|c: char| c.is_ascii_digit() != is_number).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| c.is_ascii_digit() != is_number)
+            .unwrap_or(rest.len());
         let (part, behind) = rest.split_at(end);
-        parts.push(if is_number { Part::Number(number(part)) } else { Part::Word(part) });
+        parts.push(if is_number {
+            Part::Number(number(part))
+        } else {
+            Part::Word(part)
+        });
         rest = behind;
     }
     parts
@@ -127,7 +133,10 @@ mod tests {
         for pair in rising.windows(2).filter(|pair| pair[0] != "2.2.0rc9") {
             assert!(Release::new(pair[0]) < Release::new(pair[1]), "{pair:?}");
         }
-        assert!(Release::new("2.2") < Release::new("2.2.0"), "one release, told apart by name");
+        assert!(
+            Release::new("2.2") < Release::new("2.2.0"),
+            "one release, told apart by name"
+        );
         assert!(Release::new("2.2rc1") < Release::new("2.2.0"));
     }
 }
