@@ -1,7 +1,7 @@
 //! Whether the process of a container may read the libraries that its loader finds.
 
 use super::facts::{FileInContainer, Identity};
-use super::verdict::ContainerFinding;
+use super::finding::ContainerFinding;
 use crate::model::health::Verdict;
 
 /// Bits of a mode, as those of all others.

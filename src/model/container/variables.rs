@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::facts::{ContainerFacts, NicInContainer};
-use super::verdict::{ContainerFinding, node_fault};
+use super::finding::ContainerFinding;
+use super::node::node_fault;
 use crate::model::health::Verdict;
 
 type Environment = BTreeMap<String, String>;

@@ -5,27 +5,15 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::facts::{ContainerFacts, Identity, NicInContainer, NodeInContainer};
+use super::finding::ContainerFinding;
+use super::node::node_fault;
 use super::{parse, readable, variables};
-use crate::model::health::{Check, Condition, Verdict};
+use crate::model::health::{Check, Verdict};
 use crate::model::libs::image::{self, ImageFinding as LibraryFinding};
 use crate::model::reading::Reading;
-use crate::model::remedy;
 
 /// Kind of the finding about what a container holds beyond what it was given.
 pub(super) const NOT_GIVEN: &str = "not-given";
-
-/// Something that was checked and is not simply good.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ContainerFinding {
-    /// Which check, for programs.
-    pub kind: &'static str,
-    /// How it came out.
-    pub verdict: Verdict,
-    /// What is wrong, and where it was read.
-    pub reason: String,
-    /// What to type or to write.
-    pub remedy: String,
-}
 
 /// One NIC of the node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -99,39 +87,6 @@ pub fn judge(container: &ContainerFacts, views: &[NicInContainer]) -> ContainerR
     });
     let nics = nics.collect();
     ContainerReport { nics, findings }
-}
-
-impl ContainerFinding {
-    pub(super) fn new(verdict: Verdict, kind: &'static str, reason: impl Into<String>) -> Self {
-        Self {
-            kind,
-            verdict,
-            reason: reason.into(),
-            remedy: remedy::in_container(kind).to_owned(),
-        }
-    }
-
-    fn fail(kind: &'static str, reason: impl Into<String>) -> Self {
-        Self::new(Verdict::Fail, kind, reason)
-    }
-
-    fn unknown(kind: &'static str, reason: impl ToString) -> Self {
-        // That something cannot be read is no reason to change anything.
-        let look = if kind == "cxi-service" { kind } else { "node" };
-        Self {
-            remedy: remedy::in_container(look).to_owned(),
-            ..Self::new(Verdict::Unknown, kind, reason.to_string())
-        }
-    }
-
-    fn from_condition(condition: &Condition, verdict: Verdict, view: &NicInContainer) -> Self {
-        Self {
-            kind: condition.check.name(),
-            verdict,
-            reason: condition.text(),
-            remedy: view.nic.remedy(condition.check),
-        }
-    }
 }
 
 /// What holds for all NICs.
@@ -240,39 +195,6 @@ fn seen(reading: &Reading<bool>, kind: &'static str, otherwise: &str) -> Option<
 /// The node that is there: another one, or one that cannot be opened for reading and writing.
 fn node_finding(node: &NodeInContainer, host: Option<(u64, u64)>, who: &Identity) -> Option<ContainerFinding> {
     node_fault(node, host, who).map(|(kind, reason)| ContainerFinding::fail(kind, reason))
-}
-
-/// What is wrong with a device node, with its kind.
-pub(super) fn node_fault(
-    node: &NodeInContainer,
-    host: Option<(u64, u64)>,
-    who: &Identity,
-) -> Option<(&'static str, String)> {
-    let (major, minor) = node.numbers;
-    if !node.is_char_device {
-        let reason = "what stands at its place in /dev is no character device";
-        return Some(("stale-node", reason.to_owned()));
-    }
-    if let Some(host) = host.filter(|host| *host != node.numbers) {
-        let reason = format!(
-            "the container's node is {major}:{minor}, the host's is {}:{} by now",
-            host.0, host.1
-        );
-        return Some(("stale-node", reason));
-    }
-    if node.nodev {
-        let reason = "its node is on a mount with the option nodev, so it cannot be opened";
-        return Some(("nodev", reason.to_owned()));
-    }
-    if !who.may(node.mode, node.owner, 0o6) {
-        let reason = format!(
-            "its node has mode {:04o} and owner {}:{}, the process is user {}",
-            node.mode, node.owner.0, node.owner.1, who.uid
-        );
-        return Some(("mode", reason));
-    }
-    let reason = format!("the container's device cgroup does not allow c {major}:{minor} rw");
-    (node.cgroup_allows == Some(false)).then_some(("cgroup", reason))
 }
 
 /// Kubelet repeats the answer that it was given when the pod came, over reboots, too, and the NIC has another number by now.
