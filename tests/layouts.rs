@@ -220,6 +220,15 @@ mod which_libfabric {
     }
 
     #[test]
+    fn releases_that_cannot_be_listed_are_said() {
+        let fixture = SiteFixture::with_releases(&[]);
+        fs::create_dir_all(fixture.host("opt/cray")).unwrap();
+        fs::write(fixture.host(RELEASES), "").unwrap();
+        let output = fixture.say(&[]);
+        assert_has(&output.stderr, "warning: /opt/cray/libfabric: no releases to be seen: ");
+    }
+
+    #[test]
     fn a_release_may_have_its_libraries_in_lib() {
         for (name, directory) in [("1.22.0", "lib".to_owned()), ("default", triplet()[4..].to_owned())] {
             let fixture = SiteFixture::with_releases(&[]);

@@ -64,7 +64,7 @@ pub fn of_libcxi(roots: &Roots, tree: &mut LibraryTree<'_>, fabric: Option<&Path
             .into_iter()
             .map(candidate(Because::Loader)),
     );
-    candidates.extend(beside.into_iter().map(candidate(Because::Needed)));
+    candidates.extend(beside.into_iter().map(candidate(Because::Beside)));
     candidates
 }
 
@@ -137,10 +137,19 @@ pub fn note_default(roots: &Roots, problems: &mut Vec<ReadError>) {
         return;
     }
     let default = Path::new(RELEASES).join(DEFAULT);
-    let is_named = roots
-        .resolve(Path::new(RELEASES))
-        .and_then(|real| roots.names(&real))
-        .is_ok_and(|names| names.iter().any(|name| name == DEFAULT));
+    let real = roots.resolve(Path::new(RELEASES));
+    let names = roots.names_if_there(real.as_deref().unwrap_or(Path::new(RELEASES)));
+    let is_named = match names {
+        Ok(names) => names.iter().any(|name| name == DEFAULT),
+        // The link is found without a list, and the releases are not.
+        Err(read_error) => {
+            problems.push(ReadError::new(
+                read_error.path,
+                format!("no releases to be seen: {}", read_error.reason),
+            ));
+            false
+        }
+    };
     let has_library = |directory: &PathBuf| roots.resolve(&directory.join(LIBFABRIC.soname)).is_ok();
     let reason = match roots.resolve(&default) {
         _ if !is_named => return,
