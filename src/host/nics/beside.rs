@@ -37,7 +37,12 @@ impl Beside {
     /// This process may open no more files, so that it sees nothing.
     pub(super) fn look(roots: &Roots, options: &ScanOptions) -> Reading<Self> {
         let roots = &roots.apart();
-        let mut found = libraries::find(roots, options.libraries, &options.extra);
+        let find = if options.choices {
+            libraries::find_with_choices
+        } else {
+            libraries::find
+        };
+        let mut found = find(roots, options.libraries, &options.extra);
         let libraries = mem::take(&mut found.libraries);
         let library_choices = mem::take(&mut found.choices);
         let library_directory = found.directory.take();
