@@ -21,8 +21,9 @@ use serde_json::Value;
 
 const RELEASES: &str = "opt/cray/libfabric";
 
-fn triplet() -> String {
-    format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH)
+/// Of Debian's family.
+fn multiarch() -> String {
+    format!("lib/{}-linux-gnu", std::env::consts::ARCH)
 }
 
 /// A host of which only its NIC is there, and below whose root tests put libraries.
@@ -220,8 +221,17 @@ mod which_libfabric {
     }
 
     #[test]
+    fn releases_that_cannot_be_listed_are_said() {
+        let fixture = SiteFixture::with_releases(&[]);
+        fs::create_dir_all(fixture.host("opt/cray")).unwrap();
+        fs::write(fixture.host(RELEASES), "").unwrap();
+        let output = fixture.say(&[]);
+        assert_has(&output.stderr, "warning: /opt/cray/libfabric: no releases to be seen: ");
+    }
+
+    #[test]
     fn a_release_may_have_its_libraries_in_lib() {
-        for (name, directory) in [("1.22.0", "lib".to_owned()), ("default", triplet()[4..].to_owned())] {
+        for (name, directory) in [("1.22.0", "lib".to_owned()), ("default", multiarch())] {
             let fixture = SiteFixture::with_releases(&[]);
             fixture.library(&format!("{RELEASES}/{name}/{directory}"), "libfabric.so.1");
             let file = format!("/{RELEASES}/{name}/{directory}/libfabric.so.1");
@@ -250,7 +260,13 @@ mod which_libfabric {
 
     #[test]
     fn without_a_cache_the_loaders_own_directories_count() {
-        for directory in ["usr/lib64", "lib64", &triplet(), &triplet()[4..], "usr/lib"] {
+        for directory in [
+            "usr/lib64",
+            "lib64",
+            &format!("usr/{}", multiarch()),
+            &multiarch(),
+            "usr/lib",
+        ] {
             let fixture = SiteFixture::new();
             fixture.library(directory, "libfabric.so.1");
             fixture.library(directory, "libcxi.so.1");

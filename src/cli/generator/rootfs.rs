@@ -64,7 +64,7 @@ pub fn run(args: &VerifyArgs, rootfs: &Path) -> anyhow::Result<Ended> {
     let mut found = libraries::find(&host, args.spec.host.libraries()?, &[]);
     let inventory = Inventory {
         libraries: mem::take(&mut found.libraries),
-        library_directory: found.directory.take(),
+        library_directory: found.directory.take().map(Box::new),
         ..Inventory::default()
     };
     found.said().iter().for_each(exit::warn);

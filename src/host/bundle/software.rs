@@ -208,7 +208,7 @@ pub struct StoredLibrary {
 
 /// Paths of libfabric and libcxi, of all that they need, and of those that were passed over.
 fn library_paths(roots: &Roots) -> Vec<PathBuf> {
-    let found = libraries::find(roots, LibraryMode::ClosureAll, &[]);
+    let found = libraries::find_with_choices(roots, LibraryMode::ClosureAll, &[]);
     let taken = found.libraries.into_iter();
     let mut paths: Vec<PathBuf> = taken
         .flat_map(|library| [library.paths, vec![library.file]].concat())

@@ -18,7 +18,8 @@ use crate::host::files::roots::Roots;
 use crate::host::files::untrusted::Place;
 use crate::host::nics::attributes::Attributes;
 use crate::model::container::{
-    ContainerFacts, FileInContainer, GivenFacts, HeldNode, NicInContainer, NodeInContainer, Userfaultfd, parse,
+    CompanionInContainer, ContainerFacts, FileInContainer, GivenFacts, HeldNode, NicInContainer, NodeInContainer,
+    Userfaultfd, parse,
 };
 use crate::model::libs::image::ImageFacts;
 use crate::model::nic::attributes::Netdev;
@@ -216,10 +217,12 @@ impl Process {
         all.filter_map(look).collect()
     }
 
-    fn kdreg2(&self, host: &Roots) -> Reading<(Option<NodeInContainer>, Option<(u64, u64)>)> {
+    fn kdreg2(&self, host: &Roots) -> Reading<CompanionInContainer> {
         let of_host = host.look(&host.dev.join("kdreg2")).ok().flatten();
-        let numbers = of_host.map(|status| (major(status.st_rdev), minor(status.st_rdev)));
-        Ok((self.node(host, "kdreg2")?, numbers))
+        Ok(CompanionInContainer {
+            node: self.node(host, "kdreg2")?,
+            host: of_host.map(|status| (major(status.st_rdev), minor(status.st_rdev))),
+        })
     }
 
     /// Whether it is in the same namespace of this kind as the host's first process.

@@ -338,6 +338,15 @@ impl Roots {
         }
     }
 
+    /// Permission bits of what stands at a path that has no links.
+    pub fn real_mode(&self, real: &Path) -> Option<u32> {
+        let status = match &self.foreign {
+            Some(_) => self.look(real).ok().flatten(),
+            None => lstat(&self.local_path(real)).ok(),
+        };
+        status.map(|status| status.st_mode & 0o7777)
+    }
+
     /// Whether something could not be opened for want of file descriptors since this was asked last.
     pub fn take_fd_exhausted(&self) -> bool {
         self.fd_exhausted.swap(false, Ordering::Relaxed)

@@ -27,7 +27,8 @@ pub fn restricted(roots: &Roots, libraries: &[Library], directory: Option<&Libra
     // The top of a tree that is mounted elsewhere says nothing of the host's.
     let directories: BTreeSet<&Path> = ancestors.filter(|directory| directory.parent().is_some()).collect();
     let closed = |path: &Path, bit: u32| {
-        let mode = roots.look(path).ok().flatten()?.st_mode & 0o7777;
+        // Their links were followed when they were found.
+        let mode = roots.real_mode(path)?;
         (mode & bit == 0).then_some(mode)
     };
     let mut restricted = Vec::new();

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 
 use super::closure::{self, LibraryTree};
-use super::family::{LIBCXI, LIBFABRIC, RELEASES};
+use super::family::{Family, LIBCXI, LIBFABRIC, RELEASES};
 use super::{elf, ld_cache};
 use crate::host::files::roots::Roots;
 use crate::model::libs::choice::Because;
@@ -20,52 +20,37 @@ const PLACES_LIMIT: usize = 32;
 /// The link by which a site says which release counts.
 const DEFAULT: &str = "default";
 
-/// A directory with libraries of a family, if there are any in it.
-#[derive(Debug, Clone)]
-pub struct Candidate {
-    pub directory: PathBuf,
-    pub because: Because,
-}
-
-fn candidate(because: Because) -> impl Fn(PathBuf) -> Candidate {
-    move |directory| Candidate { directory, because }
-}
-
-/// For libfabric.
-pub fn of_libfabric(roots: &Roots, tree: &mut LibraryTree<'_>) -> Vec<Candidate> {
-    if let Some(set) = &roots.ofi {
-        return vec![candidate(Because::Set)(set.clone())];
+/// What makes a directory one for a family, in the order in which they count.
+pub fn reasons(roots: &Roots, family: &Family) -> &'static [Because] {
+    match family.set(roots) {
+        Some(_) => &[Because::Set],
+        None if family.name == LIBFABRIC.name => &[Because::Usual, Because::Default, Because::Loader, Because::Release],
+        None => &[Because::Needed, Because::Usual, Because::Loader, Because::Beside],
     }
-    let usual = candidate(Because::Usual)(LIBFABRIC.usual.first().copied().unwrap_or_default().into());
-    let default = layouts(DEFAULT).into_iter().map(candidate(Because::Default));
-    let loader = loader_directories(roots, tree, LIBFABRIC.soname).into_iter();
-    let releases = releases(roots).into_iter().flat_map(|release| layouts(&release));
-    std::iter::once(usual)
-        .chain(default)
-        .chain(loader.map(candidate(Because::Loader)))
-        .chain(releases.map(candidate(Because::Release)))
-        .collect()
 }
 
-/// For the libcxi that goes with this libfabric.
-pub fn of_libcxi(roots: &Roots, tree: &mut LibraryTree<'_>, fabric: Option<&Path>) -> Vec<Candidate> {
-    if let Some(set) = &roots.cxi {
-        return vec![candidate(Because::Set)(set.clone())];
+/// The directories that count for this reason, the first one first; for libcxi, beside this libfabric.
+pub fn directories(
+    roots: &Roots,
+    tree: &mut LibraryTree<'_>,
+    family: &Family,
+    because: Because,
+    fabric: Option<&Path>,
+) -> Vec<PathBuf> {
+    match because {
+        Because::Set => family.set(roots).map(Path::to_owned).into_iter().collect(),
+        Because::Usual => family.usual.first().map(PathBuf::from).into_iter().collect(),
+        Because::Default => layouts(DEFAULT),
+        Because::Needed => {
+            let needed = fabric.and_then(|fabric| needed_libcxi(roots, tree, fabric));
+            let directory = needed.and_then(|path| path.parent().map(|directory| below_usr(roots, directory)));
+            directory.into_iter().collect()
+        }
+        Because::Loader => loader_directories(roots, tree, family.soname),
+        // It was put there by somebody, and is worth a word where it does not count.
+        Because::Beside => fabric.map(|fabric| closure::homes(roots, fabric)).unwrap_or_default(),
+        Because::Release => releases(roots).iter().flat_map(|release| layouts(release)).collect(),
     }
-    let needed = fabric.and_then(|fabric| needed_libcxi(roots, tree, fabric));
-    let needed = needed.and_then(|path| path.parent().map(|directory| below_usr(roots, directory)));
-    let usual = LIBCXI.usual.iter().map(PathBuf::from);
-    // What lies beside libfabric was put there by somebody, and is worth a word where it does not count.
-    let beside = fabric.map(|fabric| closure::homes(roots, fabric)).unwrap_or_default();
-    let mut candidates: Vec<Candidate> = needed.into_iter().map(candidate(Because::Needed)).collect();
-    candidates.extend(usual.map(candidate(Because::Usual)));
-    candidates.extend(
-        loader_directories(roots, tree, LIBCXI.soname)
-            .into_iter()
-            .map(candidate(Because::Loader)),
-    );
-    candidates.extend(beside.into_iter().map(candidate(Because::Needed)));
-    candidates
 }
 
 /// The libcxi that a loader takes for this libfabric, whether that asks for it by itself or opens it later.
@@ -90,13 +75,11 @@ fn loader_directories(roots: &Roots, tree: &mut LibraryTree<'_>, soname: &str) -
         .map(|directory| directory.join(soname));
     let mut directories = Vec::new();
     for path in cached.chain(built_in) {
-        let directory = path.parent().map(|directory| below_usr(roots, directory));
-        let Some(directory) = directory.filter(|directory| !directories.contains(directory)) else {
+        if !matches!(tree.look(&path), loader::Candidate::Library(_)) {
             continue;
-        };
-        if matches!(tree.look(&path), loader::Candidate::Library(_)) {
-            directories.push(directory);
         }
+        let directory = path.parent().map(|directory| below_usr(roots, directory));
+        directories.extend(directory.filter(|directory| !directories.contains(directory)));
     }
     directories
 }
@@ -137,10 +120,19 @@ pub fn note_default(roots: &Roots, problems: &mut Vec<ReadError>) {
         return;
     }
     let default = Path::new(RELEASES).join(DEFAULT);
-    let is_named = roots
-        .resolve(Path::new(RELEASES))
-        .and_then(|real| roots.names(&real))
-        .is_ok_and(|names| names.iter().any(|name| name == DEFAULT));
+    let real = roots.resolve(Path::new(RELEASES));
+    let names = roots.names_if_there(real.as_deref().unwrap_or(Path::new(RELEASES)));
+    let is_named = match names {
+        Ok(names) => names.iter().any(|name| name == DEFAULT),
+        // The link is found without a list, and the releases are not.
+        Err(read_error) => {
+            problems.push(ReadError::new(
+                read_error.path,
+                format!("no releases to be seen: {}", read_error.reason),
+            ));
+            false
+        }
+    };
     let has_library = |directory: &PathBuf| roots.resolve(&directory.join(LIBFABRIC.soname)).is_ok();
     let reason = match roots.resolve(&default) {
         _ if !is_named => return,
@@ -154,30 +146,35 @@ pub fn note_default(roots: &Roots, problems: &mut Vec<ReadError>) {
 /// Where a library of ours may appear on the host: in the site's directories or the usual ones, in those of releases, and
 /// where the loader looks; and the links that the loader takes.
 pub fn places(roots: &Roots) -> Vec<PathBuf> {
-    let (mut places, mut tree) = (Vec::new(), LibraryTree::new(roots));
-    let built_in = || closure::search().defaults.into_iter();
-    let mut watch = |soname: &str, directories: Vec<PathBuf>| {
-        for directory in directories.into_iter().take(PLACES_LIMIT) {
-            places.extend([directory.join(soname), directory]);
+    let tree = &mut LibraryTree::new(roots);
+    let mut places = Vec::new();
+    let mut watch = |family: &Family, tree: &mut LibraryTree<'_>, fabric: Option<&Path>| {
+        let mut directories = Vec::new();
+        let mut taken = None;
+        for because in reasons(roots, family) {
+            let is_of_loader = *because == Because::Loader;
+            // Its cache is large, and read only if it decides.
+            let mut further = match taken {
+                Some(_) if is_of_loader => Vec::new(),
+                _ => self::directories(roots, tree, family, *because, fabric),
+            };
+            let mut paths = further.iter().map(|directory| directory.join(family.soname));
+            taken = taken.or_else(|| paths.find(|path| roots.resolve(path).is_ok()));
+            if is_of_loader {
+                further.extend(closure::search().defaults);
+            }
+            directories.extend(further);
         }
+        for directory in directories.into_iter().take(PLACES_LIMIT) {
+            places.extend([directory.join(family.soname), directory]);
+        }
+        taken
     };
-    let fabrics = of_libfabric(roots, &mut tree);
-    let fabric = fabrics
-        .iter()
-        .map(|candidate| candidate.directory.join(LIBFABRIC.soname));
-    let fabric = fabric.into_iter().find(|fabric| roots.resolve(fabric).is_ok());
-    let mut directories: Vec<PathBuf> = fabrics.into_iter().map(|candidate| candidate.directory).collect();
-    let of_cxi = of_libcxi(roots, &mut tree, fabric.as_deref()).into_iter();
-    let mut of_cxi: Vec<PathBuf> = of_cxi.map(|candidate| candidate.directory).collect();
+    let fabric = watch(&LIBFABRIC, tree, None);
+    watch(&LIBCXI, tree, fabric.as_deref());
     if roots.ofi.is_none() {
-        directories.extend(built_in());
-        directories.push(RELEASES.into());
+        places.push(RELEASES.into());
     }
-    if roots.cxi.is_none() {
-        of_cxi.extend(built_in());
-    }
-    watch(LIBFABRIC.soname, directories);
-    watch(LIBCXI.soname, of_cxi);
     if roots.ofi.is_none() || roots.cxi.is_none() {
         places.push(ld_cache::PATH.into());
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::candidates::{self, Candidate};
+use super::candidates;
 use super::closure::LibraryTree;
 use super::family::{Family, LIBCXI, LIBFABRIC};
 use super::{access, closure, elf, whole_directory};
@@ -22,7 +22,7 @@ pub struct Found {
     pub libraries: Vec<Library>,
     /// The directory that containers get as a whole.
     pub directory: Option<LibraryDirectory>,
-    /// Which of several were taken.
+    /// Which of several were taken, where that was asked for.
     pub choices: Vec<LibraryChoice>,
     /// What is missing or no library.
     pub problems: Vec<ReadError>,
@@ -41,9 +41,20 @@ impl Found {
 
 /// The host's libraries for containers, and those at the paths of `extra`.
 pub fn find(roots: &Roots, mode: LibraryMode, extra: &[PathBuf]) -> Found {
+    look(roots, mode, extra, false)
+}
+
+/// The same, with which of several were taken: all others are looked for, too.
+pub fn find_with_choices(roots: &Roots, mode: LibraryMode, extra: &[PathBuf]) -> Found {
+    look(roots, mode, extra, true)
+}
+
+fn look(roots: &Roots, mode: LibraryMode, extra: &[PathBuf], choices: bool) -> Found {
     let mut found = match mode {
         LibraryMode::None => Found::default(),
-        LibraryMode::Listed | LibraryMode::Directory | LibraryMode::Closure | LibraryMode::ClosureAll => listed(roots),
+        LibraryMode::Listed | LibraryMode::Directory | LibraryMode::Closure | LibraryMode::ClosureAll => {
+            listed(roots, choices)
+        }
     };
     let mut starts = vec![LIBFABRIC.soname.to_owned(), LIBCXI.soname.to_owned()];
     for path in extra {
@@ -109,14 +120,12 @@ fn library(roots: &Roots, file: PathBuf, paths: Vec<PathBuf>, named: &Path) -> R
 }
 
 /// libfabric, and the libcxi that goes with it.
-fn listed(roots: &Roots) -> Found {
+fn listed(roots: &Roots, choices: bool) -> Found {
     let (mut found, mut tree) = (Found::default(), LibraryTree::new(roots));
     candidates::note_default(roots, &mut found.problems);
-    let fabrics = candidates::of_libfabric(roots, &mut tree);
-    family(roots, &LIBFABRIC, &fabrics, &mut found);
+    family(roots, &mut tree, &LIBFABRIC, None, choices, &mut found);
     let fabric = found.libraries.first().map(path_by_soname);
-    let of_cxi = candidates::of_libcxi(roots, &mut tree, fabric.as_deref());
-    family(roots, &LIBCXI, &of_cxi, &mut found);
+    family(roots, &mut tree, &LIBCXI, fabric.as_deref(), choices, &mut found);
     if let Some(fabric) = fabric {
         note_paths(roots, &fabric, &mut found.libraries);
     }
@@ -146,24 +155,41 @@ fn note_paths(roots: &Roots, fabric: &Path, libraries: &mut [Library]) {
     }
 }
 
-/// Takes the libraries of the first directory that has any.
-fn family(roots: &Roots, family: &Family, candidates: &[Candidate], found: &mut Found) {
-    for (at, candidate) in candidates.iter().enumerate() {
-        let libraries = in_directory(roots, family, &candidate.directory, &mut found.problems);
-        let Some(file) = libraries.first().map(|library| library.file.clone()) else {
-            continue;
-        };
-        let (before, after) = (candidates.iter().take(at), candidates.iter().skip(at + 1));
-        found.choices.push(LibraryChoice {
-            soname: family.soname,
-            directory: candidate.directory.clone(),
-            because: candidate.because,
-            passed_over: before
-                .chain(after)
-                .filter_map(|other| passed_over(roots, family, other, candidate, &file))
-                .fold(Vec::new(), distinct),
-        });
-        found.libraries.extend(libraries);
+/// Takes the libraries of the first directory that has any, and where `choices` are asked for looks for others.
+fn family(
+    roots: &Roots,
+    tree: &mut LibraryTree<'_>,
+    family: &Family,
+    fabric: Option<&Path>,
+    choices: bool,
+    found: &mut Found,
+) {
+    let mut taken: Option<(PathBuf, LibraryChoice)> = None;
+    for because in candidates::reasons(roots, family) {
+        for directory in candidates::directories(roots, tree, family, *because, fabric) {
+            if let Some((file, choice)) = &mut taken {
+                note_passed_over(roots, file, choice, &directory, *because);
+                continue;
+            }
+            let libraries = in_directory(roots, family, &directory, &mut found.problems);
+            let Some(first) = libraries.first() else {
+                continue;
+            };
+            let choice = LibraryChoice {
+                soname: family.soname,
+                directory,
+                because: *because,
+                passed_over: Vec::new(),
+            };
+            taken = Some((first.file.clone(), choice));
+            found.libraries.extend(libraries);
+            if !choices {
+                return;
+            }
+        }
+    }
+    if let Some((_, choice)) = taken {
+        found.choices.push(choice);
         return;
     }
     let reason = format!(
@@ -173,32 +199,24 @@ fn family(roots: &Roots, family: &Family, candidates: &[Candidate], found: &mut 
     found.problems.push(ReadError::new(family.soname, reason));
 }
 
-fn distinct(mut all: Vec<PassedOver>, next: PassedOver) -> Vec<PassedOver> {
-    if all.iter().all(|known| known.directory != next.directory) {
-        all.push(next);
-    }
-    all
-}
-
 /// Another file of the name, if there is one.
-fn passed_over(
-    roots: &Roots,
-    family: &Family,
-    other: &Candidate,
-    taken: &Candidate,
-    file: &Path,
-) -> Option<PassedOver> {
-    let real = roots.resolve(&other.directory.join(family.soname)).ok()?;
-    (real != file).then(|| PassedOver {
-        directory: other.directory.clone(),
-        reason: match (taken.because, other.because) {
-            (Because::Release, Because::Release) => "an older release".to_owned(),
-            (Because::Needed, _) => "this libfabric does not load it from there".to_owned(),
-            (Because::Loader, Because::Loader) => "the host's loader takes another one first".to_owned(),
-            (taken, Because::Release) => format!("a release; {taken} goes first"),
-            (taken, other) => format!("{other}; {taken} goes first"),
-        },
-    })
+fn note_passed_over(roots: &Roots, file: &Path, choice: &mut LibraryChoice, directory: &Path, because: Because) {
+    let real = roots.resolve(&directory.join(choice.soname));
+    let is_known = choice.passed_over.iter().any(|other| other.directory == directory);
+    if is_known || !real.is_ok_and(|real| real != file) {
+        return;
+    }
+    let reason = match (choice.because, because) {
+        (Because::Release, Because::Release) => "an older release".to_owned(),
+        (Because::Needed, _) => "this libfabric does not load it from there".to_owned(),
+        (Because::Loader, Because::Loader) => "the host's loader takes another one first".to_owned(),
+        (taken, Because::Release) => format!("a release; {taken} goes first"),
+        (taken, other) => format!("{other}; {taken} goes first"),
+    };
+    choice.passed_over.push(PassedOver {
+        directory: directory.to_owned(),
+        reason,
+    });
 }
 
 /// Where was looked.

@@ -11,4 +11,4 @@ pub mod ld_cache;
 mod whole_directory;
 
 pub use self::candidates::places;
-pub use self::find::{Found, find};
+pub use self::find::{Found, find, find_with_choices};

@@ -23,7 +23,7 @@ pub(super) struct Beside {
     /// Which of several they are.
     pub library_choices: Vec<LibraryChoice>,
     /// A directory of theirs, as a whole.
-    pub library_directory: Option<LibraryDirectory>,
+    pub library_directory: Option<Box<LibraryDirectory>>,
     /// Those that the host has.
     pub companion_nodes: Vec<CompanionNode>,
     /// What is missing or makes no sense.
@@ -37,10 +37,15 @@ impl Beside {
     /// This process may open no more files, so that it sees nothing.
     pub(super) fn look(roots: &Roots, options: &ScanOptions) -> Reading<Self> {
         let roots = &roots.apart();
-        let mut found = libraries::find(roots, options.libraries, &options.extra);
+        let find = if options.choices {
+            libraries::find_with_choices
+        } else {
+            libraries::find
+        };
+        let mut found = find(roots, options.libraries, &options.extra);
         let libraries = mem::take(&mut found.libraries);
         let library_choices = mem::take(&mut found.choices);
-        let library_directory = found.directory.take();
+        let library_directory = found.directory.take().map(Box::new);
         let mut problems = found.said();
         let companion_nodes = companion_nodes(roots, options, &mut problems);
         if roots.take_fd_exhausted() {

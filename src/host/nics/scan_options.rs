@@ -13,6 +13,8 @@ pub struct ScanOptions {
     pub libraries: LibraryMode,
     /// Further libraries by their paths.
     pub extra: Vec<PathBuf>,
+    /// Whether it is said which of several libraries were taken.
+    pub choices: bool,
     /// Which device nodes.
     pub companions: Vec<Companion>,
 }
@@ -24,6 +26,7 @@ impl ScanOptions {
         Self {
             libraries: settings.libraries(),
             extra: extra.map(|library| library.path().to_owned()).collect(),
+            choices: false,
             companions: settings.container.devices.clone(),
         }
     }
@@ -35,6 +38,7 @@ impl From<LibraryMode> for ScanOptions {
         Self {
             libraries,
             extra: Vec::new(),
+            choices: true,
             companions: Companion::usual(),
         }
     }

@@ -107,7 +107,7 @@ fn library_facts(roots: &Roots, site: &Site) -> facts::LibraryFacts {
     }
     let with_needs = libraries::find(roots, LibraryMode::ClosureAll, &[]);
     // What containers get of these is what others have to read.
-    let given = libraries::find(roots, site.libraries, &[]);
+    let given = libraries::find_with_choices(roots, site.libraries, &[]);
     facts::LibraryFacts {
         listed: with_needs.libraries,
         choices: given.choices,

@@ -22,8 +22,8 @@ pub struct ContainerFacts {
     pub libraries: image::ImageFacts,
     /// The files that it loads with it, and the directories on the way to them.
     pub library_files: Vec<FileInContainer>,
-    /// Its `/dev/kdreg2`, and the numbers of the host's.
-    pub kdreg2: Reading<(Option<NodeInContainer>, Option<(u64, u64)>)>,
+    /// Its `/dev/kdreg2`.
+    pub kdreg2: Reading<CompanionInContainer>,
     /// What is known of its right to userfaultfd.
     pub userfaultfd: Userfaultfd,
     /// Its class `cxi_user`; an error when `/sys` does not show it.
@@ -39,9 +39,26 @@ pub struct Identity {
     pub gids: Vec<u32>,
     /// Whether modes do not bind it: CAP_DAC_OVERRIDE in the host's user namespace.
     pub overrides_modes: bool,
-    /// Users and groups, as the first one and how many, whose files' modes do not bind it: with that capability in a user
-    /// namespace, those that this has.
-    pub overrides_of: (Vec<(u32, u32)>, Vec<(u32, u32)>),
+    /// Whose files' modes do not bind it: with that capability in a user namespace, those of all that this has.
+    pub overrides_of: MappedIds,
+}
+
+/// Users and groups of the host that a user namespace has, each range as the first one and how many.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MappedIds {
+    /// Users.
+    pub users: Vec<(u32, u32)>,
+    /// Groups.
+    pub groups: Vec<(u32, u32)>,
+}
+
+/// A device node beside those of the NICs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CompanionInContainer {
+    /// What the container has.
+    pub node: Option<NodeInContainer>,
+    /// Numbers of the host's.
+    pub host: Option<(u64, u64)>,
 }
 
 /// A file or a directory.

@@ -13,7 +13,10 @@ mod ungiven;
 mod variables;
 mod verdict;
 
-pub use self::facts::{ContainerFacts, FileInContainer, Identity, NicInContainer, NodeInContainer, Userfaultfd};
+pub use self::facts::{
+    CompanionInContainer, ContainerFacts, FileInContainer, Identity, MappedIds, NicInContainer, NodeInContainer,
+    Userfaultfd,
+};
 pub use self::finding::ContainerFinding;
 pub use self::given::{GivenFacts, HeldNode, PodContainer, PodContainers, Unfitting};
 pub use self::verdict::{ContainerReport, NicReport, judge};

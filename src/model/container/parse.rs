@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::facts::Identity;
+use super::facts::{Identity, MappedIds};
 use crate::model::nic::pci::PciAddress;
 
 /// Capabilities as bits of `CapEff`.
@@ -43,9 +43,12 @@ pub fn identity(status: &str, in_host_users: bool, maps: (&str, &str)) -> Option
             .collect(),
         overrides_modes: in_host_users && capabilities & DAC_OVERRIDE != 0,
         overrides_of: if !in_host_users && capabilities & DAC_OVERRIDE != 0 {
-            (mapped(maps.0), mapped(maps.1))
+            MappedIds {
+                users: mapped(maps.0),
+                groups: mapped(maps.1),
+            }
         } else {
-            Default::default()
+            MappedIds::default()
         },
     })
 }

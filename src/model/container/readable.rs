@@ -50,6 +50,6 @@ impl Identity {
             let mut ranges = ranges.iter();
             ranges.any(|(first, count)| id.checked_sub(*first).is_some_and(|offset| offset < *count))
         };
-        self.overrides_modes || (has(&self.overrides_of.0, uid) && has(&self.overrides_of.1, gid))
+        self.overrides_modes || (has(&self.overrides_of.users, uid) && has(&self.overrides_of.groups, gid))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::{ContainerFacts, NicInContainer};
+use super::facts::{CompanionInContainer, ContainerFacts, NicInContainer};
 use super::finding::ContainerFinding;
 use super::node::node_fault;
 use crate::model::health::Verdict;
@@ -120,8 +120,8 @@ fn monitor_fault(monitor: &str, container: &ContainerFacts) -> Option<String> {
     match monitor {
         "kdreg2" => match &container.kdreg2 {
             Err(read_error) => Some(format!("whether it has /dev/kdreg2 cannot be told ({read_error})")),
-            Ok((None, _)) => Some("there is no /dev/kdreg2 in the container".to_owned()),
-            Ok((Some(node), host)) => {
+            Ok(CompanionInContainer { node: None, .. }) => Some("there is no /dev/kdreg2 in the container".to_owned()),
+            Ok(CompanionInContainer { node: Some(node), host }) => {
                 let (_, reason) = node_fault(node, *host, &container.identity)?;
                 Some(format!("/dev/kdreg2: {reason}"))
             }

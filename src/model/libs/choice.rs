@@ -16,6 +16,8 @@ pub enum Because {
     Needed,
     /// The host's loader.
     Loader,
+    /// The place of libfabric.
+    Beside,
     /// Its age.
     Release,
 }
@@ -29,6 +31,7 @@ impl Because {
             Self::Default => "the site's link 'default' leads there",
             Self::Needed => "this libfabric loads it from there",
             Self::Loader => "the host's loader takes it from there",
+            Self::Beside => "it lies beside libfabric",
             Self::Release => "it is the newest release",
         }
     }
@@ -43,6 +46,7 @@ impl fmt::Display for Because {
             Self::Default => "the release that 'default' names",
             Self::Needed => "what libfabric loads",
             Self::Loader => "what the host's loader takes",
+            Self::Beside => "what lies beside libfabric",
             Self::Release => "the newest release",
         })
     }

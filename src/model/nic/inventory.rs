@@ -23,7 +23,7 @@ pub struct Inventory {
     /// Which of several libraries of a name these are.
     pub library_choices: Vec<LibraryChoice>,
     /// The whole directory of libfabric, where containers get it.
-    pub library_directory: Option<LibraryDirectory>,
+    pub library_directory: Option<Box<LibraryDirectory>>,
     /// Further device nodes that CXI programs use where the host has them, such as `/dev/xpmem`.
     pub companion_nodes: Vec<CompanionNode>,
     /// What could not be made sense of, for an admin.
