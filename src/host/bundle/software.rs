@@ -52,10 +52,9 @@ fn plain(collection: &mut Collection, file: &TextFile, reduce: impl Fn(&str) -> 
 }
 
 fn network(collection: &mut Collection, facts: &NodeFacts) {
-    let nics = facts.inventory.iter().flat_map(|inventory| &inventory.nics);
-    let netdevs = nics.filter_map(|nic| Some(nic.netdev.as_ref().ok()?.as_ref()?.name.as_str()));
-    let netdevs: Vec<&str> = netdevs.collect();
     let network = &facts.network;
+    // The NICs' and what is above them.
+    let netdevs: Vec<&str> = network.above.keys().map(String::as_str).collect();
     for file in [&network.routes, &network.routes6, &network.addresses6] {
         // Under its own path: /proc/net is a link to what is ours.
         if let Some(text) = file.known() {
@@ -92,6 +91,7 @@ fn collect_runtime(collection: &mut Collection, runtime: &Runtime) {
             RuntimeKind::Containerd => plain(collection, file, redact::containerd),
             RuntimeKind::Crio => plain(collection, file, redact::crio),
             RuntimeKind::Docker => plain(collection, file, redact::docker),
+            RuntimeKind::Podman => plain(collection, file, redact::podman),
         }
     }
     if let Some(limits) = &runtime.limits {

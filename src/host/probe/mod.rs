@@ -7,6 +7,7 @@ pub mod processes;
 pub mod runtimes;
 pub mod text_files;
 pub mod units;
+mod uppers;
 
 use std::path::{Path, PathBuf};
 
@@ -21,9 +22,12 @@ use super::files::roots::Roots;
 use super::libraries;
 use super::nics::cordons;
 use super::nics::scan::Scanner;
+use super::nics::scan_options::ScanOptions;
 use crate::model::doctor::facts::{self, DaemonFacts, DriverFacts, KubeletFacts, NetworkFacts, NodeFacts};
-use crate::model::health::Evidence;
+use crate::model::health::{Evidence, HealthPolicy};
 use crate::model::libs::library_mode::LibraryMode;
+use crate::model::nic::inventory::Nic;
+use crate::model::nic::numa::NumaTable;
 use crate::model::nic::selection::Selection;
 use crate::model::pods::{Holdings, Unlisted};
 use crate::model::reading::{ReadError, Reading};
@@ -37,6 +41,10 @@ const DEFAULT_SERVICE: &str = "module/cxi_ss1/parameters/disable_default_svc";
 pub struct Site {
     /// Which NICs.
     pub selection: Selection,
+    /// NUMA nodes by its own word.
+    pub numa: NumaTable,
+    /// What its conditions do.
+    pub policy: HealthPolicy,
     /// Which libraries containers get; the host needs none where they get none.
     pub libraries: LibraryMode,
     /// What is wrong with our configuration.
@@ -58,20 +66,24 @@ pub fn look(roots: &Roots, site: &Site, pods: Result<Holdings, Unlisted>) -> Nod
     let processes = Processes::scan(roots);
     let cdi: Vec<_> = site.cdi.iter().map(|path| cdi::directory(roots, path)).collect();
     let cordons = cordons::directory(&local_directory(roots, &site.run));
-    let inventory = Scanner::new(roots.clone(), LibraryMode::None)
+    let options = ScanOptions::from(LibraryMode::None).with_numa(site.numa.clone());
+    let inventory = Scanner::new(roots.clone(), options)
         .with_cordons(cordons)
         .scan();
     let nics = inventory.as_ref().map_or(&[][..], |inventory| &inventory.nics);
+    let network = network(roots, nics);
+    let containers = of_pods::survey(roots, nics, &site.variable);
     NodeFacts {
-        containers: of_pods::survey(roots, nics, &site.variable),
+        containers,
         pods,
         unix_seconds: clock::unix_seconds(),
         selection: site.selection.clone(),
+        policy: site.policy.clone(),
         configuration_problems: site.problems.clone(),
         inventory,
         driver: driver(roots),
         libraries: library_facts(roots, site),
-        network: network(roots),
+        network,
         missing_nodes: cdi::missing_nodes(roots, &cdi),
         cdi,
         runtimes: runtimes::all(roots, &processes),
@@ -117,8 +129,9 @@ fn library_facts(roots: &Roots, site: &Site) -> facts::LibraryFacts {
     }
 }
 
-fn network(roots: &Roots) -> NetworkFacts {
+fn network(roots: &Roots, nics: &[Nic]) -> NetworkFacts {
     NetworkFacts {
+        above: uppers::above(roots, nics.iter().flat_map(Nic::interfaces)),
         routes: table(roots, "/proc/net/route"),
         routes6: table(roots, "/proc/net/ipv6_route"),
         addresses6: table(roots, "/proc/net/if_inet6"),

@@ -16,6 +16,7 @@ use crate::model::health::HealthPolicy;
 use crate::model::libs::given::ExtraLibrary;
 use crate::model::libs::library_mode::LibraryMode;
 use crate::model::nic::companion::Companion;
+use crate::model::nic::numa::NumaTable;
 use crate::model::nic::offer::{Exclusion, Functions};
 use crate::model::nic::selection::Selection;
 use crate::model::runtime::places::RuntimeEndpoint;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub health: HealthSettings,
     /// `[export]`
     pub export: ExportSettings,
+    /// `[numa]`
+    pub numa: NumaTable,
     /// `[log]`
     pub log: LogSettings,
 }

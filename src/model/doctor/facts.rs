@@ -1,12 +1,12 @@
 //! All that the rules go by, as it was read. Types only.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::process::SystemProcess;
 use crate::model::cdi::survey::SpecFile;
 use crate::model::container::PodContainers;
-use crate::model::health::Evidence;
+use crate::model::health::{Evidence, HealthPolicy};
 use crate::model::nic::inventory::{Inventory, Library};
 use crate::model::nic::selection::Selection;
 use crate::model::pods::{Holdings, Unlisted};
@@ -21,6 +21,8 @@ pub struct NodeFacts {
     pub unix_seconds: u64,
     /// What the site has decided about NICs.
     pub selection: Selection,
+    /// What it makes of their conditions.
+    pub policy: HealthPolicy,
     /// What is wrong with our configuration.
     pub configuration_problems: Vec<Evidence>,
     /// The NICs; its libraries are empty, see `libraries`.
@@ -86,8 +88,21 @@ pub struct NetworkFacts {
     pub routes6: TextFile,
     /// `/proc/net/if_inet6`.
     pub addresses6: TextFile,
+    /// The NICs' netdevs and every device above them, by name, with what is above each.
+    pub above: BTreeMap<String, Above>,
     /// CNI configurations.
     pub cni: Reading<Vec<TextFile>>,
+}
+
+/// What is above a netdev in the host's network namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Above {
+    /// Its directory in sysfs.
+    pub directory: PathBuf,
+    /// The devices directly above it: bond, team, bridge, VLAN, macvlan, VRF and the like.
+    pub uppers: Vec<String>,
+    /// The one among them of which it is a part and that takes all its traffic.
+    pub master: Option<String>,
 }
 
 /// A text file, or none, or why it is not known.

@@ -70,6 +70,8 @@ finding_ids! {
     NicNoNetdev = "nic-no-netdev",
     /// The firmware names no NUMA node for a NIC.
     NicNumaUnknown = "nic-numa-unknown",
+    /// A NIC has counted PCIe errors before anybody looked.
+    PcieErrorsEarlier = "pcie-errors-earlier",
     /// VFs are there and not offered.
     VfNotOffered = "vf-not-offered",
     /// Kubelet says that several pods hold a NIC.

@@ -13,10 +13,10 @@ mod engine;
 pub mod history;
 pub mod hold;
 pub mod policy;
-mod shared_nids;
+mod across_nics;
 
 pub use self::condition::{Check, Condition, Evidence, Held, Verdict, is_healthy};
 pub use self::consequence::judge;
 pub use self::engine::{Engine, Health, Moment};
 pub use self::policy::{Action, HealthPolicy};
-pub use self::shared_nids::SharedNids;
+pub use self::across_nics::AcrossNics;

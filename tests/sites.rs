@@ -1,0 +1,15 @@
+//! Nodes as sites have them: what public dumps and reports show, at the border at which people see it.
+#![cfg(test)]
+
+mod common;
+
+#[path = "sites/commands.rs"]
+mod commands;
+#[path = "sites/environment.rs"]
+mod environment;
+#[path = "sites/numa.rs"]
+mod numa;
+#[path = "sites/speeds.rs"]
+mod speeds;
+#[path = "sites/uppers.rs"]
+mod uppers;
