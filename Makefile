@@ -191,6 +191,8 @@ install: ## Install programs, unit, udev rule, manual pages, completions (DESTDI
 	install -d $(DESTDIR)$(datadir)/grafana $(DESTDIR)$(datadir)/prometheus
 	install -m 0644 packaging/grafana/*.json $(DESTDIR)$(datadir)/grafana
 	install -m 0644 packaging/prometheus/*.rules.yml $(DESTDIR)$(datadir)/prometheus
+	install -d $(DESTDIR)$(datadir)/systemd
+	install -m 0644 systemd/opt-in/*.conf $(DESTDIR)$(datadir)/systemd
 
 .PHONY: clean
 clean: ## Remove everything that was built, the tools in target/tools too

@@ -11,7 +11,7 @@ use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::nics::cordons;
 use cxi_device_plugin::host::nics::scan::Scanner;
 use cxi_device_plugin::model::health::history::NicHistory;
-use cxi_device_plugin::model::health::{self, Action, Check, Condition, HealthPolicy, AcrossNics, Verdict};
+use cxi_device_plugin::model::health::{self, AcrossNics, Action, Check, Condition, HealthPolicy, Verdict};
 use cxi_device_plugin::model::libs::library_mode::LibraryMode;
 use cxi_device_plugin::model::nic::inventory::{Inventory, Nic};
 use cxi_sim::node::Node;
@@ -24,8 +24,8 @@ use Change::{
     Restarts, Set, Unbind, Uncordon, Unset,
 };
 use Check::{
-    Cordoned, CxiService, FabricAddress, Link, LinkFlaps, LinkSpeed, NetdevUp, PciEnabled, PcieErrors, PcieLink, Present,
-    Readable, Resources, RetryHandler,
+    Cordoned, CxiService, FabricAddress, Link, LinkFlaps, LinkSpeed, NetdevUp, PciEnabled, PcieErrors, PcieLink,
+    Present, Readable, Resources, RetryHandler,
 };
 use Verdict::{Fail, Ok as Good, Unknown, Warn};
 

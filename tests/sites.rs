@@ -9,7 +9,11 @@ mod commands;
 mod environment;
 #[path = "sites/numa.rs"]
 mod numa;
+#[path = "sites/runtimes.rs"]
+mod runtimes;
 #[path = "sites/speeds.rs"]
 mod speeds;
+#[path = "sites/unit.rs"]
+mod unit;
 #[path = "sites/uppers.rs"]
 mod uppers;

@@ -23,3 +23,4 @@ pub mod remedy;
 pub mod runtime;
 pub mod status;
 pub mod trigger;
+pub mod unit_sandbox;

@@ -10,7 +10,7 @@ use super::alloc::resource::ResourceName;
 use super::alloc::snapshot::Snapshot;
 use super::alloc::strategy::Strategy;
 use super::health::history::NicHistory;
-use super::health::{self, Check, Condition, HealthPolicy, Held, AcrossNics, Verdict};
+use super::health::{self, AcrossNics, Check, Condition, HealthPolicy, Held, Verdict};
 use super::nic::attributes::Function;
 use super::nic::inventory::{Inventory, Nic};
 use super::nic::selection::Named;

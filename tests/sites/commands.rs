@@ -23,10 +23,7 @@ pub fn plugin(root: &Path, args: &[&str]) -> Output {
 /// A node whose configuration names other places than the usual ones, in the file and in a drop-in.
 fn elsewhere() -> DoctorFixture {
     let fixture = DoctorFixture::one();
-    fixture.write(
-        "etc/cxi-device-plugin/config.toml",
-        "[daemon]\nrun_dir = '/data/cxi'\n",
-    );
+    fixture.write("etc/cxi-device-plugin/config.toml", "[daemon]\nrun_dir = '/data/cxi'\n");
     fixture.write(
         "etc/cxi-device-plugin/config.d/roots.toml",
         "[roots]\nsysfs = '/data/sys'\ndev = '/data/dev'\n",
@@ -62,10 +59,7 @@ fn a_flag_and_a_variable_win_over_the_file() {
     let fixture = elsewhere();
     let other = fixture.host.path("other");
     fs::create_dir_all(&other).unwrap();
-    let output = plugin(
-        fixture.root(),
-        &["cordon", A, "--run-dir", other.to_str().unwrap()],
-    );
+    let output = plugin(fixture.root(), &["cordon", A, "--run-dir", other.to_str().unwrap()]);
     assert_eq!(output.code, 0, "{output:?}");
     assert!(other.join("cordoned").join(A).exists());
     fs::create_dir_all(fixture.path("empty/bus/pci/devices")).unwrap();
@@ -82,8 +76,12 @@ async fn status_and_explain_find_the_daemon_that_runs_by_the_file() {
     symlink(&run, fixture.host.path("run")).unwrap();
     fs::create_dir_all(fixture.path("var/lib/kubelet/device-plugins")).unwrap();
     let kubelet = fixture.host.kubelet();
-    let daemon = fixture.host.start(&["--sysfs-root", "/data/sys", "--devfs-root", "/data/dev"]);
-    let listed = kubelet.wait_for(RESOURCE, PATIENCE, |devices| !devices.is_empty()).await;
+    let daemon = fixture
+        .host
+        .start(&["--sysfs-root", "/data/sys", "--devfs-root", "/data/dev"]);
+    let listed = kubelet
+        .wait_for(RESOURCE, PATIENCE, |devices| !devices.is_empty())
+        .await;
     listed.unwrap_or_else(|error| panic!("{error:?}:\n{}", daemon.log()));
     crate::common::daemon::until(
         || run.join("status.json").exists(),
@@ -91,7 +89,10 @@ async fn status_and_explain_find_the_daemon_that_runs_by_the_file() {
     );
     let output = plugin(fixture.root(), &["status"]);
     assert_eq!(output.code, 0, "{output:?}");
-    assert!(output.stdout.contains(&format!("runs as pid {}", daemon.pid())), "{output:?}");
+    assert!(
+        output.stdout.contains(&format!("runs as pid {}", daemon.pid())),
+        "{output:?}"
+    );
     let output = plugin(fixture.root(), &["explain", "cxi0"]);
     assert!(output.stdout.contains(&format!("(pid {})", daemon.pid())), "{output:?}");
 }

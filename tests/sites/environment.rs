@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::common::{Generator, Output};
 use crate::common::doctor_fixture::DoctorFixture;
+use crate::common::{Generator, Output};
 
 fn generate(fixture: &DoctorFixture, yaml: &str) -> Output {
     let file = fixture.host.path("env.yaml");
@@ -16,7 +16,15 @@ fn generate(fixture: &DoctorFixture, yaml: &str) -> Output {
 #[test]
 fn an_environment_with_nothing_in_it_is_empty() {
     let fixture = DoctorFixture::one();
-    for yaml in ["env:\n", "env: null\n", "env: ~\n", "env: []\n", "env: {}\n", "env:\n# - A=b\n", "---\nenv:\n...\n"] {
+    for yaml in [
+        "env:\n",
+        "env: null\n",
+        "env: ~\n",
+        "env: []\n",
+        "env: {}\n",
+        "env:\n# - A=b\n",
+        "---\nenv:\n...\n",
+    ] {
         let output = generate(&fixture, yaml);
         assert_eq!(output.code, 0, "{yaml:?}: {output:?}");
     }
@@ -35,7 +43,11 @@ fn a_variable_that_stands_twice_is_named_with_both_lines() {
         ("env:\n  A: 1\n  \"A\": 1\n", "A", [2, 3]),
         ("env:\n- A=1\n\n# between\n- \"A=1\"\n", "A", [2, 5]),
         ("env: [A=1, B=2,\n  A=3]\n", "A", [1, 2]),
-        ("# first\nenv:\n- FI_PROVIDER=cxi\n- 'FI_PROVIDER=tcp'\n", "FI_PROVIDER", [3, 4]),
+        (
+            "# first\nenv:\n- FI_PROVIDER=cxi\n- 'FI_PROVIDER=tcp'\n",
+            "FI_PROVIDER",
+            [3, 4],
+        ),
     ] {
         let output = generate(&fixture, yaml);
         assert_eq!(output.code, 78, "{yaml:?}: {output:?}");

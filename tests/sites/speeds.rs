@@ -69,7 +69,10 @@ fn a_pcie_link_without_a_maximum_is_judged_by_the_nics_beside_it() {
             set(&fixture, nic, &[("max_link_speed", words)]);
         }
         let report = fixture.report();
-        assert!(found(&report, "condition-pcie-link").is_empty(), "as fast as the other one");
+        assert!(
+            found(&report, "condition-pcie-link").is_empty(),
+            "as fast as the other one"
+        );
         set(&fixture, B, &[("current_link_speed", "8.0 GT/s PCIe")]);
         let slow = found(&fixture.report(), "condition-pcie-link");
         assert_eq!(slow.keys().collect::<Vec<_>>(), [B], "{slow:?}");
@@ -97,7 +100,9 @@ fn a_fabric_link_slower_than_its_card_is_a_warning() {
         assert!(found(&fixture.report(), "condition-link-speed").is_empty());
         set(&fixture, A, &[(attribute, slow)]);
         let found = found(&fixture.report(), "condition-link-speed");
-        let (level, what) = found.get(A).unwrap_or_else(|| panic!("{kind} {attribute} {slow}: nothing"));
+        let (level, what) = found
+            .get(A)
+            .unwrap_or_else(|| panic!("{kind} {attribute} {slow}: nothing"));
         assert_eq!(level, "warning");
         assert!(what.contains("slower"), "{what}");
     }
@@ -114,7 +119,10 @@ fn what_is_no_speed_is_no_slow_link() {
     ] {
         let fixture = fixture(&[kind]);
         set(&fixture, A, &attributes);
-        assert!(found(&fixture.report(), "condition-link-speed").is_empty(), "{attributes:?}");
+        assert!(
+            found(&fixture.report(), "condition-link-speed").is_empty(),
+            "{attributes:?}"
+        );
     }
     // A link that is down has no speed, and that it is down is said already.
     let down = fixture(&["c2"]);

@@ -197,7 +197,11 @@ impl NodeArgs {
     /// It is not there, or nobody can tell which it is.
     pub fn writable(&self) -> anyhow::Result<ConfiguredNode> {
         let node = ConfiguredNode::new(self.roots.clone(), self.run_dir.as_deref())?;
-        let node = if self.run_dir.is_some() { node.or_warn() } else { node.or_fail()? };
+        let node = if self.run_dir.is_some() {
+            node.or_warn()
+        } else {
+            node.or_fail()?
+        };
         let directory = &node.run_dir;
         let is_usual = self.run_dir.is_none()
             && node.settings.daemon.run_dir == Path::new(RUN_DIR)

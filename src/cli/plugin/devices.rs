@@ -25,7 +25,9 @@ pub fn run(args: &DevicesArgs) -> anyhow::Result<Ended> {
     let node = args.node.configured()?;
     let inventory = node_view::inventory(&node)?;
     let settings = &node.settings;
-    let pods = args.pods.ask(node.roots.prefix.clone(), settings, &settings.resource.name);
+    let pods = args
+        .pods
+        .ask(node.roots.prefix.clone(), settings, &settings.resource.name);
     let devices = Devices {
         pods: pods.report(),
         nics: node_view::statuses(&inventory, settings),

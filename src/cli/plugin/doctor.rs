@@ -101,6 +101,7 @@ impl DoctorArgs {
         Site {
             libraries: settings.libraries(),
             numa: settings.numa.clone(),
+            needs: settings.needs(),
             policy: settings.health.policy.clone(),
             selection: Selection::without(Functions::default(), settings.exclude),
             variable: settings.resource.name.environment_variable(),
@@ -225,5 +226,7 @@ fn finding(finding: &Finding) -> String {
         let path = evidence.path.display().to_string();
         text += &format!("    read: {} = {}\n", visible(&path), visible(&evidence.value));
     }
-    text + &format!("    do:   {}\n\n", visible(&finding.remedy))
+    // A text to write has lines of its own.
+    let remedy: Vec<String> = finding.remedy.lines().map(visible).collect();
+    text + &format!("    do:   {}\n\n", remedy.join("\n          "))
 }

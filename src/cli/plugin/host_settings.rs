@@ -46,8 +46,14 @@ pub fn roots_by(set: RootArgs, settings: &Settings) -> RootArgs {
     let roots = &settings.roots;
     RootArgs {
         prefix: set.prefix,
-        sysfs_root: set.sysfs_root.filter(is_set).or_else(|| unless_usual(&roots.sysfs, "/sys")),
-        devfs_root: set.devfs_root.filter(is_set).or_else(|| unless_usual(&roots.dev, "/dev")),
+        sysfs_root: set
+            .sysfs_root
+            .filter(is_set)
+            .or_else(|| unless_usual(&roots.sysfs, "/sys")),
+        devfs_root: set
+            .devfs_root
+            .filter(is_set)
+            .or_else(|| unless_usual(&roots.dev, "/dev")),
         ofi_root: set.ofi_root.filter(is_set).or_else(|| roots.ofi.clone()),
         cxi_root: set.cxi_root.filter(is_set).or_else(|| roots.cxi.clone()),
     }

@@ -19,6 +19,7 @@ use crate::model::libs::library_mode::LibraryMode;
 use crate::model::libs::loader::Candidate;
 use crate::model::reading::{ReadError, Reading};
 use crate::model::runtime::places::RuntimeKind;
+use crate::model::unit_sandbox::UnitSandbox;
 
 /// Our own configuration.
 const CONFIGURATION: &str = "/etc/cxi-device-plugin";
@@ -129,9 +130,12 @@ fn daemon(collection: &mut Collection, facts: &NodeFacts, site: &Site) {
     if let Some(pid) = daemon.pid {
         process(collection, pid);
     }
-    for unit in daemon.unit.iter().filter(|_| !daemon.is_masked()) {
-        let file = text_file(collection.roots, unit.clone());
-        plain(collection, &file, redact::unit);
+    for file in daemon.unit_files.iter().filter(|_| !daemon.is_masked()) {
+        plain(collection, file, UnitSandbox::reduced);
+    }
+    // Without them the configuration would not do for the copy.
+    for need in site.needs.iter().filter(|need| need.told_by.starts_with("roots.")) {
+        collection.directory(&need.path);
     }
     let links = probe::units::links(collection.roots);
     for (link, target) in links {

@@ -91,7 +91,9 @@ impl<'a> Attributes<'a> {
     /// `functions`.
     pub fn numa_node_or_near(&self, functions: &Path) -> Reading<Option<u32>> {
         let own = self.numa_node()?;
-        let Ok(directory) = self.pci_directory() else { return Ok(own) };
+        let Ok(directory) = self.pci_directory() else {
+            return Ok(own);
+        };
         Ok(own.or_else(|| by_siblings(&directory, &self.siblings(functions, &directory))))
     }
 
@@ -199,7 +201,10 @@ impl<'a> Attributes<'a> {
             let word = self.text(attribute).ok()?;
             ReportedSpeed::from_word(attribute.to_owned(), &word)
         });
-        let of_netdev = netdev.iter().flatten().map(|netdev| format!("net/{}/speed", netdev.name));
+        let of_netdev = netdev
+            .iter()
+            .flatten()
+            .map(|netdev| format!("net/{}/speed", netdev.name));
         let numbers = std::iter::once("properties/speed".to_owned()).chain(of_netdev);
         let numbers = numbers.filter_map(|attribute| {
             let mbps = self.number(&attribute).ok()?;

@@ -32,6 +32,7 @@ use crate::model::nic::selection::Selection;
 use crate::model::pods::{Holdings, Unlisted};
 use crate::model::reading::{ReadError, Reading};
 use crate::model::status::{self, Status};
+use crate::model::unit_sandbox::Need;
 
 /// Parameter of the driver about the default service.
 const DEFAULT_SERVICE: &str = "module/cxi_ss1/parameters/disable_default_svc";
@@ -47,6 +48,8 @@ pub struct Site {
     pub policy: HealthPolicy,
     /// Which libraries containers get; the host needs none where they get none.
     pub libraries: LibraryMode,
+    /// Places that the daemon is told of.
+    pub needs: Vec<Need>,
     /// What is wrong with our configuration.
     pub problems: Vec<Evidence>,
     /// By rising priority; the daemon's is the last.
@@ -67,9 +70,7 @@ pub fn look(roots: &Roots, site: &Site, pods: Result<Holdings, Unlisted>) -> Nod
     let cdi: Vec<_> = site.cdi.iter().map(|path| cdi::directory(roots, path)).collect();
     let cordons = cordons::directory(&local_directory(roots, &site.run));
     let options = ScanOptions::from(LibraryMode::None).with_numa(site.numa.clone());
-    let inventory = Scanner::new(roots.clone(), options)
-        .with_cordons(cordons)
-        .scan();
+    let inventory = Scanner::new(roots.clone(), options).with_cordons(cordons).scan();
     let nics = inventory.as_ref().map_or(&[][..], |inventory| &inventory.nics);
     let network = network(roots, nics);
     let containers = of_pods::survey(roots, nics, &site.variable);
@@ -92,7 +93,7 @@ pub fn look(roots: &Roots, site: &Site, pods: Result<Holdings, Unlisted>) -> Nod
             entries: entries(roots, &site.kubelet),
             process: processes.first("kubelet").cloned(),
         },
-        daemon: daemon(roots, &site.run, &processes),
+        daemon: daemon(roots, site, &processes),
     }
 }
 
@@ -139,7 +140,8 @@ fn network(roots: &Roots, nics: &[Nic]) -> NetworkFacts {
     }
 }
 
-fn daemon(roots: &Roots, run: &Path, processes: &Processes) -> DaemonFacts {
+fn daemon(roots: &Roots, site: &Site, processes: &Processes) -> DaemonFacts {
+    let run = &site.run;
     let here = local_directory(roots, run);
     let life = instance::life(&here);
     let unit = units::daemon_unit(roots);
@@ -151,6 +153,8 @@ fn daemon(roots: &Roots, run: &Path, processes: &Processes) -> DaemonFacts {
             Life::Unknown(reason) => Some(reason),
             Life::Runs(_) | Life::Stopped => None,
         },
+        unit_files: units::with_dropins(roots, units::OURS),
+        needs: site.needs.clone(),
         wanted_by: units::wanted_by(roots),
         unit,
         status: instance::record(&here)

@@ -17,15 +17,11 @@ impl LoadedConfig {
         let mut warn = |key: &str, reason: String| {
             let effective = self.effective.iter().find(|effective| effective.key == key);
             let origin = effective.map(|effective| effective.origin.clone());
-            warnings.extend(
-                origin
-                    .filter(is_of_file)
-                    .map(|origin| Problem {
-                        origin,
-                        key: Some(key.to_owned()),
-                        reason,
-                    }),
-            );
+            warnings.extend(origin.filter(is_of_file).map(|origin| Problem {
+                origin,
+                key: Some(key.to_owned()),
+                reason,
+            }));
         };
         let dir = &settings.cdi.dir;
         if !CDI_DIRECTORIES.iter().any(|usual| dir == Path::new(usual)) {

@@ -13,6 +13,7 @@ use crate::model::pods::{Holdings, Unlisted};
 use crate::model::reading::{ReadError, Reading};
 use crate::model::runtime::places::RuntimeKind;
 use crate::model::status::{KubeletState, Status};
+use crate::model::unit_sandbox::Need;
 
 /// A node as one look found it. Paths are those of the host.
 #[derive(Debug)]
@@ -177,6 +178,10 @@ pub struct DaemonFacts {
     pub unseen: Option<String>,
     /// Its unit; `/dev/null` where it is masked.
     pub unit: Option<PathBuf>,
+    /// The unit with its drop-ins, in the order in which they count.
+    pub unit_files: Vec<TextFile>,
+    /// Places that the daemon is told of.
+    pub needs: Vec<Need>,
     /// The link that has it started at boot.
     pub wanted_by: Reading<Option<PathBuf>>,
     /// Where it says of itself what it does.

@@ -126,6 +126,8 @@ finding_ids! {
     ConfigurationInvalid = "configuration-invalid",
     /// Kubelet is there, the daemon is not installed.
     UnitMissing = "unit-missing",
+    /// The unit's sandbox keeps the daemon from a place that it is told of.
+    UnitSandbox = "unit-sandbox",
     /// The unit will not start at the next boot.
     UnitNotEnabled = "unit-not-enabled",
     /// The unit is enabled, and nothing runs.

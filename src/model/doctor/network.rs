@@ -89,7 +89,12 @@ fn use_of(netdev: &str, above: &BTreeMap<String, Above>, uses: &BTreeMap<&str, E
         if let Some(used) = uses.get(device) {
             return Some([way, vec![used.clone()]].concat());
         }
-        let Some(Above { directory, uppers, master }) = above.get(device).filter(|_| seen.insert(device)) else {
+        let Some(Above {
+            directory,
+            uppers,
+            master,
+        }) = above.get(device).filter(|_| seen.insert(device))
+        else {
             continue;
         };
         if let (Some(master), None) = (master, &part_of) {

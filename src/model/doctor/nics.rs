@@ -4,7 +4,7 @@ use super::driver;
 use super::facts::NodeFacts;
 use super::finding::{Evidence, Examination, FindingId, Level};
 use super::network;
-use crate::model::health::{Check, Condition, AcrossNics, Verdict};
+use crate::model::health::{AcrossNics, Check, Condition, Verdict};
 use crate::model::nic::attributes::Function;
 use crate::model::nic::inventory::Nic;
 use crate::model::status::NicStatus;

@@ -90,7 +90,10 @@ pub fn podman(text: &str) -> String {
     let Ok(table) = text.parse::<Table>() else {
         return format!("{LEFT_OUT}: not TOML\n");
     };
-    let dirs = table.get("engine").and_then(|engine| engine.get("cdi_spec_dirs")).cloned();
+    let dirs = table
+        .get("engine")
+        .and_then(|engine| engine.get("cdi_spec_dirs"))
+        .cloned();
     let engine = Table::from_iter(dirs.map(|dirs| ("cdi_spec_dirs".to_owned(), dirs)));
     Table::from_iter([("engine".to_owned(), engine.into())]).to_string()
 }

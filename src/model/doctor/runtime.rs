@@ -51,7 +51,10 @@ fn is_for_kubelet(facts: &NodeFacts) -> bool {
 
 /// Kubelet has one, at a socket that nobody here knows, unless the daemon was told of it.
 fn unknown(facts: &NodeFacts, examination: &mut Examination) {
-    let mut runtimes = facts.runtimes.iter().filter(|runtime| runtime.kind != RuntimeKind::Podman);
+    let mut runtimes = facts
+        .runtimes
+        .iter()
+        .filter(|runtime| runtime.kind != RuntimeKind::Podman);
     if is_for_kubelet(facts) && !runtimes.any(|runtime| counts(facts, runtime)) && !strategy::is_told_of_any(facts) {
         examination.unknown(
             "container runtime",
@@ -67,7 +70,11 @@ fn spec_directories(facts: &NodeFacts, runtime: &Runtime, examination: &mut Exam
     let read = spec_dirs::of(runtime);
     let is_read = |path: &Path| read.dirs.iter().any(|dir| is_same_directory(dir, path));
     let has_ours = |directory: &&CdiDirectoryFacts| {
-        let mut files = directory.files.iter().flatten().filter_map(|file| file.content.as_ref().ok());
+        let mut files = directory
+            .files
+            .iter()
+            .flatten()
+            .filter_map(|file| file.content.as_ref().ok());
         files.any(|offered| offered.kind == KIND)
     };
     let is_of_kubelet = matches!(runtime.kind, RuntimeKind::Containerd | RuntimeKind::Crio);
@@ -87,7 +94,10 @@ fn spec_directories(facts: &NodeFacts, runtime: &Runtime, examination: &mut Exam
     let ours = listed(&mut wanted.iter().map(|directory| &directory.path));
     let dirs = listed(&mut read.dirs.iter());
     let (level, what) = match &read.said_in {
-        Some(_) => (Level::Warning, format!("reads CDI specs in other directories than {ours}")),
+        Some(_) => (
+            Level::Warning,
+            format!("reads CDI specs in other directories than {ours}"),
+        ),
         None => (
             Level::Note,
             format!("by default {name} reads CDI specs in {dirs} only (podman since 5.5), and not in {ours}"),
@@ -100,12 +110,20 @@ fn spec_directories(facts: &NodeFacts, runtime: &Runtime, examination: &mut Exam
     let remedy = match runtime.kind {
         RuntimeKind::Podman => format!(
             "set cdi_spec_dirs = [\"/etc/cdi\", {}] under [engine] of /etc/containers/containers.conf",
-            wanted.iter().map(|directory| format!("\"{}\"", directory.path.display())).collect::<Vec<_>>().join(", ")
+            wanted
+                .iter()
+                .map(|directory| format!("\"{}\"", directory.path.display()))
+                .collect::<Vec<_>>()
+                .join(", ")
         ),
-        RuntimeKind::Docker => format!("add {ours} to cdi-spec-dirs in /etc/docker/daemon.json ; systemctl restart docker"),
+        RuntimeKind::Docker => {
+            format!("add {ours} to cdi-spec-dirs in /etc/docker/daemon.json ; systemctl restart docker")
+        }
         RuntimeKind::Containerd | RuntimeKind::Crio => format!(
             "cxi-device-plugin --cdi-dir {}",
-            read.dirs.last().map_or_else(|| "DIR".to_owned(), |dir| shell_word(dir.display()))
+            read.dirs
+                .last()
+                .map_or_else(|| "DIR".to_owned(), |dir| shell_word(dir.display()))
         ),
     };
     let said_in = read.said_in.as_ref().unwrap_or(&runtime.seen);

@@ -29,8 +29,16 @@ pub fn of(runtime: &Runtime) -> SpecDirs {
         let Some(entry) = file.known().and_then(|text| read(runtime.kind, text)) else {
             continue;
         };
-        let kept = if entry.is_appended && !is_default { said.dirs } else { Vec::new() };
-        let default = if entry.is_appended && is_default { usual(runtime.kind) } else { Vec::new() };
+        let kept = if entry.is_appended && !is_default {
+            said.dirs
+        } else {
+            Vec::new()
+        };
+        let default = if entry.is_appended && is_default {
+            usual(runtime.kind)
+        } else {
+            Vec::new()
+        };
         said = SpecDirs {
             dirs: [default, kept, entry.dirs].concat(),
             said_in: Some(file.path.clone()),
@@ -68,7 +76,9 @@ fn read(kind: RuntimeKind, text: &str) -> Option<Said> {
         RuntimeKind::Docker => {
             let settings: Json = serde_json::from_str(text).ok()?;
             let dirs = settings.get("cdi-spec-dirs")?.as_array()?;
-            Some(replacing(dirs.iter().filter_map(Json::as_str).map(PathBuf::from).collect()))
+            Some(replacing(
+                dirs.iter().filter_map(Json::as_str).map(PathBuf::from).collect(),
+            ))
         }
     }
 }

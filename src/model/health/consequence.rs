@@ -1,10 +1,10 @@
 //! What follows from what: a condition whose cause is told already says nothing of its own.
 
+use super::across_nics::AcrossNics;
 use super::checks::assess;
 use super::condition::{Check, Condition, Verdict};
 use super::history::NicHistory;
 use super::policy::HealthPolicy;
-use super::across_nics::AcrossNics;
 use crate::model::nic::inventory::Nic;
 
 /// Effects with their causes. That nothing works without a driver is said by the checks themselves.

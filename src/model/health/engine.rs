@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::across_nics::AcrossNics;
 use super::condition::{Condition, Held, is_healthy};
 use super::consequence::judge;
 use super::history::NicHistories;
 use super::hold::{Hold, HoldTimes};
 use super::policy::HealthPolicy;
-use super::across_nics::AcrossNics;
 use crate::model::nic::inventory::Nic;
 use crate::model::nic::pci::PciAddress;
 

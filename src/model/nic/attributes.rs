@@ -264,10 +264,26 @@ mod tests {
     #[test]
     fn a_speed_is_in_the_link_drivers_words_or_it_is_none() {
         let of = |word| ReportedSpeed::from_word("x".to_owned(), word).map(|speed| speed.mbps);
-        for (word, mbps) in [("BS_200G", 200_000), ("CD_50G", 50_000), ("ck400G\n", 400_000), ("bj100G", 100_000)] {
+        for (word, mbps) in [
+            ("BS_200G", 200_000),
+            ("CD_50G", 50_000),
+            ("ck400G\n", 400_000),
+            ("bj100G", 100_000),
+        ] {
             assert_eq!(of(word), Some(mbps), "{word}");
         }
-        for word in ["NA", "invalid", "unknown", "no-link", "error", "", "G", "CD_G", "0G", "99999999999999999999G"] {
+        for word in [
+            "NA",
+            "invalid",
+            "unknown",
+            "no-link",
+            "error",
+            "",
+            "G",
+            "CD_G",
+            "0G",
+            "99999999999999999999G",
+        ] {
             assert_eq!(of(word), None, "{word}");
         }
     }

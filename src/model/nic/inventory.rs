@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::attributes::{Cordon, CxiName, DeviceNode, Fru, Function, Generation, Netdev, PcieLink, ReportedSpeed, pcie_root};
+use super::attributes::{
+    Cordon, CxiName, DeviceNode, Fru, Function, Generation, Netdev, PcieLink, ReportedSpeed, pcie_root,
+};
 use super::companion::CompanionNode;
 use super::pci::PciAddress;
 use crate::model::reading::{ReadError, Reading};

@@ -24,14 +24,19 @@ pub struct Sibling {
 /// The node of the functions that are nearest to this one below the same root; none where they are at odds.
 pub fn by_siblings(directory: &Path, siblings: &[Sibling]) -> Option<u32> {
     let root = pcie_root(directory)?;
-    let below = siblings.iter().filter(|sibling| pcie_root(&sibling.directory) == Some(root));
+    let below = siblings
+        .iter()
+        .filter(|sibling| pcie_root(&sibling.directory) == Some(root));
     let shared = |sibling: &Sibling| {
         let both = directory.iter().zip(sibling.directory.iter());
         both.take_while(|(one, other)| one == other).count()
     };
     let nearness: Vec<(usize, u32)> = below.map(|sibling| (shared(sibling), sibling.node)).collect();
     let nearest = nearness.iter().map(|(shared, _)| *shared).max()?;
-    let mut nodes = nearness.iter().filter(|(shared, _)| *shared == nearest).map(|(_, node)| *node);
+    let mut nodes = nearness
+        .iter()
+        .filter(|(shared, _)| *shared == nearest)
+        .map(|(_, node)| *node);
     let first = nodes.next()?;
     nodes.all(|node| node == first).then_some(first)
 }

@@ -149,7 +149,11 @@ pub(super) fn link_speed(nic: &Nic, across_nics: &AcrossNics) -> CheckResult {
     let Some(slowest) = slowest else {
         return CheckResult::unknown("no attribute has a speed of the fabric link");
     };
-    let of_card = nic.generation.as_ref().ok().map(|generation| generation.full_speed_mbps());
+    let of_card = nic
+        .generation
+        .as_ref()
+        .ok()
+        .map(|generation| generation.full_speed_mbps());
     let (full, whose) = match (of_card, across_nics.fastest_fabric(nic)) {
         (Some(full), _) => (Some(full), "it could be"),
         (None, beside) => (beside, "that of a NIC beside it"),

@@ -3,10 +3,10 @@
 mod degradation;
 mod required;
 
+use super::across_nics::AcrossNics;
 use super::check_result::CheckResult;
 use super::condition::{Check, Condition, follows};
 use super::history::NicHistory;
-use super::across_nics::AcrossNics;
 use crate::model::nic::inventory::Nic;
 
 /// What only a bound driver answers for.
