@@ -197,6 +197,8 @@ install: ## Install programs, units, udev rule, manual pages, completions (DESTD
 	install -m 0644 packaging/udev-optional/* $(DESTDIR)$(datadir)/udev
 	install -m 0644 packaging/grafana/*.json $(DESTDIR)$(datadir)/grafana
 	install -m 0644 packaging/prometheus/*.rules.yml $(DESTDIR)$(datadir)/prometheus
+	install -d $(DESTDIR)$(datadir)/systemd
+	install -m 0644 systemd/opt-in/*.conf $(DESTDIR)$(datadir)/systemd
 
 .PHONY: clean
 clean: ## Remove everything that was built, the tools in target/tools too

@@ -35,7 +35,7 @@ const fn row(check: Check, bad: Change, good: Change, unreadable: &'static [Chan
 }
 
 /// Every condition but that of the CXI services, which is always unknown.
-const ROWS: [Row; 12] = [
+const ROWS: [Row; 13] = [
     row(
         Check::Present,
         Unbind,
@@ -86,7 +86,14 @@ const ROWS: [Row; 12] = [
         Check::PcieLink,
         Set("current_link_width", b"8\n"),
         Set("current_link_width", b"16\n"),
-        &[Unset("max_link_width")],
+        // Without a maximum the NIC beside it is the measure.
+        &[Unset("current_link_width")],
+    ),
+    row(
+        Check::LinkSpeed,
+        Set("port/speed", b"CD_100G"),
+        Set("port/speed", b"BS_200G"),
+        &[Unset("port/speed"), Unset("properties/speed"), Unset("net/hsn0/speed")],
     ),
 ];
 

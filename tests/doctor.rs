@@ -46,7 +46,7 @@ fn each_pair_of_variants_has_the_findings_of_both() {
             pairs += 1;
         }
     }
-    assert_eq!(pairs, 17 * 18 / 2);
+    assert_eq!(pairs, 19 * 20 / 2);
 }
 
 /// Four NICs, one of whose netdevs is in this network namespace: else the daemon would miss them all.

@@ -11,7 +11,7 @@ use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
 use cxi_device_plugin::host::nics::cordons;
 use cxi_device_plugin::host::nics::scan::Scanner;
 use cxi_device_plugin::model::health::history::NicHistory;
-use cxi_device_plugin::model::health::{self, Action, Check, Condition, HealthPolicy, SharedNids, Verdict};
+use cxi_device_plugin::model::health::{self, AcrossNics, Action, Check, Condition, HealthPolicy, Verdict};
 use cxi_device_plugin::model::libs::library_mode::LibraryMode;
 use cxi_device_plugin::model::nic::inventory::{Inventory, Nic};
 use cxi_sim::node::Node;
@@ -24,8 +24,8 @@ use Change::{
     Restarts, Set, Unbind, Uncordon, Unset,
 };
 use Check::{
-    Cordoned, CxiService, FabricAddress, Link, LinkFlaps, NetdevUp, PciEnabled, PcieErrors, PcieLink, Present,
-    Readable, Resources, RetryHandler,
+    Cordoned, CxiService, FabricAddress, Link, LinkFlaps, LinkSpeed, NetdevUp, PciEnabled, PcieErrors, PcieLink,
+    Present, Readable, Resources, RetryHandler,
 };
 use Verdict::{Fail, Ok as Good, Unknown, Warn};
 
@@ -277,6 +277,15 @@ const ROWS: &[Row] = &[
     ("c1", &[Set("current_link_width", b"0\n")], PcieLink, Unknown),
     ("c1", &[Unset("max_link_speed")], PcieLink, Unknown),
     ("c1vf", &[Set("current_link_width", b"8\n")], PcieLink, Unknown),
+    ("c1", &[Set("current_link_speed", b"8 GT/s\n")], PcieLink, Warn),
+    ("c1", &[Set("max_link_speed", b"16 GT/s\n")], PcieLink, Good),
+    ("c1", &[Set("current_link_width", b"x16\n")], PcieLink, Good),
+    //
+    ("c1", &[], LinkSpeed, Good),
+    ("c2", &[], LinkSpeed, Good),
+    ("c1", &[Set("port/speed", b"CD_50G")], LinkSpeed, Warn),
+    ("c2", &[Set("net/hsn0/speed", b"200000\n")], LinkSpeed, Warn),
+    ("c1vf", &[], LinkSpeed, Unknown),
     //
     // It comes some time after the driver, and goes with it.
     ("c1", &[NO_HANDLER, Look, HANDLER], RetryHandler, Good),
@@ -347,7 +356,7 @@ fn conditions((spec, changes, ..): &Row, policy: &HealthPolicy) -> Vec<Condition
     }
     let nic = only(scan(&node));
     memory.note(&nic, NOW);
-    health::judge(&nic, &SharedNids::default(), &memory, NOW, policy)
+    health::judge(&nic, &AcrossNics::default(), &memory, NOW, policy)
 }
 
 fn condition(conditions: &[Condition], check: Check) -> &Condition {
@@ -423,6 +432,7 @@ fn each_failure_names_what_was_read() {
             "restarted 5 times in 1 h (/sys/bus/pci/devices/0000:21:00.0/link_restarts = last at 1799999999 s",
         ),
         (&[Set("current_link_width", b"8\n")], PcieLink, "current_link_width = 8"),
+        (&[Set("port/speed", b"CD_100G")], LinkSpeed, "port/speed = 100000 Mb/s"),
         (&[Driver("vfio-pci")], Present, "vfio-pci"),
         (&[Remove("dev/cxi0")], Present, "/dev/cxi0"),
     ] {
@@ -498,7 +508,7 @@ fn nics_with_one_fabric_address_are_named_to_each_other() {
     let (_folder, node) = common::node(&["c1".parse().unwrap(), "c1".parse().unwrap(), "c1".parse().unwrap()]);
     let verdicts = || {
         let inventory = scan(&node);
-        let shared = SharedNids::of(&inventory.nics);
+        let shared = AcrossNics::of(&inventory.nics);
         let of = |nic: &Nic| {
             let conditions = health::judge(nic, &shared, &NicHistory::default(), NOW, &HealthPolicy::default());
             condition(&conditions, FabricAddress).clone()

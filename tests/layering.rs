@@ -23,6 +23,7 @@ const FLOORS: &[&[&str]] = &[
         "model/printable.rs",
         "model/rate_limit.rs",
         "model/reading.rs",
+        "model/unit_sandbox.rs",
     ],
     &["model/nic", "model/services"],
     &["model/health"],

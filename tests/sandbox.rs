@@ -95,3 +95,25 @@ fn a_cdi_directory_that_is_replaced_ends_with_75() {
     daemon.hang_up();
     assert_eq!(daemon.wait().code(), Some(75));
 }
+
+#[tokio::test]
+async fn a_directory_that_is_read_only_from_the_start_is_said_with_the_drop_in_that_is_missing() {
+    if !network::is_own("a_directory_that_is_read_only_from_the_start_is_said_with_the_drop_in_that_is_missing") {
+        return;
+    }
+    for (folder, writable) in [("cdi", "kubelet"), ("kubelet", "cdi")] {
+        let host = DaemonFixture::new(&nics(1));
+        for folder in ["cdi", "kubelet"] {
+            fs::create_dir_all(host.path(folder)).unwrap();
+        }
+        let _kubelet = host.kubelet();
+        let daemon = start_in_sandbox(&host, &[writable]);
+        daemon.wait_for_log(&format!("ReadWritePaths=-{}", host.path(folder).display()));
+        let log = daemon.log();
+        assert!(log.contains("systemctl edit cxi-device-plugin"), "{log}");
+        assert!(
+            !log.contains(&format!("ReadWritePaths=-{}", host.path(writable).display())),
+            "{log}"
+        );
+    }
+}

@@ -36,7 +36,7 @@ pub struct HostArgs {
     pub presets: Vec<Preset>,
     /// YAML file whose key 'env:' lists KEY=VALUE for every container with a NIC
     #[arg(long, value_name = "FILE")]
-    env_vars: Option<PathBuf>,
+    pub env_vars: Option<PathBuf>,
     /// Where the host keeps things.
     #[command(flatten)]
     pub roots: RootArgs,

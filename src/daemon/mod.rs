@@ -32,7 +32,7 @@ use crate::export::Exporter;
 use crate::host::files::configured_roots::roots;
 use crate::host::files::lock::InstanceLock;
 use crate::host::files::roots::Roots;
-use crate::host::files::sandbox::StaleSandbox;
+use crate::host::files::sandbox::{self, StaleSandbox};
 use crate::host::nics::cordons;
 use crate::host::nics::scan::Scanner;
 use crate::host::nics::scan_options::ScanOptions;
@@ -49,6 +49,7 @@ use crate::model::message_id;
 use crate::model::runtime::answer::{Heard, RuntimeAnswer};
 use crate::model::runtime::places::{self, RuntimeEndpoint};
 use crate::model::status::KubeletState;
+use crate::model::unit_sandbox::{Access, Need};
 
 /// Runs until a signal ends it. `prefix` is where the host's tree is mounted for us, if elsewhere.
 ///
@@ -68,6 +69,7 @@ pub fn run(config: ConfigReader, prefix: Option<PathBuf>) -> anyhow::Result<()> 
     for warning in loaded.warnings() {
         tracing::warn!("{warning}");
     }
+    tell_read_only(&loaded.settings);
     let _lock = InstanceLock::take(&loaded.settings.daemon.run_dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -77,6 +79,21 @@ pub fn run(config: ConfigReader, prefix: Option<PathBuf>) -> anyhow::Result<()> 
     // A scan that hangs must not hold up the end.
     runtime.shutdown_background();
     ended
+}
+
+/// Places that this process cannot write to, whatever happens. Kubelet's directory may come later, in another sandbox.
+fn tell_read_only(settings: &Settings) {
+    let needs = settings.needs().into_iter();
+    let written = needs.filter(|need| need.access == Access::Write);
+    for Need { told_by, path, .. } in written.filter(|need| need.told_by != "kubelet.dir" || need.path.exists()) {
+        if sandbox::is_read_only(&path) {
+            let place = path.display();
+            tracing::warn!(
+                "{told_by}: {place} is read-only for this process; if it is the service: systemctl edit cxi-device-plugin, and \
+                 write [Service] ReadWritePaths=-{place}"
+            );
+        }
+    }
 }
 
 async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {

@@ -24,3 +24,4 @@ pub mod runtime;
 pub mod services;
 pub mod status;
 pub mod trigger;
+pub mod unit_sandbox;

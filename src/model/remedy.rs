@@ -58,6 +58,11 @@ pub fn for_check(check: Check, names: Names<'_>) -> String {
         Check::PcieLink => {
             format!("compare LnkCap with LnkSta: lspci -vv -s {address}; reseat the card or ask for service")
         }
+        Check::LinkSpeed => {
+            format!(
+                "see what the port says: cxi_stat -d {cxi}; see to the cable and to the switch port's configuration"
+            )
+        }
         Check::CdiFile => {
             "see why it is not written: journalctl -u cxi-device-plugin -n 50; cxi-cdi-generator list".to_owned()
         }

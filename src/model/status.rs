@@ -10,7 +10,7 @@ use super::alloc::resource::ResourceName;
 use super::alloc::snapshot::Snapshot;
 use super::alloc::strategy::Strategy;
 use super::health::history::NicHistory;
-use super::health::{self, Check, Condition, HealthPolicy, Held, SharedNids, Verdict};
+use super::health::{self, AcrossNics, Check, Condition, HealthPolicy, Held, Verdict};
 use super::nic::attributes::Function;
 use super::nic::inventory::{Inventory, Nic};
 use super::nic::selection::Named;
@@ -247,10 +247,15 @@ impl NicStatus {
         }
     }
 
-    /// As a single look judges it, without what only a daemon remembers, by the default policy.
-    pub fn fresh(nic: &Nic, shared_nids: &SharedNids, withheld: Option<String>, unix_seconds: u64) -> Self {
-        let policy = HealthPolicy::default();
-        let conditions = health::judge(nic, shared_nids, &NicHistory::default(), unix_seconds, &policy);
+    /// As a single look judges it, without what only a daemon remembers, by this policy.
+    pub fn fresh(
+        nic: &Nic,
+        across_nics: &AcrossNics,
+        withheld: Option<String>,
+        policy: &HealthPolicy,
+        unix_seconds: u64,
+    ) -> Self {
+        let conditions = health::judge(nic, across_nics, &NicHistory::default(), unix_seconds, policy);
         Self::new(nic, withheld, &conditions, &[])
     }
 

@@ -24,7 +24,7 @@ pub fn findings_of(variant: Variant) -> BTreeSet<String> {
         Variant::V5 => &["nic-no-node"],
         Variant::V6 => &["condition-fabric-address"],
         Variant::V10 => &["nic-no-netdev"],
-        Variant::V11 => &["nic-numa-unknown"],
+        Variant::V11 | Variant::V19 => &["nic-numa-unknown"],
         Variant::V12 => &["vf-not-offered"],
         Variant::V14 => &["condition-retry-handler"],
         Variant::V15 => &["condition-pci-enabled"],

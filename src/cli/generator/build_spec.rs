@@ -4,6 +4,7 @@ use anyhow::anyhow;
 
 use super::args::SpecArgs;
 use super::report;
+use crate::cli::exit;
 use crate::host::files::roots::Roots;
 use crate::host::nics::scan::Scanner;
 use crate::model::cdi::model::Spec;
@@ -16,6 +17,9 @@ use crate::model::nic::selection::Selection;
 pub fn spec(args: &SpecArgs) -> anyhow::Result<Option<Spec>> {
     let roots = Roots::new(&args.host.roots)?;
     let mut policy = args.host.policy()?;
+    if let Some(reason) = policy.replaced_library_path() {
+        exit::warn(&format!("LD_LIBRARY_PATH of --env-vars: {reason}"));
+    }
     let scanned = Scanner::new(roots, args.host.libraries()?).scan();
     let mut inventory =
         scanned.map_err(|read_error| anyhow!("cannot look for NICs, so all stays as it was: {read_error}"))?;

@@ -3,7 +3,7 @@
 use crate::cli::exit;
 use crate::cli::terminal::nic_table;
 use crate::cli::terminal::output::visible;
-use crate::model::health::SharedNids;
+use crate::model::health::{AcrossNics, HealthPolicy};
 use crate::model::libs::choice::{LibraryChoice, PassedOver};
 use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::selection::Selection;
@@ -62,11 +62,11 @@ fn unusable(nic: &Nic, selection: &Selection) -> Option<String> {
 
 fn nics(inventory: &Inventory, selection: &Selection) -> String {
     // Nobody remembers anything here, nor asks what time it is.
-    let shared_nids = SharedNids::of(&inventory.nics);
+    let (across_nics, policy) = (AcrossNics::of(&inventory.nics), HealthPolicy::default());
     let statuses = inventory
         .nics
         .iter()
-        .map(|nic| NicStatus::fresh(nic, &shared_nids, selection.withheld(nic), 0));
+        .map(|nic| NicStatus::fresh(nic, &across_nics, selection.withheld(nic), &policy, 0));
     nic_table::nics(&statuses.collect::<Vec<_>>())
 }
 

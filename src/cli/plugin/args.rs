@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use super::doctor::DoctorArgs;
 use super::help;
+use super::host_settings::ConfiguredNode;
 pub use super::node_args::NodeArgs;
 use super::pods::PodArgs;
 use super::run::RunArgs;
@@ -13,7 +14,6 @@ use super::services::{self, ServicesArgs};
 use crate::cli::terminal::output::Audience;
 use crate::host::files::config::CONFIG_FILE;
 use crate::host::files::roots::RootArgs;
-use crate::model::config::settings::RUN_DIR;
 
 /// Offers the HPE Slingshot (CXI) NICs of this node to Kubernetes and keeps their CDI spec true
 #[derive(Debug, Parser)]
@@ -100,7 +100,7 @@ pub struct CheckConfigArgs {
 /// Arguments of `status`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct StatusArgs {
-    /// The daemon's own directory [default: /run/cxi-device-plugin]
+    /// The daemon's own directory [default: the daemon's, by the host's configuration]
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
     /// Where the host's file system is mounted; the default directory lies below it
@@ -161,13 +161,16 @@ pub enum Subject<'a> {
 }
 
 impl StatusArgs {
-    /// The daemon's own directory.
-    pub fn run_dir(&self) -> PathBuf {
+    /// The node by these flags and its configuration.
+    ///
+    /// # Errors
+    /// The prefix is no directory.
+    pub fn configured(&self) -> anyhow::Result<ConfiguredNode> {
         let roots = RootArgs {
             prefix: self.prefix.clone(),
             ..RootArgs::default()
         };
-        roots.place(self.run_dir.as_deref(), RUN_DIR)
+        Ok(ConfiguredNode::new(roots, self.run_dir.as_deref())?.or_warn())
     }
 }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 
-use super::args::{CordonArgs, NodeArgs, UncordonArgs};
+use super::args::{CordonArgs, UncordonArgs};
+use super::host_settings::ConfiguredNode;
 use super::node_view::{self, Daemon};
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output;
@@ -27,9 +28,9 @@ pub fn cordon(args: &CordonArgs) -> anyhow::Result<Ended> {
     if args.reason.chars().any(char::is_control) {
         bail!("--reason must be one line without control characters: it goes into the log");
     }
-    let run_dir = args.node.writable_run_dir()?;
-    let nic = Target::find(&args.nic, &args.node)?;
-    let directory = cordons::directory(&run_dir);
+    let node = args.node.writable()?;
+    let nic = Target::find(&args.nic, &node)?;
+    let directory = cordons::directory(&node.run_dir);
     let name = nic.address.to_string();
     let oddity = standing(&directory, nic.address)?;
     if let Some(oddity) = oddity.as_ref().and_then(cordons::oddity) {
@@ -41,7 +42,7 @@ pub fn cordon(args: &CordonArgs) -> anyhow::Result<Ended> {
         return Ok(Ended::Done);
     }
     cordons::give(&directory, nic.address, &args.reason).map_err(|error| anyhow!(error))?;
-    let when = match (nic.is_there, instance::life(&run_dir)) {
+    let when = match (nic.is_there, instance::life(&node.run_dir)) {
         (Some(false), _) => "it is not there now; no new pod gets it once it comes, until the next boot",
         (None, _) => "sysfs does not say whether it is there; no new pod gets it",
         (_, Life::Runs(_)) => "no new pod gets it",
@@ -57,7 +58,8 @@ pub fn cordon(args: &CordonArgs) -> anyhow::Result<Ended> {
 
 /// Uncordons. A NIC that is gone can be uncordoned by its address.
 pub fn uncordon(args: &UncordonArgs) -> anyhow::Result<Ended> {
-    let directory = cordons::directory(&args.node.writable_run_dir()?);
+    let node = args.node.writable()?;
+    let directory = cordons::directory(&node.run_dir);
     let removes = |address| {
         if standing(&directory, address)?.is_none() {
             return Ok(false);
@@ -74,15 +76,15 @@ pub fn uncordon(args: &UncordonArgs) -> anyhow::Result<Ended> {
     }
     let nic = match by_address {
         Some(address) => {
-            let nic = Target::by_address(address, &args.node)?;
+            let nic = Target::by_address(address, &node)?;
             if nic.is_there == Some(false) {
                 // There is nothing to take back; whoever has mistyped is told what there is.
-                Target::by_look(&args.nic, &args.node)?
+                Target::by_look(&args.nic, &node)?
             } else {
                 nic
             }
         }
-        None => Target::find(&args.nic, &args.node)?,
+        None => Target::find(&args.nic, &node)?,
     };
     let said = if removes(nic.address)? {
         format!("uncordoned {}", nic.called)
@@ -108,7 +110,7 @@ struct Target {
 
 impl Target {
     /// By its address without a look at the NICs, which may hang; by another name with one.
-    fn find(name: &str, node: &NodeArgs) -> anyhow::Result<Self> {
+    fn find(name: &str, node: &ConfiguredNode) -> anyhow::Result<Self> {
         match name.parse::<PciAddress>() {
             Ok(address) => Self::by_address(address, node),
             Err(error) if name.contains(':') => bail!("'{name}': {error}"),
@@ -116,9 +118,9 @@ impl Target {
         }
     }
 
-    fn by_address(address: PciAddress, node: &NodeArgs) -> anyhow::Result<Self> {
+    fn by_address(address: PciAddress, node: &ConfiguredNode) -> anyhow::Result<Self> {
         let name = address.to_string();
-        let nics = match node_view::daemon(&node.run_dir()) {
+        let nics = match node_view::daemon(&node.run_dir) {
             Ok(Daemon::Runs(record)) => record.node.nics,
             _ => Vec::new(),
         };
@@ -134,8 +136,8 @@ impl Target {
         })
     }
 
-    fn by_look(name: &str, node: &NodeArgs) -> anyhow::Result<Self> {
-        let nics = node_view::statuses(&node_view::inventory(node)?);
+    fn by_look(name: &str, node: &ConfiguredNode) -> anyhow::Result<Self> {
+        let nics = node_view::statuses(&node_view::inventory(node)?, &node.settings);
         let nic = selection::find(name, &nics)?;
         Ok(Self {
             called: nic.called(),

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::args::DevicesArgs;
+use super::node_view;
 use super::pods::{Pods, PodsReport};
-use super::{host_settings, node_view};
 use crate::cli::exit::Ended;
 use crate::cli::terminal::nic_table;
 use crate::cli::terminal::output::{self, Audience};
@@ -22,13 +22,15 @@ struct Devices {
 
 /// Lists them.
 pub fn run(args: &DevicesArgs) -> anyhow::Result<Ended> {
-    let inventory = node_view::inventory(&args.node)?;
-    let prefix = args.node.roots.prefix.clone();
-    let (settings, _) = host_settings::read(prefix.clone())?;
-    let pods = args.pods.ask(prefix, &settings, &settings.resource.name);
+    let node = args.node.configured()?;
+    let inventory = node_view::inventory(&node)?;
+    let settings = &node.settings;
+    let pods = args
+        .pods
+        .ask(node.roots.prefix.clone(), settings, &settings.resource.name);
     let devices = Devices {
         pods: pods.report(),
-        nics: node_view::statuses(&inventory),
+        nics: node_view::statuses(&inventory, settings),
         cordoned_absent: AbsentCordon::list(&inventory),
         problems: inventory.problems.iter().map(ToString::to_string).collect(),
     };

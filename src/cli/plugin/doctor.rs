@@ -84,19 +84,6 @@ impl Summary {
 }
 
 impl DoctorArgs {
-    /// Where the host keeps things: by a flag or a variable, else by its configuration.
-    fn roots_by(&self, settings: &Settings) -> RootArgs {
-        let unless_usual = |path: &Path, usual: &str| (path != Path::new(usual)).then(|| path.to_owned());
-        let (set, roots) = (self.roots.clone(), &settings.roots);
-        RootArgs {
-            prefix: set.prefix,
-            sysfs_root: set.sysfs_root.or_else(|| unless_usual(&roots.sysfs, "/sys")),
-            devfs_root: set.devfs_root.or_else(|| unless_usual(&roots.dev, "/dev")),
-            ofi_root: set.ofi_root.or_else(|| roots.ofi.clone()),
-            cxi_root: set.cxi_root.or_else(|| roots.cxi.clone()),
-        }
-    }
-
     /// The directories that were given, as we see them.
     fn given(&self) -> anyhow::Result<Vec<PathBuf>> {
         let directories = self.cdi_dir.iter().chain(&self.kubelet_dir).chain(&self.run_dir);
@@ -113,6 +100,9 @@ impl DoctorArgs {
         }
         Site {
             libraries: settings.libraries(),
+            numa: settings.numa.clone(),
+            needs: settings.needs(),
+            policy: settings.health.policy.clone(),
             selection: Selection::without(Functions::default(), settings.exclude),
             variable: settings.resource.name.environment_variable(),
             problems,
@@ -126,7 +116,7 @@ impl DoctorArgs {
 /// Looks, judges, says.
 pub fn run(args: &DoctorArgs) -> anyhow::Result<Ended> {
     let (settings, problems) = host_settings::read(args.roots.prefix.clone())?;
-    let roots = Roots::new(&args.roots_by(&settings))?.with_given(args.given()?);
+    let roots = Roots::new(&host_settings::roots_by(args.roots.clone(), &settings))?.with_given(args.given()?);
     let pods = args
         .pods
         .ask(args.roots.prefix.clone(), &settings, &settings.resource.name);
@@ -236,5 +226,7 @@ fn finding(finding: &Finding) -> String {
         let path = evidence.path.display().to_string();
         text += &format!("    read: {} = {}\n", visible(&path), visible(&evidence.value));
     }
-    text + &format!("    do:   {}\n\n", visible(&finding.remedy))
+    // A text to write has lines of its own.
+    let remedy: Vec<String> = finding.remedy.lines().map(visible).collect();
+    text + &format!("    do:   {}\n\n", remedy.join("\n          "))
 }

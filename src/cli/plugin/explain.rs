@@ -38,7 +38,8 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<Ended> {
 }
 
 fn explain_nic(args: &ExplainArgs, name: &str) -> anyhow::Result<Ended> {
-    let (daemon_pid, nics) = match node_view::daemon(&args.node.run_dir())? {
+    let node = args.node.configured()?;
+    let (daemon_pid, nics) = match node_view::daemon(&node.run_dir)? {
         Daemon::Runs(status) => (Some(status.pid), status.node.nics),
         unseen => {
             if let Daemon::Unknown(reason) = unseen {
@@ -46,8 +47,8 @@ fn explain_nic(args: &ExplainArgs, name: &str) -> anyhow::Result<Ended> {
                     "it cannot be told whether cxi-device-plugin runs ({reason}); this is a look of our own"
                 ));
             }
-            let inventory = node_view::inventory(&args.node)?;
-            (None, node_view::statuses(&inventory))
+            let inventory = node_view::inventory(&node)?;
+            (None, node_view::statuses(&inventory, &node.settings))
         }
     };
     let nic = selection::find(name, &nics)?.clone();

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::args::ExplainArgs;
-use super::{host_settings, node_view};
+use super::node_view;
 use crate::cli::exit::Ended;
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 use crate::cli::terminal::table::{Cell, plain, table};
@@ -12,7 +12,7 @@ use crate::host::files::patience;
 use crate::host::files::roots::Roots;
 use crate::host::files::untrusted::Place;
 use crate::model::container::{self, ContainerFinding, ContainerReport, NicReport};
-use crate::model::health::{SharedNids, Verdict};
+use crate::model::health::{AcrossNics, Verdict};
 use crate::model::status::NicStatus;
 
 /// For programs.
@@ -26,18 +26,19 @@ struct Explained {
 
 /// Explains.
 pub fn run(args: &ExplainArgs, pid: u32) -> anyhow::Result<Ended> {
-    let roots = Roots::new(&args.node.roots)?;
+    let node = args.node.configured()?;
+    let roots = Roots::new(&node.roots)?;
     let place = Place::default();
     let (host, seen) = (roots.clone(), place.clone());
     let process = patience::within(&place, move || Process::find(&host, pid, &seen))??;
-    let nics = node_view::inventory(&args.node)?.nics;
-    let shared_nids = SharedNids::of(&nics);
+    let nics = node_view::inventory(&node)?.nics;
+    let across_nics = AcrossNics::of(&nics);
     let command = process.command.clone();
-    let (settings, _) = host_settings::read(args.node.roots.prefix.clone())?;
+    let settings = node.settings;
     let variable = settings.resource.name.environment_variable();
     let looked = patience::within(&place, move || {
         let given = (process.given(&nics, &variable), process.is_of_pod());
-        let looked = process.look(&roots, &nics, |nic| node_view::status(nic, &shared_nids));
+        let looked = process.look(&roots, &nics, |nic| node_view::status(nic, &across_nics, &settings));
         looked.map(|looked| (looked, given))
     })?;
     let ((container, views), (given, is_of_pod)) = looked?;

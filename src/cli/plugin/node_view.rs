@@ -6,23 +6,24 @@ use anyhow::{Context, anyhow, bail};
 use nix::unistd::Pid;
 use serde::Deserialize;
 
-use super::node_args::NodeArgs;
+use super::host_settings::ConfiguredNode;
 use crate::cli::exit;
 use crate::host::clock::unix_seconds;
 use crate::host::files::instance::{self, Life};
 use crate::host::files::roots::Roots;
 use crate::host::nics::cordons;
 use crate::host::nics::scan::Scanner;
-use crate::model::health::SharedNids;
+use crate::host::nics::scan_options::ScanOptions;
+use crate::model::config::Settings;
+use crate::model::health::AcrossNics;
 use crate::model::libs::library_mode::LibraryMode;
 use crate::model::nic::inventory::{Inventory, Nic};
-use crate::model::nic::selection::Selection;
 use crate::model::status::{self, NicStatus, Status};
 
 /// Looks at the node; what is odd about it goes to standard error.
-pub fn inventory(args: &NodeArgs) -> anyhow::Result<Inventory> {
-    let scanner =
-        Scanner::new(Roots::new(&args.roots)?, LibraryMode::None).with_cordons(cordons::directory(&args.run_dir()));
+pub fn inventory(node: &ConfiguredNode) -> anyhow::Result<Inventory> {
+    let options = ScanOptions::from(LibraryMode::None).with_numa(node.settings.numa.clone());
+    let scanner = Scanner::new(Roots::new(&node.roots)?, options).with_cordons(cordons::directory(&node.run_dir));
     let inventory = scanner
         .scan()
         .map_err(|read_error| anyhow!("cannot look for NICs: {read_error}"))?;
@@ -33,14 +34,16 @@ pub fn inventory(args: &NodeArgs) -> anyhow::Result<Inventory> {
 }
 
 /// The NICs as a single look judges them.
-pub fn statuses(inventory: &Inventory) -> Vec<NicStatus> {
-    let shared_nids = SharedNids::of(&inventory.nics);
-    inventory.nics.iter().map(|nic| status(nic, &shared_nids)).collect()
+pub fn statuses(inventory: &Inventory, settings: &Settings) -> Vec<NicStatus> {
+    let across_nics = AcrossNics::of(&inventory.nics);
+    let status = |nic| status(nic, &across_nics, settings);
+    inventory.nics.iter().map(status).collect()
 }
 
 /// One of them.
-pub fn status(nic: &Nic, shared_nids: &SharedNids) -> NicStatus {
-    NicStatus::fresh(nic, shared_nids, Selection::default().withheld(nic), unix_seconds())
+pub fn status(nic: &Nic, across_nics: &AcrossNics, settings: &Settings) -> NicStatus {
+    let withheld = settings.policy().selection.withheld(nic);
+    NicStatus::fresh(nic, across_nics, withheld, &settings.health.policy, unix_seconds())
 }
 
 /// What is to be seen of the daemon.

@@ -5,18 +5,20 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::arg_sources::ArgSources;
-use crate::cli::exit::Ended;
+use crate::cli::exit::{self, Ended};
 use crate::cli::host_args::{EnvVarsError, HostArgs};
 use crate::daemon;
 use crate::daemon::live_config::ConfigReader;
 use crate::host::files::config::{self, CONFIG_FILE};
+use crate::host::files::roots::RootError;
 use crate::model::alloc::resource::ResourceName;
 use crate::model::alloc::strategy::StrategySetting;
 use crate::model::cdi::format::SpecFormat;
 use crate::model::config::fragment::Content;
 use crate::model::config::settings::Settings;
 use crate::model::config::value::Value;
-use crate::model::config::{Fragment, LoadedConfig, Origin};
+use crate::model::config::{ConfigError, Fragment, LoadedConfig, Origin};
+use crate::model::unit_sandbox::{Access, Need, PACKAGED, UnitSandbox};
 
 /// Runs the daemon until a signal ends it.
 ///
@@ -24,9 +26,20 @@ use crate::model::config::{Fragment, LoadedConfig, Origin};
 /// What keeps it from starting, or ended it.
 pub fn run(args: RunArgs) -> anyhow::Result<Ended> {
     let prefix = args.host.roots.prefix.clone();
-    daemon::run(ConfigReader::new(move || args.configuration()), prefix)?;
+    let told = args.clone();
+    daemon::run(ConfigReader::new(move || args.configuration()), prefix).inspect_err(|error| {
+        if let Some(drop_in) = told.hidden_places(error) {
+            exit::note(&format!(
+                "the sandbox of this service hides a place that it is told of: systemctl edit cxi-device-plugin, and write:\n\
+                 {drop_in}"
+            ));
+        }
+    })?;
     Ok(Ended::Done)
 }
+
+/// By which systemd tells a program that it is a service.
+const OF_SERVICE: &str = "INVOCATION_ID";
 
 /// Arguments of `run`.
 #[derive(Debug, Clone, clap::Args)]
@@ -78,6 +91,29 @@ impl RunArgs {
             .chain(files)
             .chain([self.fragment()?]);
         Ok(LoadedConfig::from_fragments(fragments.collect())?)
+    }
+
+    /// The drop-in for places that are missing where the packaged unit hides them; none for other errors than of a place, and
+    /// where this is no service.
+    fn hidden_places(&self, error: &anyhow::Error) -> Option<String> {
+        let is_of_place = error.is::<RootError>() || error.is::<ConfigError>() || error.is::<EnvVarsError>();
+        if !is_of_place || std::env::var_os(OF_SERVICE).is_none() {
+            return None;
+        }
+        let env_vars = self.host.env_vars.iter();
+        let mut needs: Vec<Need> = env_vars
+            .map(|path| Need::new("--env-vars", path, Access::Read))
+            .collect();
+        needs.extend(self.configuration().iter().flat_map(|loaded| loaded.settings.needs()));
+        let is_missing = |need: &Need| {
+            let place = match (need.path.to_str(), need.told_by.as_str()) {
+                (Some(path), told_by) if told_by.starts_with("roots.") => self.host.roots.usual_place(path),
+                _ => need.path.clone(),
+            };
+            need.access == Access::Read && !place.exists()
+        };
+        needs.retain(is_missing);
+        UnitSandbox::read([PACKAGED]).drop_in(&needs)
     }
 
     /// With a prefix the usual places lie below it.

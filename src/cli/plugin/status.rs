@@ -4,7 +4,6 @@ use anyhow::bail;
 use serde::Serialize;
 
 use super::args::StatusArgs;
-use super::host_settings;
 use super::node_view::{self, Daemon, ago};
 use super::pods::{Pods, PodsReport};
 use crate::cli::exit::Ended;
@@ -24,8 +23,9 @@ struct Report<'a> {
 
 /// Says it.
 pub fn run(args: &StatusArgs) -> anyhow::Result<Ended> {
-    let run_dir = args.run_dir();
-    let status = match node_view::daemon(&run_dir)? {
+    let node = args.configured()?;
+    let run_dir = &node.run_dir;
+    let status = match node_view::daemon(run_dir)? {
         Daemon::Runs(status) => status,
         Daemon::Stopped => bail!(
             "cxi-device-plugin is not running (nobody holds {}): start it with systemctl start cxi-device-plugin; without it, \
@@ -37,7 +37,7 @@ pub fn run(args: &StatusArgs) -> anyhow::Result<Ended> {
              cxi-device-plugin devices shows the NICs"
         ),
     };
-    let pods = pods(args, &status);
+    let pods = pods(args, &node.settings, &status);
     match args.output {
         Audience::Json => output::json(&Report {
             pods: pods.report(),
@@ -49,13 +49,11 @@ pub fn run(args: &StatusArgs) -> anyhow::Result<Ended> {
 }
 
 /// By the resource that the daemon serves, at the socket of the host's configuration.
-fn pods(args: &StatusArgs, status: &Status) -> Pods {
-    let settings = host_settings::read(args.prefix.clone());
-    let settings = settings.map_or_else(|_| Settings::default(), |(settings, _)| settings);
+fn pods(args: &StatusArgs, settings: &Settings, status: &Status) -> Pods {
     let served = status.node.resources.first();
     let resource = served.and_then(|resource| resource.name.parse().ok());
     let resource = resource.unwrap_or_else(|| settings.resource.name.clone());
-    args.pods.ask(args.prefix.clone(), &settings, &resource)
+    args.pods.ask(args.prefix.clone(), settings, &resource)
 }
 
 fn described(status: &Status, pods: &Pods) -> String {

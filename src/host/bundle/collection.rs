@@ -71,7 +71,7 @@ impl<'roots> Collection<'roots> {
     /// One line for each thing that is not there.
     pub fn left_out_text(&self) -> String {
         let always = "environment values of specs and configuration; keys of other programs' configuration that say nothing \
-                      of CDI, devices or memory; routes and addresses of netdevs other than the NICs'\n";
+                      of CDI, devices or memory; routes and addresses of netdevs other than the NICs' and those above\n";
         let lines = self.left_out.iter().map(|read_error| format!("{read_error}\n"));
         std::iter::once(always.to_owned()).chain(lines).collect()
     }

@@ -96,9 +96,26 @@ pub fn collect(collection: &mut Collection, facts: &NodeFacts) {
     for nic in facts.inventory.iter().flat_map(|inventory| &inventory.nics) {
         collect_nic(collection, nic);
     }
+    uppers(collection, facts);
     let companions = facts.inventory.iter().flat_map(|inventory| &inventory.companion_nodes);
     for companion in companions {
         device_node(collection, &companion.host_path);
+    }
+}
+
+/// Devices above the NICs' netdevs, by name alone.
+fn uppers(collection: &mut Collection, facts: &NodeFacts) {
+    for above in facts.network.above.values() {
+        let Some(real) = collection.place(&above.directory) else {
+            continue;
+        };
+        let mut found = Walk::new(collection.roots);
+        let links = above.uppers.iter().map(|upper| format!("upper_{upper}"));
+        for link in links.chain(above.master.iter().map(|_| "master".to_owned())) {
+            found.take(&real.join(link), 0);
+        }
+        found.into(collection);
+        collection.directory(&real);
     }
 }
 

@@ -19,6 +19,7 @@ use crate::model::libs::library_mode::LibraryMode;
 use crate::model::libs::loader::Candidate;
 use crate::model::reading::{ReadError, Reading};
 use crate::model::runtime::places::RuntimeKind;
+use crate::model::unit_sandbox::UnitSandbox;
 
 /// Our own configuration.
 const CONFIGURATION: &str = "/etc/cxi-device-plugin";
@@ -52,10 +53,9 @@ fn plain(collection: &mut Collection, file: &TextFile, reduce: impl Fn(&str) -> 
 }
 
 fn network(collection: &mut Collection, facts: &NodeFacts) {
-    let nics = facts.inventory.iter().flat_map(|inventory| &inventory.nics);
-    let netdevs = nics.filter_map(|nic| Some(nic.netdev.as_ref().ok()?.as_ref()?.name.as_str()));
-    let netdevs: Vec<&str> = netdevs.collect();
     let network = &facts.network;
+    // The NICs' and what is above them.
+    let netdevs: Vec<&str> = network.above.keys().map(String::as_str).collect();
     for file in [&network.routes, &network.routes6, &network.addresses6] {
         // Under its own path: /proc/net is a link to what is ours.
         if let Some(text) = file.known() {
@@ -92,6 +92,7 @@ fn collect_runtime(collection: &mut Collection, runtime: &Runtime) {
             RuntimeKind::Containerd => plain(collection, file, redact::containerd),
             RuntimeKind::Crio => plain(collection, file, redact::crio),
             RuntimeKind::Docker => plain(collection, file, redact::docker),
+            RuntimeKind::Podman => plain(collection, file, redact::podman),
         }
     }
     if let Some(limits) = &runtime.limits {
@@ -129,9 +130,12 @@ fn daemon(collection: &mut Collection, facts: &NodeFacts, site: &Site) {
     if let Some(pid) = daemon.pid {
         process(collection, pid);
     }
-    for unit in daemon.unit.iter().filter(|_| !daemon.is_masked()) {
-        let file = text_file(collection.roots, unit.clone());
-        plain(collection, &file, redact::unit);
+    for file in daemon.unit_files.iter().filter(|_| !daemon.is_masked()) {
+        plain(collection, file, UnitSandbox::reduced);
+    }
+    // Without them the configuration would not do for the copy.
+    for need in site.needs.iter().filter(|need| need.told_by.starts_with("roots.")) {
+        collection.directory(&need.path);
     }
     let links = probe::units::links(collection.roots);
     for (link, target) in links {

@@ -24,6 +24,11 @@ pub struct WritableDir {
     at_start: Found,
 }
 
+/// Whether the nearest directory on the way to this place, or it itself, is read-only for this process.
+pub fn is_read_only(place: &Path) -> bool {
+    Found::at(place).is_read_only
+}
+
 /// The service manager has to make our view of the file system anew.
 #[derive(Debug, Error)]
 #[error("{} is read-only for this process, as it was made or replaced after the start: start again", .0.display())]

@@ -6,7 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::host::files::roots::Roots;
-use crate::model::nic::attributes::{Function, Netdev, PcieLink, PcieRate, pcie_root};
+use crate::model::nic::attributes::{Function, Netdev, PcieLink, PcieRate, ReportedSpeed, pcie_root};
+use crate::model::nic::numa::{Sibling, by_siblings};
 use crate::model::reading::{ReadError, Reading};
 
 /// BAR0 of a physical function (`MMIO_BAR_LEN_PF` in `cass_core.h`); that of a virtual function is smaller.
@@ -86,6 +87,37 @@ impl<'a> Attributes<'a> {
         }
     }
 
+    /// The same; where the firmware names none, that of the nearest function below the same root, all of which are listed in
+    /// `functions`.
+    pub fn numa_node_or_near(&self, functions: &Path) -> Reading<Option<u32>> {
+        let own = self.numa_node()?;
+        let Ok(directory) = self.pci_directory() else {
+            return Ok(own);
+        };
+        Ok(own.or_else(|| by_siblings(&directory, &self.siblings(functions, &directory))))
+    }
+
+    /// The other functions below the root of `directory` that have a NUMA node.
+    fn siblings(&self, functions: &Path, directory: &Path) -> Vec<Sibling> {
+        let root = pcie_root(directory);
+        let names = self.roots.names(functions).unwrap_or_default();
+        let siblings = names.iter().filter_map(|name| {
+            let sibling = Attributes {
+                roots: self.roots,
+                sysfs: &functions.join(name),
+                held: None,
+            };
+            let place = sibling.pci_directory().ok()?;
+            let is_near = place != directory && pcie_root(&place) == root;
+            let node = is_near.then(|| sibling.numa_node().ok().flatten())?;
+            Some(Sibling {
+                node: node?,
+                directory: place,
+            })
+        });
+        siblings.collect()
+    }
+
     /// As the kernel's link says, which is `../../../devices/...`.
     pub fn pci_directory(&self) -> Reading<PathBuf> {
         let target = self.roots.link_target(self.sysfs)?.unwrap_or_default();
@@ -134,7 +166,7 @@ impl<'a> Attributes<'a> {
         };
         Ok(PcieLink {
             current: rate("current")?,
-            max: rate("max")?,
+            max: rate("max"),
         })
     }
 
@@ -160,6 +192,25 @@ impl<'a> Attributes<'a> {
             carrier: self.number(&attribute("carrier")).map(|carrier| carrier == 1),
             name,
         }
+    }
+
+    /// Each attribute that says a speed of the fabric link: of the link driver (`port/speed` of Cassini 1, `port/0/link/speed` of
+    /// Cassini 2), of the core driver, of the netdev.
+    pub fn reported_speeds(&self, netdev: &Reading<Option<Netdev>>) -> Vec<ReportedSpeed> {
+        let of_port = ["port/speed", "port/0/link/speed"].into_iter().filter_map(|attribute| {
+            let word = self.text(attribute).ok()?;
+            ReportedSpeed::from_word(attribute.to_owned(), &word)
+        });
+        let of_netdev = netdev
+            .iter()
+            .flatten()
+            .map(|netdev| format!("net/{}/speed", netdev.name));
+        let numbers = std::iter::once("properties/speed".to_owned()).chain(of_netdev);
+        let numbers = numbers.filter_map(|attribute| {
+            let mbps = self.number(&attribute).ok()?;
+            ReportedSpeed::from_mbps(attribute, mbps)
+        });
+        of_port.chain(numbers).collect()
     }
 
     /// The netdev knows the speed of every generation; `properties/speed` knows that of Cassini 1 only.

@@ -249,7 +249,10 @@ impl Scanner {
                 .as_ref()
                 .map(|cxi| cxi.contains(&address))
                 .map_err(Clone::clone),
-            numa_node: read.numa_node(),
+            numa_node: match self.options.numa.get(&address) {
+                Some(node) => Ok(Some(*node)),
+                None => read.numa_node_or_near(&functions_directory(&self.roots)),
+            },
             pci_directory: read.pci_directory(),
             driver_instance: read.inode("properties"),
             cordon: Err(ReadError::new("the cordons", "not read")),
@@ -262,9 +265,11 @@ impl Scanner {
             rgids_available: read.number("properties/rgids_avail"),
             pcie_uncorrectable_errors: read.number("properties/pcie_uncorr_err"),
             aer_fatal_errors: read.aer_total("aer_dev_fatal"),
+            aer_nonfatal_errors: read.aer_total("aer_dev_nonfatal"),
             link_restarts: read.link_restarts(),
             pcie_link: read.pcie_link(),
             speed_mbps: read.speed(&netdev),
+            reported_speeds: read.reported_speeds(&netdev),
             driver_revision: read.text("properties/driver_rev"),
             fru: match (&self.fru, &cxi) {
                 (Some(fru), Ok(name)) => fru.texts(address, *name, &self.roots, &sysfs.join("fru")),

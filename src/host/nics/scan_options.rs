@@ -1,10 +1,11 @@
-//! What a scan looks for beside NICs.
+//! What a scan looks for beside NICs, and what the site knows better.
 
 use std::path::PathBuf;
 
 use crate::model::config::Settings;
 use crate::model::libs::library_mode::LibraryMode;
 use crate::model::nic::companion::Companion;
+use crate::model::nic::numa::NumaTable;
 
 /// What is looked for beside NICs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct ScanOptions {
     pub choices: bool,
     /// Which device nodes.
     pub companions: Vec<Companion>,
+    /// What the site says of NUMA nodes.
+    pub numa: NumaTable,
 }
 
 impl ScanOptions {
@@ -28,7 +31,13 @@ impl ScanOptions {
             extra: extra.map(|library| library.path().to_owned()).collect(),
             choices: false,
             companions: settings.container.devices.clone(),
+            numa: settings.numa.clone(),
         }
+    }
+
+    /// The same with NUMA nodes by the word of the site.
+    pub fn with_numa(self, numa: NumaTable) -> Self {
+        Self { numa, ..self }
     }
 }
 
@@ -40,6 +49,7 @@ impl From<LibraryMode> for ScanOptions {
             extra: Vec::new(),
             choices: true,
             companions: Companion::usual(),
+            numa: NumaTable::new(),
         }
     }
 }

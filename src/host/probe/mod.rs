@@ -7,6 +7,7 @@ pub mod processes;
 pub mod runtimes;
 pub mod text_files;
 pub mod units;
+mod uppers;
 
 use std::path::{Path, PathBuf};
 
@@ -21,13 +22,17 @@ use super::files::roots::Roots;
 use super::libraries;
 use super::nics::cordons;
 use super::nics::scan::Scanner;
+use super::nics::scan_options::ScanOptions;
 use crate::model::doctor::facts::{self, DaemonFacts, DriverFacts, KubeletFacts, NetworkFacts, NodeFacts};
-use crate::model::health::Evidence;
+use crate::model::health::{Evidence, HealthPolicy};
 use crate::model::libs::library_mode::LibraryMode;
+use crate::model::nic::inventory::Nic;
+use crate::model::nic::numa::NumaTable;
 use crate::model::nic::selection::Selection;
 use crate::model::pods::{Holdings, Unlisted};
 use crate::model::reading::{ReadError, Reading};
 use crate::model::status::{self, Status};
+use crate::model::unit_sandbox::Need;
 
 /// Parameter of the driver about the default service.
 const DEFAULT_SERVICE: &str = "module/cxi_ss1/parameters/disable_default_svc";
@@ -37,8 +42,14 @@ const DEFAULT_SERVICE: &str = "module/cxi_ss1/parameters/disable_default_svc";
 pub struct Site {
     /// Which NICs.
     pub selection: Selection,
+    /// NUMA nodes by its own word.
+    pub numa: NumaTable,
+    /// What its conditions do.
+    pub policy: HealthPolicy,
     /// Which libraries containers get; the host needs none where they get none.
     pub libraries: LibraryMode,
+    /// Places that the daemon is told of.
+    pub needs: Vec<Need>,
     /// What is wrong with our configuration.
     pub problems: Vec<Evidence>,
     /// By rising priority; the daemon's is the last.
@@ -58,20 +69,22 @@ pub fn look(roots: &Roots, site: &Site, pods: Result<Holdings, Unlisted>) -> Nod
     let processes = Processes::scan(roots);
     let cdi: Vec<_> = site.cdi.iter().map(|path| cdi::directory(roots, path)).collect();
     let cordons = cordons::directory(&local_directory(roots, &site.run));
-    let inventory = Scanner::new(roots.clone(), LibraryMode::None)
-        .with_cordons(cordons)
-        .scan();
+    let options = ScanOptions::from(LibraryMode::None).with_numa(site.numa.clone());
+    let inventory = Scanner::new(roots.clone(), options).with_cordons(cordons).scan();
     let nics = inventory.as_ref().map_or(&[][..], |inventory| &inventory.nics);
+    let network = network(roots, nics);
+    let containers = of_pods::survey(roots, nics, &site.variable);
     NodeFacts {
-        containers: of_pods::survey(roots, nics, &site.variable),
+        containers,
         pods,
         unix_seconds: clock::unix_seconds(),
         selection: site.selection.clone(),
+        policy: site.policy.clone(),
         configuration_problems: site.problems.clone(),
         inventory,
         driver: driver(roots),
         libraries: library_facts(roots, site),
-        network: network(roots),
+        network,
         missing_nodes: cdi::missing_nodes(roots, &cdi),
         cdi,
         runtimes: runtimes::all(roots, &processes),
@@ -80,7 +93,7 @@ pub fn look(roots: &Roots, site: &Site, pods: Result<Holdings, Unlisted>) -> Nod
             entries: entries(roots, &site.kubelet),
             process: processes.first("kubelet").cloned(),
         },
-        daemon: daemon(roots, &site.run, &processes),
+        daemon: daemon(roots, site, &processes),
     }
 }
 
@@ -117,8 +130,9 @@ fn library_facts(roots: &Roots, site: &Site) -> facts::LibraryFacts {
     }
 }
 
-fn network(roots: &Roots) -> NetworkFacts {
+fn network(roots: &Roots, nics: &[Nic]) -> NetworkFacts {
     NetworkFacts {
+        above: uppers::above(roots, nics.iter().flat_map(Nic::interfaces)),
         routes: table(roots, "/proc/net/route"),
         routes6: table(roots, "/proc/net/ipv6_route"),
         addresses6: table(roots, "/proc/net/if_inet6"),
@@ -126,7 +140,8 @@ fn network(roots: &Roots) -> NetworkFacts {
     }
 }
 
-fn daemon(roots: &Roots, run: &Path, processes: &Processes) -> DaemonFacts {
+fn daemon(roots: &Roots, site: &Site, processes: &Processes) -> DaemonFacts {
+    let run = &site.run;
     let here = local_directory(roots, run);
     let life = instance::life(&here);
     let unit = units::daemon_unit(roots);
@@ -138,6 +153,8 @@ fn daemon(roots: &Roots, run: &Path, processes: &Processes) -> DaemonFacts {
             Life::Unknown(reason) => Some(reason),
             Life::Runs(_) | Life::Stopped => None,
         },
+        unit_files: units::with_dropins(roots, units::OURS),
+        needs: site.needs.clone(),
         wanted_by: units::wanted_by(roots),
         unit,
         status: instance::record(&here)

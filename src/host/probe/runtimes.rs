@@ -27,13 +27,12 @@ fn runtime(roots: &Roots, processes: &Processes, sign: &Sign) -> Option<Runtime>
     let socket = Path::new(sign.socket);
     let configuration = Path::new(sign.configuration);
     let is_there = |path: &Path| roots.resolve(path).is_ok();
-    // One socket for two: the configuration tells them apart.
-    let by_socket = is_there(socket) && (!sign.process.is_empty() || is_there(configuration));
-    let process = processes.first(if sign.process.is_empty() {
-        "containerd"
-    } else {
-        sign.process
-    });
+    let by_socket = is_there(socket) && (!sign.is_shared || is_there(configuration));
+    let process = match (sign.process, sign.kind) {
+        ("", RuntimeKind::Containerd) => processes.first("containerd"),
+        ("", _) => None,
+        (name, _) => processes.first(name),
+    };
     let seen = match &process {
         _ if by_socket => socket.to_owned(),
         Some(process) if !sign.process.is_empty() => process.path.clone(),
@@ -52,12 +51,21 @@ fn configuration_of(roots: &Roots, kind: RuntimeKind, path: &Path) -> Vec<TextFi
     let main = text_file(roots, path);
     let further = match kind {
         RuntimeKind::Containerd => imported(roots, &main),
-        RuntimeKind::Crio => {
-            matching_files(roots, Path::new("/etc/crio/crio.conf.d"), |name| !name.starts_with('.')).unwrap_or_default()
-        }
+        RuntimeKind::Crio => dropins(roots, "/etc/crio/crio.conf.d", ""),
         RuntimeKind::Docker => Vec::new(),
+        RuntimeKind::Podman => [
+            dropins(roots, "/usr/share/containers/containers.conf.d", ".conf"),
+            vec![text_file(roots, "/etc/containers/containers.conf")],
+            dropins(roots, "/etc/containers/containers.conf.d", ".conf"),
+        ]
+        .concat(),
     };
     [vec![main], further].concat()
+}
+
+fn dropins(roots: &Roots, directory: &str, suffix: &str) -> Vec<TextFile> {
+    let is_read = |name: &str| !name.starts_with('.') && name.ends_with(suffix);
+    matching_files(roots, Path::new(directory), is_read).unwrap_or_default()
 }
 
 /// What containerd's main file imports; imports of imports are not followed.

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, de};
+use serde_saphyr::{DuplicateKeyPolicy, Options, Spanned};
 use thiserror::Error;
 
 /// A variable whose key a runtime accepts.
@@ -22,6 +24,16 @@ pub enum EnvironmentError {
     /// An entry without a usable key.
     #[error("'{0}' is no variable: write KEY=VALUE, with a key without '=' and no NUL anywhere")]
     Variable(String),
+    /// A key that two entries have: which of them counts would be each reader's guess.
+    #[error("{key} stands twice, lines {first} and {second}: leave one of them out")]
+    Twice {
+        /// The key.
+        key: String,
+        /// Where it stands first.
+        first: u64,
+        /// Where it stands again.
+        second: u64,
+    },
 }
 
 impl EnvironmentVariable {
@@ -55,27 +67,99 @@ impl fmt::Display for EnvironmentVariable {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File<Entries> {
+struct File {
     env: Entries,
 }
 
-/// A key without a value is set and empty.
-type Map = BTreeMap<String, Option<String>>;
+/// What is under `env:`, in the form in which it stands there.
+enum Entries {
+    List(Vec<Spanned<String>>),
+    /// A key without a value is set and empty.
+    Map(Vec<(Spanned<String>, Option<String>)>),
+}
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(EntriesVisitor)
+    }
+}
+
+struct EntriesVisitor;
+
+/// The kind of the whole is as it stands there; each key and value is a text, whatever it looks like.
+impl<'de> Visitor<'de> for EntriesVisitor {
+    type Value = Entries;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of KEY=VALUE or a map of KEY: VALUE")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Entries, E> {
+        Ok(Entries::List(Vec::new()))
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<Entries, E> {
+        self.visit_unit()
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Entries, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = list.next_element()? {
+            entries.push(entry);
+        }
+        Ok(Entries::List(entries))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Entries::Map(entries))
+    }
+}
 
 /// Reads the YAML text of an environment file. Values keep every '=' after the first and lose the quotes of YAML and
-/// those round the value of a `KEY="VALUE"` entry.
+/// those round the value of a `KEY="VALUE"` entry. With nothing under `env:` there is no variable.
 pub fn parse(text: &str) -> Result<Vec<EnvironmentVariable>, EnvironmentError> {
-    // Told apart by trying, as an untagged enum would make numbers and truths of the values.
-    if let Ok(file) = serde_saphyr::from_str::<File<Map>>(text) {
-        let value = |value: &Option<String>| value.clone().unwrap_or_default();
-        return file
-            .env
+    let mut options = Options::default();
+    options.duplicate_keys = DuplicateKeyPolicy::PassThrough;
+    let File { env } = serde_saphyr::from_str_with_options(text, options)?;
+    let variables: Vec<(u64, EnvironmentVariable)> = match env {
+        Entries::List(list) => list
             .iter()
-            .map(|(key, text)| EnvironmentVariable::new(key, &value(text)))
-            .collect();
+            .map(|entry| Ok((entry.referenced.line(), parse_entry(&entry.value)?)))
+            .collect::<Result<_, EnvironmentError>>()?,
+        Entries::Map(map) => {
+            let variable = |(key, value): (Spanned<String>, Option<String>)| {
+                let variable = EnvironmentVariable::new(&key.value, &value.unwrap_or_default())?;
+                Ok((key.referenced.line(), variable))
+            };
+            let mut variables = map
+                .into_iter()
+                .map(variable)
+                .collect::<Result<Vec<_>, EnvironmentError>>()?;
+            // A map has no order of its own.
+            variables.sort_by(|(_, one), (_, other)| one.key.cmp(&other.key));
+            variables
+        }
+    };
+    none_stands_twice(&variables)?;
+    Ok(variables.into_iter().map(|(_, variable)| variable).collect())
+}
+
+fn none_stands_twice(variables: &[(u64, EnvironmentVariable)]) -> Result<(), EnvironmentError> {
+    let mut lines: BTreeMap<&str, u64> = BTreeMap::new();
+    for (line, variable) in variables {
+        if let Some(first) = lines.insert(&variable.key, *line) {
+            return Err(EnvironmentError::Twice {
+                key: variable.key.clone(),
+                first,
+                second: *line,
+            });
+        }
     }
-    let file: File<Vec<String>> = serde_saphyr::from_str(text)?;
-    file.env.iter().map(|entry| parse_entry(entry)).collect()
+    Ok(())
 }
 
 fn parse_entry(entry: &str) -> Result<EnvironmentVariable, EnvironmentError> {

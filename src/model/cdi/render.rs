@@ -29,6 +29,9 @@ pub enum Expose {
 /// Where containers have the libraries with [`Expose::Private`].
 const PRIVATE: &str = "/opt/cxi/lib64";
 
+/// Where a loader looks first.
+const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
+
 /// What a site decides about containers, and so about the content of the spec.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
@@ -42,6 +45,17 @@ pub struct Policy {
     pub selection: Selection,
     /// Which names they have.
     pub naming: Naming,
+}
+
+impl Policy {
+    /// What the site's own LD_LIBRARY_PATH does, if it has one.
+    pub fn replaced_library_path(&self) -> Option<&'static str> {
+        let mut keys = self.environment.iter().map(EnvironmentVariable::key);
+        keys.any(|key| key == LIBRARY_PATH).then_some(match self.expose {
+            Expose::Env => "it replaces the value of the image, and that of libraries.expose",
+            Expose::LoaderPaths | Expose::Private => "it replaces the value of the image",
+        })
+    }
 }
 
 /// The spec of a node; none when no NIC has a usable device node, since readers refuse a spec without devices.
@@ -233,7 +247,7 @@ fn library_path(inventory: &Inventory) -> Option<EnvironmentVariable> {
         .filter_map(text)
         .filter(|directory| seen.insert(directory.clone()))
         .collect();
-    EnvironmentVariable::new("LD_LIBRARY_PATH", &directories.join(":"))
+    EnvironmentVariable::new(LIBRARY_PATH, &directories.join(":"))
         .ok()
         .filter(|_| !directories.is_empty())
 }

@@ -20,14 +20,15 @@ pub struct Effective {
     pub origin: Origin,
 }
 
-/// The one table of ours whose keys may have any name, so dots, too.
-const VARIABLES: &str = "container.env";
+/// The tables of ours whose keys may have any name, so dots, too.
+const OF_ANY_KEYS: [&str; 2] = ["container.env", "numa"];
 
 impl Effective {
     /// The table that the key is in; empty for one at the top.
     pub fn table(&self) -> &str {
-        if self.key.starts_with(VARIABLES) {
-            return VARIABLES;
+        let is_in = |table: &&str| self.key.strip_prefix(*table).is_some_and(|rest| rest.starts_with('.'));
+        if let Some(table) = OF_ANY_KEYS.into_iter().find(is_in) {
+            return table;
         }
         self.key.rsplit_once('.').map_or("", |(table, _)| table)
     }
@@ -174,6 +175,15 @@ impl<'a> Reader<'a> {
 
     /// A table of any keys with texts, each made something of.
     pub fn entries<T>(&mut self, key: &'static str, make: impl Fn(&str, &str) -> Result<T, String>) -> Vec<T> {
+        self.any_keys(key, |key, text: &String| make(key, text))
+    }
+
+    /// The same with whole numbers.
+    pub fn numbers<T>(&mut self, key: &'static str, make: impl Fn(&str, i64) -> Result<T, String>) -> Vec<T> {
+        self.any_keys(key, |key, number| make(key, *number))
+    }
+
+    fn any_keys<V: Value, T>(&mut self, key: &'static str, make: impl Fn(&str, &V) -> Result<T, String>) -> Vec<T> {
         let entries = match self.take(key) {
             Some(entry) => self.inner(key, &entry.value),
             None => &[],
@@ -181,14 +191,14 @@ impl<'a> Reader<'a> {
         let mut made = Vec::new();
         for entry in entries {
             let (key, origin) = (format!("{key}.{}", entry.key), entry.value.origin.clone());
-            let read = String::read(&entry.value).and_then(|text| match make(&entry.key, &text) {
-                Ok(value) => Ok((text, value)),
+            let read = V::read(&entry.value).and_then(|written| match make(&entry.key, &written) {
+                Ok(value) => Ok((written, value)),
                 Err(reason) => Err(Fault::at(&entry.value, reason)),
             });
             match read {
-                Ok((text, value)) => {
+                Ok((written, value)) => {
                     made.push(value);
-                    self.effective(&key, text.show(), origin);
+                    self.effective(&key, written.show(), origin);
                 }
                 Err(faults) => self.problems(&key, faults),
             }

@@ -20,7 +20,9 @@ use crate::model::cdi::render::Expose;
 use crate::model::health::{Check, HealthPolicy};
 use crate::model::libs::library_mode::LibraryMode;
 use crate::model::nic::companion::Companion;
+use crate::model::nic::numa::NODES;
 use crate::model::nic::offer::Functions;
+use crate::model::nic::pci::PciAddress;
 use crate::model::readiness::START_GRACE;
 use crate::model::runtime::places::RuntimeEndpoint;
 
@@ -43,6 +45,7 @@ pub fn read(table: &Table) -> (Settings, Findings) {
         resource: top.only_table("resource", resource),
         health: top.table("health", health),
         export: top.table("export", export),
+        numa: top.numbers("numa", numa_node).into_iter().collect(),
         log: top.table("log", logging),
     };
     top.note_unknown();
@@ -143,6 +146,14 @@ fn export(table: &mut Reader<'_>) -> ExportSettings {
         nfd_dir: table.get("nfd_dir", None),
         devinfo_dir: table.get("devinfo_dir", None),
     }
+}
+
+/// One NIC of `[numa]`.
+fn numa_node(key: &str, node: i64) -> Result<(PciAddress, u32), String> {
+    let address = key.parse().map_err(|error| format!("{error}"))?;
+    let node = u32::try_from(node).ok().filter(|node| *node < NODES);
+    let node = node.ok_or_else(|| format!("not the number of a NUMA node, which is 0 to {}", NODES - 1))?;
+    Ok((address, node))
 }
 
 fn logging(table: &mut Reader<'_>) -> LogSettings {

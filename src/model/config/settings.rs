@@ -17,9 +17,11 @@ use crate::model::health::HealthPolicy;
 use crate::model::libs::given::ExtraLibrary;
 use crate::model::libs::library_mode::LibraryMode;
 use crate::model::nic::companion::Companion;
+use crate::model::nic::numa::NumaTable;
 use crate::model::nic::offer::{Exclusion, Functions};
 use crate::model::nic::selection::Selection;
 use crate::model::runtime::places::RuntimeEndpoint;
+use crate::model::unit_sandbox::{Access, Need};
 
 /// Where the daemon keeps its state unless it is told otherwise.
 pub const RUN_DIR: &str = "/run/cxi-device-plugin";
@@ -51,6 +53,8 @@ pub struct Settings {
     pub health: HealthSettings,
     /// `[export]`
     pub export: ExportSettings,
+    /// `[numa]`
+    pub numa: NumaTable,
     /// `[log]`
     pub log: LogSettings,
 }
@@ -217,6 +221,41 @@ impl Settings {
             selection: Selection::without(self.resource.functions, self.exclude.clone()),
             naming: self.cdi.naming.clone(),
         }
+    }
+
+    /// Where the daemon reads and writes, by key.
+    pub fn needs(&self) -> Vec<Need> {
+        let parent = |file: &PathBuf| file.parent().unwrap_or(file).to_owned();
+        let export = &self.export;
+        let written = [
+            (
+                "kubelet.dir",
+                Some(&self.kubelet.dir)
+                    .filter(|_| self.kubelet.enabled != Enabled::No)
+                    .cloned(),
+            ),
+            ("cdi.dir", Some(self.cdi.dir.clone())),
+            ("daemon.run_dir", Some(self.daemon.run_dir.clone())),
+            ("export.textfile", export.textfile.as_ref().map(parent)),
+            ("export.metrics_socket", export.metrics_socket.as_ref().map(parent)),
+            ("export.nfd_dir", export.nfd_dir.clone()),
+            ("export.devinfo_dir", export.devinfo_dir.clone()),
+        ];
+        let read = [
+            ("roots.sysfs", Some(self.roots.sysfs.clone())),
+            ("roots.dev", Some(self.roots.dev.clone())),
+            ("roots.ofi", self.roots.ofi.clone()),
+            ("roots.cxi", self.roots.cxi.clone()),
+        ];
+        let need = |access: Access| move |(key, path): (&str, Option<PathBuf>)| Some(Need::new(key, path?, access));
+        let written = written.into_iter().filter_map(need(Access::Write));
+        let extra = self
+            .libraries
+            .extra
+            .iter()
+            .map(|library| Some(library.path().to_owned()));
+        let read = read.into_iter().chain(extra.map(|path| ("libraries.extra", path)));
+        written.chain(read.filter_map(need(Access::Read))).collect()
     }
 
     /// The libraries for containers.

@@ -59,7 +59,7 @@ fn reason(key: &str, names: &[String]) -> String {
 
 /// All names of keys and of tables.
 fn names() -> Vec<String> {
-    let mut names = vec!["container.env".to_owned()];
+    let mut names = vec!["container.env".to_owned(), "numa".to_owned()];
     for effective in keys::defaults() {
         let key = without_numbers(&effective.key);
         if let Some((table, _)) = key.rsplit_once('.') {

@@ -92,6 +92,19 @@ impl Value for String {
     }
 }
 
+impl Value for i64 {
+    fn read(node: &ValueNode) -> Result<Self, Faults> {
+        match node.content {
+            Content::Number(number) => Ok(number),
+            _ => Err(Fault::expected(node, "a whole number (without quotes)")),
+        }
+    }
+
+    fn show(&self) -> Content {
+        Content::Number(*self)
+    }
+}
+
 impl Value for PathBuf {
     /// Absolute in a file, since nobody knows from where a daemon is started.
     fn read(node: &ValueNode) -> Result<Self, Faults> {

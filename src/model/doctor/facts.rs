@@ -1,12 +1,12 @@
 //! All that the rules go by, as it was read. Types only.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::process::SystemProcess;
 use crate::model::cdi::survey::SpecFile;
 use crate::model::container::PodContainers;
-use crate::model::health::Evidence;
+use crate::model::health::{Evidence, HealthPolicy};
 use crate::model::libs::choice::LibraryChoice;
 use crate::model::nic::inventory::{Inventory, Library};
 use crate::model::nic::selection::Selection;
@@ -14,6 +14,7 @@ use crate::model::pods::{Holdings, Unlisted};
 use crate::model::reading::{ReadError, Reading};
 use crate::model::runtime::places::RuntimeKind;
 use crate::model::status::{KubeletState, Status};
+use crate::model::unit_sandbox::Need;
 
 /// A node as one look found it. Paths are those of the host.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct NodeFacts {
     pub unix_seconds: u64,
     /// What the site has decided about NICs.
     pub selection: Selection,
+    /// What it makes of their conditions.
+    pub policy: HealthPolicy,
     /// What is wrong with our configuration.
     pub configuration_problems: Vec<Evidence>,
     /// The NICs; its libraries are empty, see `libraries`.
@@ -91,8 +94,21 @@ pub struct NetworkFacts {
     pub routes6: TextFile,
     /// `/proc/net/if_inet6`.
     pub addresses6: TextFile,
+    /// The NICs' netdevs and every device above them, by name, with what is above each.
+    pub above: BTreeMap<String, Above>,
     /// CNI configurations.
     pub cni: Reading<Vec<TextFile>>,
+}
+
+/// What is above a netdev in the host's network namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Above {
+    /// Its directory in sysfs.
+    pub directory: PathBuf,
+    /// The devices directly above it: bond, team, bridge, VLAN, macvlan, VRF and the like.
+    pub uppers: Vec<String>,
+    /// The one among them of which it is a part and that takes all its traffic.
+    pub master: Option<String>,
 }
 
 /// A text file, or none, or why it is not known.
@@ -167,6 +183,10 @@ pub struct DaemonFacts {
     pub unseen: Option<String>,
     /// Its unit; `/dev/null` where it is masked.
     pub unit: Option<PathBuf>,
+    /// The unit with its drop-ins, in the order in which they count.
+    pub unit_files: Vec<TextFile>,
+    /// Places that the daemon is told of.
+    pub needs: Vec<Need>,
     /// The link that has it started at boot.
     pub wanted_by: Reading<Option<PathBuf>>,
     /// Where it says of itself what it does.

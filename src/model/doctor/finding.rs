@@ -70,6 +70,8 @@ finding_ids! {
     NicNoNetdev = "nic-no-netdev",
     /// The firmware names no NUMA node for a NIC.
     NicNumaUnknown = "nic-numa-unknown",
+    /// A NIC has counted PCIe errors before anybody looked.
+    PcieErrorsEarlier = "pcie-errors-earlier",
     /// VFs are there and not offered.
     VfNotOffered = "vf-not-offered",
     /// Kubelet says that several pods hold a NIC.
@@ -128,6 +130,8 @@ finding_ids! {
     ConfigurationInvalid = "configuration-invalid",
     /// Kubelet is there, the daemon is not installed.
     UnitMissing = "unit-missing",
+    /// The unit's sandbox keeps the daemon from a place that it is told of.
+    UnitSandbox = "unit-sandbox",
     /// The unit will not start at the next boot.
     UnitNotEnabled = "unit-not-enabled",
     /// The unit is enabled, and nothing runs.

@@ -14,6 +14,7 @@ pub mod process;
 pub mod redact;
 mod runtime;
 mod services;
+mod spec_dirs;
 mod strategy;
 
 use self::facts::NodeFacts;

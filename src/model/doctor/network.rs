@@ -1,11 +1,12 @@
 //! Netdevs that the host uses, and CNI plugins that would take them away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::Value;
 
-use super::facts::{NodeFacts, TextFile};
+use super::facts::{Above, NodeFacts, TextFile};
 use super::finding::{Evidence, Examination, FindingId, Level};
+use crate::model::nic::inventory::Nic;
 
 /// Scope of IPv6 addresses that every interface has by itself (`IPV6_ADDR_LINKLOCAL`).
 const LINK_SCOPE: &str = "20";
@@ -53,10 +54,10 @@ fn configured(facts: &NodeFacts, is_meant: impl Fn(&str) -> bool) -> Option<&Tex
 
 fn used_by_host(facts: &NodeFacts, examination: &mut Examination) {
     let nics = facts.inventory.iter().flat_map(|inventory| &inventory.nics);
-    let netdevs = nics.filter_map(|nic| nic.netdev.as_ref().ok()?.as_ref());
     let uses = uses(facts);
-    let evidence: Vec<(String, Evidence)> = netdevs
-        .filter_map(|netdev| Some((netdev.name.clone(), uses.get(netdev.name.as_str())?.clone())))
+    let evidence: Vec<(String, Vec<Evidence>)> = nics
+        .flat_map(Nic::interfaces)
+        .filter_map(|netdev| Some((netdev.to_owned(), use_of(netdev, &facts.network.above, &uses)?)))
         .collect();
     if evidence.is_empty() {
         return;
@@ -71,10 +72,40 @@ fn used_by_host(facts: &NodeFacts, examination: &mut Examination) {
     examination.found(
         (FindingId::NetdevUsedByHost, level),
         names.join(", "),
-        format!("the host has addresses or routes on these netdevs; {which}, with all that goes over them"),
-        evidence.into_iter().map(|(_, evidence)| evidence).collect(),
+        format!("the host uses these netdevs, by addresses or routes on them or on a device above; {which}, with all that goes \
+                 over them"),
+        evidence.into_iter().flat_map(|(_, evidence)| evidence).collect(),
         "use hostNetwork: true, or VFs, or keep NICs with host traffic out of that network",
     );
+}
+
+/// How the host uses a netdev: by an address or route on it or on whatever is above it, with the way there; else by having made
+/// it a part of another device, such as a VRF, whose routes are in no table that is read here.
+fn use_of(netdev: &str, above: &BTreeMap<String, Above>, uses: &BTreeMap<&str, Evidence>) -> Option<Vec<Evidence>> {
+    let mut ways = VecDeque::from([(netdev, Vec::new())]);
+    let mut seen = BTreeSet::new();
+    let mut part_of = None;
+    while let Some((device, way)) = ways.pop_front() {
+        if let Some(used) = uses.get(device) {
+            return Some([way, vec![used.clone()]].concat());
+        }
+        let Some(Above {
+            directory,
+            uppers,
+            master,
+        }) = above.get(device).filter(|_| seen.insert(device))
+        else {
+            continue;
+        };
+        if let (Some(master), None) = (master, &part_of) {
+            part_of = Some([way.clone(), vec![Evidence::new(directory.join("master"), master)]].concat());
+        }
+        for upper in uppers {
+            let link = Evidence::new(directory.join(format!("upper_{upper}")), upper);
+            ways.push_back((upper.as_str(), [way.clone(), vec![link]].concat()));
+        }
+    }
+    part_of
 }
 
 /// Interfaces with an address or a route of the host, each with the first line that says so.

@@ -4,16 +4,16 @@ use super::driver;
 use super::facts::NodeFacts;
 use super::finding::{Evidence, Examination, FindingId, Level};
 use super::network;
-use crate::model::health::{Check, Condition, SharedNids, Verdict};
+use crate::model::health::{AcrossNics, Check, Condition, Verdict};
 use crate::model::nic::attributes::Function;
 use crate::model::nic::inventory::Nic;
 use crate::model::status::NicStatus;
 
 pub(super) fn examine(facts: &NodeFacts, examination: &mut Examination) {
     let Ok(inventory) = &facts.inventory else { return };
-    let shared_nids = SharedNids::of(&inventory.nics);
+    let across_nics = AcrossNics::of(&inventory.nics);
     for nic in &inventory.nics {
-        nic_of(facts, nic, &shared_nids, examination);
+        nic_of(facts, nic, &across_nics, examination);
     }
     virtual_functions(&inventory.nics, examination);
 }
@@ -30,7 +30,7 @@ pub(super) fn name(nic: &Nic) -> String {
 }
 
 /// Without a driver there is nothing more to ask of a NIC.
-fn nic_of(facts: &NodeFacts, nic: &Nic, shared_nids: &SharedNids, examination: &mut Examination) {
+fn nic_of(facts: &NodeFacts, nic: &Nic, across_nics: &AcrossNics, examination: &mut Examination) {
     match &nic.driver {
         Ok(None) => return unbound(facts, nic, examination),
         Ok(Some(driver)) if driver::is_foreign(nic) => return foreign(nic, driver, examination),
@@ -38,8 +38,12 @@ fn nic_of(facts: &NodeFacts, nic: &Nic, shared_nids: &SharedNids, examination: &
     }
     let is_explained = not_in_class(facts, nic, examination) || no_node(nic, examination);
     let has_no_netdev = no_netdev(facts, nic, examination);
-    let status = NicStatus::fresh(nic, shared_nids, facts.selection.withheld(nic), facts.unix_seconds);
+    let withheld = facts.selection.withheld(nic);
+    let status = NicStatus::fresh(nic, across_nics, withheld, &facts.policy, facts.unix_seconds);
     for condition in conditions(facts, &status) {
+        if condition.check == Check::PcieErrors && !condition.verdict.is_bad() {
+            earlier_errors(nic, examination);
+        }
         let is_known = match condition.check {
             Check::Present => is_explained,
             Check::FabricAddress | Check::NetdevUp => has_no_netdev && condition.verdict != Verdict::Fail,
@@ -57,9 +61,33 @@ fn nic_of(facts: &NodeFacts, nic: &Nic, shared_nids: &SharedNids, examination: &
         examination.found(
             (FindingId::NicNumaUnknown, Level::Note),
             name(nic),
-            "the firmware names no NUMA node, so kubelet gets no topology for this resource, not even of other NICs",
+            "neither the firmware nor a function beside it names a NUMA node, so kubelet gets no topology for this resource, not even of other NICs",
             vec![Evidence::new(nic.sysfs.join("numa_node"), -1)],
-            "look for a firmware update or setting (SRAT, NPS); a node with one NUMA node loses nothing",
+            "look for a firmware update or setting (SRAT, NPS), or say it in the configuration under [numa]; a node with one NUMA node \
+             loses nothing",
+        );
+    }
+}
+
+/// Errors that nobody has seen come: a look of ours or the daemon's first one found them.
+fn earlier_errors(nic: &Nic, examination: &mut Examination) {
+    let counters = [
+        ("properties/pcie_uncorr_err", &nic.pcie_uncorrectable_errors),
+        ("aer_dev_fatal", &nic.aer_fatal_errors),
+        ("aer_dev_nonfatal", &nic.aer_nonfatal_errors),
+    ];
+    let counted = counters.iter().filter_map(|(attribute, count)| {
+        let count = count.as_ref().ok().filter(|count| **count > 0)?;
+        Some(Evidence::new(nic.sysfs.join(attribute), count))
+    });
+    let counted: Vec<Evidence> = counted.collect();
+    if !counted.is_empty() {
+        examination.found(
+            (FindingId::PcieErrorsEarlier, Level::Note),
+            name(nic),
+            "uncorrectable PCIe errors from before anybody looked, in this boot or since the driver was loaded",
+            counted,
+            format!("see when they came: dmesg | grep -i -e aer -e {}", nic.address),
         );
     }
 }

@@ -76,10 +76,26 @@ pub fn crio(text: &str) -> String {
     let Ok(table) = text.parse::<Table>() else {
         return format!("{LEFT_OUT}: not TOML\n");
     };
-    let ulimits = || table.get("crio")?.get("runtime")?.get("default_ulimits").cloned();
-    let runtime = Table::from_iter(ulimits().map(|ulimits| ("default_ulimits".to_owned(), ulimits)));
-    let crio = Table::from_iter([("runtime".to_owned(), runtime.into())]);
+    let runtime = table.get("crio").and_then(|crio| crio.get("runtime"));
+    let kept = ["default_ulimits", "cdi_spec_dirs"].into_iter().filter_map(|key| {
+        let value = runtime?.get(key)?.clone();
+        Some((key.to_owned(), value))
+    });
+    let crio = Table::from_iter([("runtime".to_owned(), Table::from_iter(kept).into())]);
     Table::from_iter([("crio".to_owned(), crio.into())]).to_string()
+}
+
+/// The same of Podman's.
+pub fn podman(text: &str) -> String {
+    let Ok(table) = text.parse::<Table>() else {
+        return format!("{LEFT_OUT}: not TOML\n");
+    };
+    let dirs = table
+        .get("engine")
+        .and_then(|engine| engine.get("cdi_spec_dirs"))
+        .cloned();
+    let engine = Table::from_iter(dirs.map(|dirs| ("cdi_spec_dirs".to_owned(), dirs)));
+    Table::from_iter([("engine".to_owned(), engine.into())]).to_string()
 }
 
 /// The same of Docker's.
@@ -93,6 +109,9 @@ pub fn docker(text: &str) -> String {
     }
     if let Some(memlock) = settings.pointer("/default-ulimits/memlock") {
         kept.insert("default-ulimits".to_owned(), json!({ "memlock": memlock }));
+    }
+    if let Some(dirs) = settings.get("cdi-spec-dirs") {
+        kept.insert("cdi-spec-dirs".to_owned(), dirs.clone());
     }
     format!("{:#}\n", Value::Object(kept))
 }
@@ -164,13 +183,15 @@ mod tests {
         assert!(!containerd(toml).contains(SECRET) && containerd(toml).contains("enable_cdi"));
         assert!(!crio("x = 'hunter2'\n[crio.runtime]\ndefault_ulimits = ['memlock=-1:-1']").contains(SECRET));
         assert!(crio("[crio.runtime]\ndefault_ulimits = ['memlock=-1:-1']").contains("memlock=-1:-1"));
+        assert!(!podman("x = 'hunter2'\n[engine]\nenv = ['A=hunter2']\ncdi_spec_dirs = ['/y']").contains(SECRET));
+        assert!(podman("[engine]\ncdi_spec_dirs = ['/y', {append = true}]").contains("append"));
         let ours = configuration("[container]\nenv = { A = 'hunter2' }\n[cdi]\ndir = '/x'\n");
         assert!(!ours.contains(SECRET) && ours.contains("/x"), "{ours}");
         assert!(!docker(r#"{"proxies": {"x": "hunter2"}, "features": {"cdi": true}}"#).contains(SECRET));
         assert!(!cni(r#"{"type": "multus", "kubeconfig": "hunter2"}"#).contains(SECRET));
         assert!(!unit("[Service]\nEnvironment=A=hunter2\nLimitMEMLOCK=1\n").contains(SECRET));
         for broken in ["= hunter2", "{ hunter2"] {
-            for reduce in [containerd, crio, docker, cni, configuration, unit] {
+            for reduce in [containerd, crio, docker, podman, cni, configuration, unit] {
                 assert!(!reduce(broken).contains(SECRET));
             }
         }

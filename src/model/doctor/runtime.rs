@@ -1,18 +1,23 @@
 //! The container runtimes: whether they honour CDI names, and how much memory their containers may lock.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::Value;
 use toml::Table;
 
 use super::containerd::{self, ContainerdSettings};
-use super::facts::{NodeFacts, Runtime, TextFile};
+use super::facts::{CdiDirectoryFacts, NodeFacts, Runtime, TextFile};
 use super::finding::{Evidence, Examination, FindingId, Level};
 use super::limits::{self, Limit};
+use super::spec_dirs;
 use super::strategy;
+use crate::model::cdi::KIND;
 use crate::model::printable::shell_word;
 use crate::model::runtime::choice::is_same_directory;
 use crate::model::runtime::places::RuntimeKind;
 
 pub(super) fn examine(facts: &NodeFacts, examination: &mut Examination) {
+    unknown(facts, examination);
     for runtime in facts.runtimes.iter().filter(|runtime| counts(facts, runtime)) {
         for file in &runtime.configuration {
             examination.known(runtime.kind.name(), &file.text);
@@ -21,17 +26,109 @@ pub(super) fn examine(facts: &NodeFacts, examination: &mut Examination) {
             RuntimeKind::Containerd => containerd(facts, runtime, examination),
             RuntimeKind::Crio => crio_memlock(runtime),
             RuntimeKind::Docker => docker(runtime, examination),
+            // Whoever starts it gives its containers their limits.
+            RuntimeKind::Podman => Some(Limit::Unlimited),
         };
+        spec_directories(facts, runtime, examination);
         if memlock != Some(Limit::Unlimited) {
             examine_runtime(runtime, examination);
         }
     }
 }
 
-/// Where kubelet is, it uses containerd or CRI-O; elsewhere containerd serves Docker, which does CDI itself.
+/// Where kubelet is, it uses containerd or CRI-O; elsewhere containerd serves Docker, which does CDI itself. Podman is used
+/// beside either.
 fn counts(facts: &NodeFacts, runtime: &Runtime) -> bool {
-    let is_for_kubelet = facts.has_kubelet() || facts.kubelet.process.is_some();
-    is_for_kubelet == (runtime.kind != RuntimeKind::Docker)
+    match runtime.kind {
+        RuntimeKind::Podman => true,
+        kind => is_for_kubelet(facts) == (kind != RuntimeKind::Docker),
+    }
+}
+
+fn is_for_kubelet(facts: &NodeFacts) -> bool {
+    facts.has_kubelet() || facts.kubelet.process.is_some()
+}
+
+/// Kubelet has one, at a socket that nobody here knows, unless the daemon was told of it.
+fn unknown(facts: &NodeFacts, examination: &mut Examination) {
+    let mut runtimes = facts
+        .runtimes
+        .iter()
+        .filter(|runtime| runtime.kind != RuntimeKind::Podman);
+    if is_for_kubelet(facts) && !runtimes.any(|runtime| counts(facts, runtime)) && !strategy::is_told_of_any(facts) {
+        examination.unknown(
+            "container runtime",
+            "unknown runtime: none of containerd (also that of k3s, RKE2, k0s, MicroK8s) and CRI-O is at its usual socket, so \
+             nothing is known of its CDI; see [runtime] endpoint",
+        );
+    }
+}
+
+/// Whether a runtime reads the directory that matters to it: for kubelet's that of the daemon, for others those with a spec of
+/// ours.
+fn spec_directories(facts: &NodeFacts, runtime: &Runtime, examination: &mut Examination) {
+    let read = spec_dirs::of(runtime);
+    let is_read = |path: &Path| read.dirs.iter().any(|dir| is_same_directory(dir, path));
+    let has_ours = |directory: &&CdiDirectoryFacts| {
+        let mut files = directory
+            .files
+            .iter()
+            .flatten()
+            .filter_map(|file| file.content.as_ref().ok());
+        files.any(|offered| offered.kind == KIND)
+    };
+    let is_of_kubelet = matches!(runtime.kind, RuntimeKind::Containerd | RuntimeKind::Crio);
+    let wanted: Vec<&CdiDirectoryFacts> = if is_of_kubelet {
+        facts.cdi.last().into_iter().collect()
+    } else {
+        facts.cdi.iter().filter(has_ours).collect()
+    };
+    if wanted.is_empty() || wanted.iter().any(|directory| is_read(&directory.path)) {
+        return;
+    }
+    let name = runtime.kind.name();
+    let listed = |dirs: &mut dyn Iterator<Item = &PathBuf>| {
+        let dirs: Vec<String> = dirs.map(|dir| dir.display().to_string()).collect();
+        dirs.join(", ")
+    };
+    let ours = listed(&mut wanted.iter().map(|directory| &directory.path));
+    let dirs = listed(&mut read.dirs.iter());
+    let (level, what) = match &read.said_in {
+        Some(_) => (
+            Level::Warning,
+            format!("reads CDI specs in other directories than {ours}"),
+        ),
+        None => (
+            Level::Note,
+            format!("by default {name} reads CDI specs in {dirs} only (podman since 5.5), and not in {ours}"),
+        ),
+    };
+    let key = match runtime.kind {
+        RuntimeKind::Docker => "cdi-spec-dirs",
+        _ => "cdi_spec_dirs",
+    };
+    let remedy = match runtime.kind {
+        RuntimeKind::Podman => format!(
+            "set cdi_spec_dirs = [\"/etc/cdi\", {}] under [engine] of /etc/containers/containers.conf",
+            wanted
+                .iter()
+                .map(|directory| format!("\"{}\"", directory.path.display()))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+        RuntimeKind::Docker => {
+            format!("add {ours} to cdi-spec-dirs in /etc/docker/daemon.json ; systemctl restart docker")
+        }
+        RuntimeKind::Containerd | RuntimeKind::Crio => format!(
+            "cxi-device-plugin --cdi-dir {}",
+            read.dirs
+                .last()
+                .map_or_else(|| "DIR".to_owned(), |dir| shell_word(dir.display()))
+        ),
+    };
+    let said_in = read.said_in.as_ref().unwrap_or(&runtime.seen);
+    let evidence = vec![Evidence::new(said_in, format!("{key} = {dirs}"))];
+    examination.found((FindingId::RuntimeCdiDirs, level), name, what, evidence, remedy);
 }
 
 /// Containers have the limit of the runtime.
@@ -55,22 +152,6 @@ fn containerd(facts: &NodeFacts, runtime: &Runtime, examination: &mut Examinatio
         examination.unknown("CDI of containerd", reason);
     } else if !settings.is_cri_off && !settings.is_cdi_on() {
         cdi_off(runtime, &settings, examination);
-    }
-    if let Some(dirs) = &settings.cdi_spec_dirs
-        && let Some(ours) = facts.cdi.last()
-        && !dirs.iter().any(|dir| is_same_directory(dir, &ours.path))
-    {
-        let dirs: Vec<String> = dirs.iter().map(|dir| dir.display().to_string()).collect();
-        examination.found(
-            (FindingId::RuntimeCdiDirs, Level::Warning),
-            "containerd",
-            format!("reads CDI specs in other directories than {}", ours.path.display()),
-            evidence(runtime, format!("cdi_spec_dirs = {}", dirs.join(", "))),
-            format!(
-                "cxi-device-plugin --cdi-dir {}",
-                dirs.last().map_or_else(|| "DIR".to_owned(), shell_word)
-            ),
-        );
     }
     None
 }

@@ -1,8 +1,9 @@
 //! Kubelet, and our own daemon and unit.
 
-use super::facts::NodeFacts;
+use super::facts::{NodeFacts, TextFile};
 use super::finding::{Evidence, Examination, FindingId, Level};
 use crate::model::status::KubeletState;
+use crate::model::unit_sandbox::{Access, Need, UnitSandbox};
 
 /// How kubevirt's device-plugin-manager, which the Go plugin is built with, names the socket of `beta.hpe.com/cxi`.
 const GO_PLUGIN: &str = "beta.hpe.com_cxi";
@@ -11,6 +12,7 @@ pub(super) fn examine(facts: &NodeFacts, examination: &mut Examination) {
     kubelet(facts, examination);
     configuration(facts, examination);
     unit(facts, examination);
+    sandbox(facts, examination);
     status(facts, examination);
 }
 
@@ -47,6 +49,32 @@ fn kubelet(facts: &NodeFacts, examination: &mut Examination) {
             "kubectl get daemonset -A | grep cxi ; delete that one. If it is gone already, remove the socket",
         );
     }
+}
+
+/// Places that the daemon is told of and its unit keeps it from.
+fn sandbox(facts: &NodeFacts, examination: &mut Examination) {
+    let daemon = &facts.daemon;
+    let unit = UnitSandbox::read(daemon.unit_files.iter().filter_map(TextFile::known));
+    let needs: Vec<&Need> = daemon.needs.iter().chain(unit.flags()).collect();
+    let Some(drop_in) = unit.drop_in(needs.iter().copied()) else {
+        return;
+    };
+    let denied: Vec<&Need> = needs.into_iter().filter(|need| unit.denies(need)).collect();
+    let names: Vec<&str> = denied.iter().map(|need| need.told_by.as_str()).collect();
+    let evidence = denied.iter().map(|need| {
+        let access = match need.access {
+            Access::Read => "hidden",
+            Access::Write => "not writable",
+        };
+        Evidence::new(&need.path, format!("{access} for the service ({})", need.told_by))
+    });
+    examination.found(
+        (FindingId::UnitSandbox, Level::Warning),
+        "cxi-device-plugin.service",
+        format!("its sandbox keeps the daemon from {}", names.join(", ")),
+        evidence.collect(),
+        format!("systemctl edit cxi-device-plugin, and write:\n{drop_in}"),
+    );
 }
 
 fn configuration(facts: &NodeFacts, examination: &mut Examination) {

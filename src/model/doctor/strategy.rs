@@ -55,6 +55,11 @@ pub(super) fn is_told(facts: &NodeFacts, name: &str) -> bool {
     told(facts).is_some_and(|(_, runtime)| runtime.name == name && runtime.cdi != CdiSupport::Unknown)
 }
 
+/// Whether it knows of any at all.
+pub(super) fn is_told_of_any(facts: &NodeFacts) -> bool {
+    told(facts).is_some()
+}
+
 fn told(facts: &NodeFacts) -> Option<(&StrategyStatus, &RuntimeStatus)> {
     let strategy = &facts.daemon.known()?.node.strategy;
     Some((strategy, strategy.runtime.as_ref()?))

@@ -68,6 +68,8 @@ pub enum Check {
     LinkFlaps,
     /// The PCIe link has the speed and width it could have.
     PcieLink,
+    /// The fabric link has the speed of its card.
+    LinkSpeed,
     /// The CDI file on disk names the NIC as it is.
     CdiFile,
     /// The link by the NIC's PCI address leads to its device node.
@@ -77,7 +79,7 @@ pub enum Check {
 impl Check {
     /// Every check that a policy can set, in the order in which conditions are listed. The CDI file and the link are none of
     /// them: they are about what we write, not about the NIC.
-    pub const OF_NIC: [Self; 13] = [
+    pub const OF_NIC: [Self; 14] = [
         Self::Present,
         Self::Readable,
         Self::PciEnabled,
@@ -91,6 +93,7 @@ impl Check {
         Self::PcieErrors,
         Self::LinkFlaps,
         Self::PcieLink,
+        Self::LinkSpeed,
     ];
 
     /// Its name in logs, in the configuration and in metrics.
@@ -109,6 +112,7 @@ impl Check {
             Self::PcieErrors => "pcie-errors",
             Self::LinkFlaps => "link-flaps",
             Self::PcieLink => "pcie-link",
+            Self::LinkSpeed => "link-speed",
             Self::CdiFile => "cdi-file",
             Self::DeviceLink => "device-link",
         }

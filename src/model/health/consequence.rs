@@ -1,10 +1,10 @@
 //! What follows from what: a condition whose cause is told already says nothing of its own.
 
+use super::across_nics::AcrossNics;
 use super::checks::assess;
 use super::condition::{Check, Condition, Verdict};
 use super::history::NicHistory;
 use super::policy::HealthPolicy;
-use super::shared_nids::SharedNids;
 use crate::model::nic::inventory::Nic;
 
 /// Effects with their causes. That nothing works without a driver is said by the checks themselves.
@@ -24,12 +24,12 @@ const CONSEQUENCES: [(Check, Check); 6] = [
 /// fault: a site that does not mind the cause does not mind what comes of it.
 pub fn judge(
     nic: &Nic,
-    shared_nids: &SharedNids,
+    across_nics: &AcrossNics,
     history: &NicHistory,
     unix_seconds: u64,
     policy: &HealthPolicy,
 ) -> Vec<Condition> {
-    let mut conditions = assess(nic, shared_nids, history, unix_seconds);
+    let mut conditions = assess(nic, across_nics, history, unix_seconds);
     let faults = conditions.iter().filter(|condition| condition.verdict == Verdict::Fail);
     let faults: Vec<Check> = faults.map(|condition| condition.check).collect();
     for condition in conditions.iter_mut().filter(|condition| condition.verdict.is_bad()) {

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::across_nics::AcrossNics;
 use super::condition::{Condition, Held, is_healthy};
 use super::consequence::judge;
 use super::history::NicHistories;
 use super::hold::{Hold, HoldTimes};
 use super::policy::HealthPolicy;
-use super::shared_nids::SharedNids;
 use crate::model::nic::inventory::Nic;
 use crate::model::nic::pci::PciAddress;
 
@@ -74,13 +74,13 @@ impl Engine {
     /// anew, begins anew: its first sight is published at once.
     pub fn judge(&mut self, nics: &[Nic], moment: Moment) -> BTreeMap<PciAddress, Health> {
         let times = self.times();
-        let shared_nids = SharedNids::of(nics);
+        let across_nics = AcrossNics::of(nics);
         let mut before = std::mem::take(&mut self.nics);
         for nic in nics {
             let history = self.histories.entry(nic.address).or_default();
             let driver_instance = history.driver_instance();
             history.note(nic, moment.unix_seconds);
-            let seen = judge(nic, &shared_nids, history, moment.unix_seconds, &self.policy).into_iter();
+            let seen = judge(nic, &across_nics, history, moment.unix_seconds, &self.policy).into_iter();
             let is_new_instance = history.driver_instance() != driver_instance;
             let holds = match before.remove(&nic.address).filter(|_| !is_new_instance) {
                 None => seen.map(Hold::new).collect(),

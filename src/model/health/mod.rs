@@ -5,6 +5,7 @@
 //! what follows from another one, [`history`] keeps what one look cannot show, [`hold`] lets news wait, and the [`Engine`] puts
 //! all together. A NIC is healthy when no condition fails; what is unknown never makes it unhealthy.
 
+mod across_nics;
 mod check_result;
 mod checks;
 mod condition;
@@ -13,10 +14,9 @@ mod engine;
 pub mod history;
 pub mod hold;
 pub mod policy;
-mod shared_nids;
 
+pub use self::across_nics::AcrossNics;
 pub use self::condition::{Check, Condition, Evidence, Held, Verdict, is_healthy};
 pub use self::consequence::judge;
 pub use self::engine::{Engine, Health, Moment};
 pub use self::policy::{Action, HealthPolicy};
-pub use self::shared_nids::SharedNids;

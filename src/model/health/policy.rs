@@ -88,7 +88,8 @@ const fn default_action(check: Check) -> Action {
         | Check::Resources
         | Check::PcieErrors
         | Check::LinkFlaps
-        | Check::PcieLink => Action::Warn,
+        | Check::PcieLink
+        | Check::LinkSpeed => Action::Warn,
     }
 }
 

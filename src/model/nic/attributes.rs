@@ -37,6 +37,16 @@ impl Generation {
     }
 }
 
+impl Generation {
+    /// What its card's fabric link can do, in Mb/s.
+    pub const fn full_speed_mbps(self) -> u64 {
+        match self {
+            Self::Cassini1 => 200_000,
+            Self::Cassini2 => 400_000,
+        }
+    }
+}
+
 impl fmt::Display for Generation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -115,12 +125,12 @@ pub struct Cordon {
 }
 
 /// Speed and width of a PCIe link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PcieLink {
     /// As it runs.
     pub current: PcieRate,
-    /// As the function could run.
-    pub max: PcieRate,
+    /// As the function could run, where the kernel knows.
+    pub max: Reading<PcieRate>,
 }
 
 /// How much a PCIe link carries.
@@ -132,10 +142,36 @@ pub struct PcieRate {
     pub lanes: u64,
 }
 
+/// Of the fabric link, as one attribute has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportedSpeed {
+    /// Which, below the NIC's directory.
+    pub attribute: String,
+    /// Mb/s.
+    pub mbps: u64,
+}
+
+impl ReportedSpeed {
+    /// From a number in Mb/s; none for the numbers that stand for none.
+    pub fn from_mbps(attribute: String, mbps: u64) -> Option<Self> {
+        (mbps != 0 && mbps < u64::from(u32::MAX)).then_some(Self { attribute, mbps })
+    }
+
+    /// From the link drivers' words, such as `BS_200G` and `ck400G`; none for words without a speed.
+    pub fn from_word(attribute: String, word: &str) -> Option<Self> {
+        let number = word.trim_end().strip_suffix('G')?;
+        let digits = number.rfind(|c: char| !c.is_ascii_digit()).map_or(0, |last| last + 1);
+        let gigabits: u64 = number.get(digits..)?.parse().ok()?;
+        Self::from_mbps(attribute, gigabits.checked_mul(1000)?)
+    }
+}
+
 impl PcieRate {
-    /// From the kernel's words for them, such as `16.0 GT/s PCIe` and `16`; none for any other words.
+    /// From any kernel's words for them, such as `16.0 GT/s PCIe`, `16 GT/s`, and `16` or `x16`; none for any other words.
     pub fn parse(speed: &str, width: &str) -> Option<Self> {
-        let (whole, tenth) = speed.split_once(" GT/s")?.0.split_once('.')?;
+        let number = speed.split_once(" GT/s")?.0;
+        let (whole, tenth) = number.split_once('.').unwrap_or((number, "0"));
+        let width = width.strip_prefix('x').unwrap_or(width);
         let (whole, tenth): (u64, u64) = (whole.parse().ok()?, tenth.parse().ok().filter(|tenth| *tenth < 10)?);
         Some(Self {
             mega_transfers: whole.checked_mul(1_000)?.checked_add(tenth * 100)?,
@@ -206,9 +242,15 @@ mod tests {
         let rate = |mega_transfers, lanes| Some(PcieRate { mega_transfers, lanes });
         assert_eq!(PcieRate::parse("16.0 GT/s PCIe", "16"), rate(16_000, 16));
         assert_eq!(PcieRate::parse("2.5 GT/s PCIe", "1"), rate(2_500, 1));
+        assert_eq!(PcieRate::parse("16 GT/s", "x16"), rate(16_000, 16));
+        assert_eq!(PcieRate::parse("8 GT/s PCIe", "8"), rate(8_000, 8));
         for (speed, width) in [
             ("Unknown", "16"),
-            ("16 GT/s", "16"),
+            ("Unknown speed", "16"),
+            ("16. GT/s", "16"),
+            ("GT/s", "16"),
+            ("16", "16"),
+            ("16 GT/s", "xx16"),
             ("16.0 GT/s PCIe", "0"),
             ("16.0 GT/s PCIe", ""),
             ("16.00 GT/s", "x16"),
@@ -216,6 +258,33 @@ mod tests {
             ("18446744073709551615.0 GT/s", "16"),
         ] {
             assert_eq!(PcieRate::parse(speed, width), None, "{speed} {width}");
+        }
+    }
+
+    #[test]
+    fn a_speed_is_in_the_link_drivers_words_or_it_is_none() {
+        let of = |word| ReportedSpeed::from_word("x".to_owned(), word).map(|speed| speed.mbps);
+        for (word, mbps) in [
+            ("BS_200G", 200_000),
+            ("CD_50G", 50_000),
+            ("ck400G\n", 400_000),
+            ("bj100G", 100_000),
+        ] {
+            assert_eq!(of(word), Some(mbps), "{word}");
+        }
+        for word in [
+            "NA",
+            "invalid",
+            "unknown",
+            "no-link",
+            "error",
+            "",
+            "G",
+            "CD_G",
+            "0G",
+            "99999999999999999999G",
+        ] {
+            assert_eq!(of(word), None, "{word}");
         }
     }
 

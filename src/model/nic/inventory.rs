@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::attributes::{Cordon, CxiName, DeviceNode, Fru, Function, Generation, Netdev, PcieLink, pcie_root};
+use super::attributes::{
+    Cordon, CxiName, DeviceNode, Fru, Function, Generation, Netdev, PcieLink, ReportedSpeed, pcie_root,
+};
 use super::companion::CompanionNode;
 use super::pci::PciAddress;
 use crate::model::libs::choice::LibraryChoice;
@@ -83,12 +85,16 @@ pub struct Nic {
     pub pcie_uncorrectable_errors: Reading<u64>,
     /// Total of `aer_dev_fatal`: fatal PCIe errors as the kernel counts them.
     pub aer_fatal_errors: Reading<u64>,
+    /// Total of `aer_dev_nonfatal`: errors that lost a transaction and not the link, as the kernel counts them.
+    pub aer_nonfatal_errors: Reading<u64>,
     /// `link_restarts/`: Unix seconds of the last automatic restarts of the link, ten at most. PF only.
     pub link_restarts: Reading<Vec<u64>>,
     /// The PCIe link.
     pub pcie_link: Reading<PcieLink>,
     /// Link speed in Mb/s.
     pub speed_mbps: Reading<u64>,
+    /// The same as each attribute has it that has one.
+    pub reported_speeds: Vec<ReportedSpeed>,
     /// `properties/driver_rev`: git hash of the driver.
     pub driver_revision: Reading<String>,
     /// Texts of the card, read once in the life of a NIC because they may wake its microcontroller.
@@ -127,9 +133,11 @@ impl Nic {
             rgids_available: none(&sysfs),
             pcie_uncorrectable_errors: none(&sysfs),
             aer_fatal_errors: none(&sysfs),
+            aer_nonfatal_errors: none(&sysfs),
             link_restarts: none(&sysfs),
             pcie_link: none(&sysfs),
             speed_mbps: none(&sysfs),
+            reported_speeds: Vec::new(),
             driver_revision: none(&sysfs),
             fru: none(&sysfs),
             sysfs,

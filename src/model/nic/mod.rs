@@ -4,6 +4,7 @@ pub mod attributes;
 pub mod companion;
 pub mod inventory;
 pub mod node_link;
+pub mod numa;
 pub mod offer;
 pub mod pci;
 pub mod selection;

@@ -11,6 +11,8 @@ pub enum RuntimeKind {
     Crio,
     /// Docker.
     Docker,
+    /// Podman, which no daemon serves.
+    Podman,
 }
 
 impl RuntimeKind {
@@ -20,6 +22,7 @@ impl RuntimeKind {
             Self::Containerd => "containerd",
             Self::Crio => "crio",
             Self::Docker => "docker",
+            Self::Podman => "podman",
         }
     }
 }
@@ -29,52 +32,82 @@ impl RuntimeKind {
 pub struct Sign {
     /// Which runtime.
     pub kind: RuntimeKind,
-    /// Its socket.
+    /// Its socket, or what else is there wherever it is.
     pub socket: &'static str,
-    /// Its process; empty where the configuration has to be there, too.
+    /// Its process; empty where its socket alone tells.
     pub process: &'static str,
     /// Its configuration.
     pub configuration: &'static str,
+    /// Whether others have the same socket, so that only the configuration tells them apart.
+    pub is_shared: bool,
 }
 
-/// k3s and RKE2 bring a containerd of their own, which both keep behind one socket.
-pub const SIGNS: [Sign; 5] = [
+/// k3s, RKE2, k0s and MicroK8s bring a containerd of their own; the first two keep it behind one socket.
+pub const SIGNS: [Sign; 8] = [
     Sign {
         kind: RuntimeKind::Containerd,
         socket: "/run/k3s/containerd/containerd.sock",
         process: "",
         configuration: "/var/lib/rancher/k3s/agent/etc/containerd/config.toml",
+        is_shared: true,
     },
     Sign {
         kind: RuntimeKind::Containerd,
         socket: "/run/k3s/containerd/containerd.sock",
         process: "",
         configuration: "/var/lib/rancher/rke2/agent/etc/containerd/config.toml",
+        is_shared: true,
+    },
+    Sign {
+        kind: RuntimeKind::Containerd,
+        socket: "/run/k0s/containerd.sock",
+        process: "",
+        configuration: "/etc/k0s/containerd.toml",
+        is_shared: false,
+    },
+    Sign {
+        kind: RuntimeKind::Containerd,
+        socket: "/var/snap/microk8s/common/run/containerd.sock",
+        process: "",
+        configuration: "/var/snap/microk8s/current/args/containerd.toml",
+        is_shared: false,
     },
     Sign {
         kind: RuntimeKind::Containerd,
         socket: "/run/containerd/containerd.sock",
         process: "containerd",
         configuration: "/etc/containerd/config.toml",
+        is_shared: false,
     },
     Sign {
         kind: RuntimeKind::Crio,
         socket: "/run/crio/crio.sock",
         process: "crio",
         configuration: "/etc/crio/crio.conf",
+        is_shared: false,
     },
     Sign {
         kind: RuntimeKind::Docker,
         socket: "/run/docker.sock",
         process: "dockerd",
         configuration: "/etc/docker/daemon.json",
+        is_shared: false,
+    },
+    // It has no socket that is always there: the program is the sign.
+    Sign {
+        kind: RuntimeKind::Podman,
+        socket: "/usr/bin/podman",
+        process: "",
+        configuration: "/usr/share/containers/containers.conf",
+        is_shared: false,
     },
 ];
 
 /// The sockets at which a kubelet's runtime may be, each once.
 pub fn cri_sockets() -> Vec<&'static Path> {
     let mut sockets: Vec<&Path> = Vec::new();
-    for sign in SIGNS.iter().filter(|sign| sign.kind != RuntimeKind::Docker) {
+    let serves_cri = |sign: &&Sign| matches!(sign.kind, RuntimeKind::Containerd | RuntimeKind::Crio);
+    for sign in SIGNS.iter().filter(serves_cri) {
         let socket = Path::new(sign.socket);
         if !sockets.contains(&socket) {
             sockets.push(socket);
@@ -142,6 +175,8 @@ mod tests {
         let sockets = cri_sockets();
         let expected = [
             "/run/k3s/containerd/containerd.sock",
+            "/run/k0s/containerd.sock",
+            "/var/snap/microk8s/common/run/containerd.sock",
             "/run/containerd/containerd.sock",
             "/run/crio/crio.sock",
         ];

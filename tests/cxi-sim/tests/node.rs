@@ -187,7 +187,7 @@ fn numbers_only_grow() {
     let sim = Sim::new(&[c1(), c1(), c1(), c1()]);
     assert_eq!(sim.node.rebind(FIRST).expect("rebound"), 4);
     assert_eq!(sim.cxi_numbers(), [Some(4), Some(1), Some(2), Some(3)]);
-    assert_eq!(sim.names("sys/class/cxi"), ["cxi1", "cxi2", "cxi3", "cxi4"]);
+    assert_eq!(sim.names("sys/class/cxi"), ["cxi1", "cxi2", "cxi3", "cxi4", "cxi_sbl"]);
     assert_eq!(sim.names("sys/class/cxi_user"), ["cxi1", "cxi2", "cxi3", "cxi4"]);
     assert_eq!(sim.names("dev"), ["cxi1", "cxi2", "cxi3", "cxi4"]);
     assert_eq!(sim.names("run/cxi"), ["cxi1", "cxi2", "cxi3", "cxi4"]);
@@ -212,7 +212,7 @@ fn unbinding_keeps_the_pci_device() {
         assert!(!sim.has(FIRST, gone), "{gone}");
     }
     assert!(sim.has(FIRST, "resource0"));
-    assert!(sim.names("dev").is_empty() && sim.names("sys/class/net").is_empty());
+    assert!(sim.names("dev") == ["cxi_sbl"] && sim.names("sys/class/net").is_empty());
     assert!(matches!(sim.node.unbind(FIRST), Err(Error::Unbound(_))));
     assert!(matches!(sim.node.link(FIRST, true), Err(Error::Unbound(_))));
     assert!(matches!(
@@ -368,6 +368,7 @@ fn every_variant_builds_and_shows_itself() {
     for variant in Variant::ALL {
         let sim = Sim::new(&variant.nics());
         let nics = sim.node.nics().expect("listed");
+        // Not every one has a NIC at the first slot.
         let read = |name: &str| sim.read(FIRST, name);
         match variant {
             Variant::V1 | Variant::V17 => assert_eq!(read("properties/cassini_version"), "1.1\n"),
@@ -377,7 +378,7 @@ fn every_variant_builds_and_shows_itself() {
                 assert_eq!(pairs, [(Some(1), Some("hsn0")), (Some(0), Some("hsn1"))]);
             }
             Variant::V4 => assert_eq!(sim.names("sys/class/cxi"), ["cxi1", "cxi2", "cxi3", "cxi4"]),
-            Variant::V5 => assert!(sim.names("dev").is_empty() && sim.names("sys/class/cxi_user") == ["cxi0"]),
+            Variant::V5 => assert!(sim.names("dev") == ["cxi_sbl"] && sim.names("sys/class/cxi_user") == ["cxi0"]),
             Variant::V6 => assert_eq!(read("properties/nid"), "0xffffffff\n"),
             Variant::V7 => assert_eq!(read("fru/serial_number") + &read("fru/description"), ""),
             Variant::V8 => assert_eq!(read("port/link"), "up"),
@@ -388,6 +389,21 @@ fn every_variant_builds_and_shows_itself() {
             Variant::V13 => assert!(!sim.has(FIRST, "properties/system_type_identifier")),
             Variant::V14 => assert_eq!(read("properties/pct_eq"), "0\n"),
             Variant::V15 => assert_eq!(read("enable"), "0\n"),
+            Variant::V18 => {
+                let places: Vec<_> = nics
+                    .iter()
+                    .map(|nic| (nic.pci.as_str(), sim.read(&nic.pci, "numa_node")))
+                    .collect();
+                let expected = [0, 1, 2, 3].map(|domain| (format!("{domain:04x}:01:00.0"), format!("{domain}\n")));
+                assert_eq!(
+                    places,
+                    expected.each_ref().map(|(pci, node)| (pci.as_str(), node.clone()))
+                );
+            }
+            Variant::V19 => {
+                let nodes: Vec<_> = nics.iter().map(|nic| sim.read(&nic.pci, "numa_node")).collect();
+                assert_eq!(nodes, ["3\n", "1\n", "-1\n", "2\n"]);
+            }
             Variant::V16 => {
                 assert!(
                     sim.names(&format!("sys/bus/pci/devices/{FIRST}/properties"))
@@ -490,7 +506,7 @@ fn a_reload_of_the_driver_takes_classes_and_modules_along_and_counts_from_0_agai
     assert_eq!(sim.cxi_numbers(), [None, None]);
     assert_eq!(sim.names("sys/class"), ["net"]);
     assert!(sim.names("sys/module").is_empty() && sim.names("sys/bus/pci/drivers").is_empty());
-    assert!(sim.names("dev").is_empty());
+    assert_eq!(sim.names("dev"), ["cxi_sbl"]);
     sim.node.load_driver().expect("loaded");
     assert_eq!(sim.cxi_numbers(), [Some(0), Some(1)]);
     assert_eq!(listing(&sim.node.root().join("sys/module")), loaded);

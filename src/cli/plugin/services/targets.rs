@@ -42,11 +42,12 @@ pub(super) struct Targets {
 impl Targets {
     /// Looks at the node.
     pub(super) fn find(args: &NodeArgs) -> anyhow::Result<Self> {
-        let inventory = node_view::inventory(args)?;
-        let statuses = node_view::statuses(&inventory);
+        let node = args.configured()?;
+        let inventory = node_view::inventory(&node)?;
+        let statuses = node_view::statuses(&inventory, &node.settings);
         let both = inventory.nics.iter().zip(&statuses);
         Ok(Self {
-            roots: Roots::new(&args.roots)?,
+            roots: Roots::new(&node.roots)?,
             all: both.filter_map(|(nic, status)| target(nic, status)).collect(),
             statuses,
         })

@@ -1,6 +1,8 @@
 //! Conditions of a NIC that works and may not do so for long: resources, errors and restarts that add up.
 
+use crate::model::health::across_nics::AcrossNics;
 use crate::model::health::check_result::CheckResult;
+use crate::model::health::condition::{Check, follows};
 use crate::model::health::history::NicHistory;
 use crate::model::nic::attributes::{Function, PcieRate};
 use crate::model::nic::inventory::Nic;
@@ -45,6 +47,9 @@ pub(super) fn pcie_errors(nic: &Nic, history: &NicHistory) -> CheckResult {
         counted.is_empty(),
     ) {
         (true, _) => CheckResult::bad("uncorrectable PCIe errors since the NIC was seen first"),
+        (false, false) if counted.iter().any(|(_, _, start)| *start > 0) => {
+            CheckResult::ok("no uncorrectable PCIe errors since the NIC was seen first, and some before that")
+        }
         (false, false) => CheckResult::ok("no uncorrectable PCIe errors since the NIC was seen first"),
         (false, true) => {
             return match &nic.pcie_uncorrectable_errors {
@@ -98,8 +103,8 @@ pub(super) fn link_flaps(nic: &Nic, history: &NicHistory, unix_seconds: u64) -> 
     }
 }
 
-/// Speed and width against what the function could have.
-pub(super) fn pcie_link(nic: &Nic) -> CheckResult {
+/// Speed and width against what the function could have; where the kernel does not know that, against the NICs beside it.
+pub(super) fn pcie_link(nic: &Nic, across_nics: &AcrossNics) -> CheckResult {
     if nic.function == Function::Virtual {
         return CheckResult::unknown("a VF has no PCIe link of its own");
     }
@@ -107,17 +112,61 @@ pub(super) fn pcie_link(nic: &Nic) -> CheckResult {
         Err(read_error) => return CheckResult::unknown(read_error),
         Ok(link) => link,
     };
-    let PcieRate { mega_transfers, lanes } = link.max;
-    let outcome = if link.current.mega_transfers < mega_transfers || link.current.lanes < lanes {
-        CheckResult::bad("the PCIe link is slower or narrower than it could be")
-    } else {
-        CheckResult::ok("the PCIe link has full speed and width")
+    let current = link.current;
+    let is_below = |best: &PcieRate| current.mega_transfers < best.mega_transfers || current.lanes < best.lanes;
+    let outcome = match (&link.max, across_nics.fastest_pcie(nic)) {
+        (Ok(max), _) if is_below(max) => CheckResult::bad("the PCIe link is slower or narrower than it could be"),
+        (Ok(_), _) => CheckResult::ok("the PCIe link has full speed and width"),
+        (Err(_), Some(other)) if is_below(&other) => CheckResult::bad(format!(
+            "the PCIe link is slower or narrower than that of a NIC beside it ({} x{})",
+            speed(other),
+            other.lanes
+        )),
+        (Err(_), Some(_)) => CheckResult::ok("the PCIe link is as fast and wide as those of the NICs beside it"),
+        (Err(read_error), None) => return CheckResult::unknown(read_error),
     };
-    outcome
-        .with_attribute(nic, "current_link_speed", speed(link.current))
-        .with_attribute(nic, "current_link_width", link.current.lanes)
-        .with_attribute(nic, "max_link_speed", speed(link.max))
-        .with_attribute(nic, "max_link_width", lanes)
+    let outcome = outcome
+        .with_attribute(nic, "current_link_speed", speed(current))
+        .with_attribute(nic, "current_link_width", current.lanes);
+    match &link.max {
+        Ok(max) => outcome
+            .with_attribute(nic, "max_link_speed", speed(*max))
+            .with_attribute(nic, "max_link_width", max.lanes),
+        Err(read_error) => outcome.with_evidence(&read_error.path, &read_error.reason),
+    }
+}
+
+/// The slowest that any attribute has of the fabric link, against what the card can do; of a card that is not known, against
+/// the NICs beside it.
+pub(super) fn link_speed(nic: &Nic, across_nics: &AcrossNics) -> CheckResult {
+    if nic.function == Function::Virtual {
+        return CheckResult::unknown("a VF's link is that of its PF");
+    }
+    if nic.link == Ok(false) {
+        return CheckResult::unknown(follows(Check::Link, "a link that is down has no speed"));
+    }
+    let slowest = nic.reported_speeds.iter().min_by_key(|reported| reported.mbps);
+    let Some(slowest) = slowest else {
+        return CheckResult::unknown("no attribute has a speed of the fabric link");
+    };
+    let of_card = nic
+        .generation
+        .as_ref()
+        .ok()
+        .map(|generation| generation.full_speed_mbps());
+    let (full, whose) = match (of_card, across_nics.fastest_fabric(nic)) {
+        (Some(full), _) => (Some(full), "it could be"),
+        (None, beside) => (beside, "that of a NIC beside it"),
+    };
+    let outcome = match full {
+        Some(full) if slowest.mbps < full => CheckResult::bad(format!(
+            "the fabric link is slower than {whose}: {} Gb/s of {}",
+            slowest.mbps / 1000,
+            full / 1000
+        )),
+        _ => CheckResult::ok("the fabric link has full speed"),
+    };
+    outcome.with_attribute(nic, &slowest.attribute, format!("{} Mb/s", slowest.mbps))
 }
 
 fn speed(rate: PcieRate) -> String {

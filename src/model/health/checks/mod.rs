@@ -3,14 +3,14 @@
 mod degradation;
 mod required;
 
+use super::across_nics::AcrossNics;
 use super::check_result::CheckResult;
 use super::condition::{Check, Condition, follows};
 use super::history::NicHistory;
-use super::shared_nids::SharedNids;
 use crate::model::nic::inventory::Nic;
 
 /// What only a bound driver answers for.
-const DRIVERS_OWN: [Check; 8] = [
+const DRIVERS_OWN: [Check; 9] = [
     Check::Readable,
     Check::PciEnabled,
     Check::Link,
@@ -19,13 +19,14 @@ const DRIVERS_OWN: [Check; 8] = [
     Check::NetdevUp,
     Check::Resources,
     Check::LinkFlaps,
+    Check::LinkSpeed,
 ];
 
 /// Every condition of a NIC in the order of [`Check::OF_NIC`], before any policy: what is bad fails.
 ///
-/// `shared_nids` is what other NICs have in common with it, `history` what earlier looks have left, `unix_seconds` the time
+/// `across_nics` is what other NICs have in common with it, `history` what earlier looks have left, `unix_seconds` the time
 /// of day.
-pub(super) fn assess(nic: &Nic, shared_nids: &SharedNids, history: &NicHistory, unix_seconds: u64) -> Vec<Condition> {
+pub(super) fn assess(nic: &Nic, across_nics: &AcrossNics, history: &NicHistory, unix_seconds: u64) -> Vec<Condition> {
     let unbound = required::unbound(nic);
     let assessed = |check| {
         let outcome = match check {
@@ -38,13 +39,14 @@ pub(super) fn assess(nic: &Nic, shared_nids: &SharedNids, history: &NicHistory, 
             Check::Cordoned => required::cordoned(nic, history),
             Check::Link => required::link(nic),
             Check::RetryHandler => required::retry_handler(nic, history),
-            Check::FabricAddress => required::fabric_address(nic, &shared_nids.others(nic)),
+            Check::FabricAddress => required::fabric_address(nic, &across_nics.others(nic)),
             Check::NetdevUp => required::netdev_up(nic),
             Check::CxiService => CheckResult::unknown("needs a command on /dev/cxiN, which this version does not send"),
             Check::Resources => degradation::resources(nic),
             Check::PcieErrors => degradation::pcie_errors(nic, history),
             Check::LinkFlaps => degradation::link_flaps(nic, history, unix_seconds),
-            Check::PcieLink => degradation::pcie_link(nic),
+            Check::PcieLink => degradation::pcie_link(nic, across_nics),
+            Check::LinkSpeed => degradation::link_speed(nic, across_nics),
             Check::CdiFile | Check::DeviceLink => CheckResult::unknown("a matter of what is written"),
         };
         outcome.into_condition(check)

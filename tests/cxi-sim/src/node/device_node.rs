@@ -113,11 +113,31 @@ impl DeviceNodes {
             Self::Character | Self::Numbered(_) => make_character(path, self.numbers(cxi)).context("create", path),
         }
     }
+
+    /// Makes the device node of the link driver, of a major number of its own where the numbers tell nodes apart.
+    pub(super) fn make_link_driver(self, path: &Path) -> Result<()> {
+        let numbers = match self {
+            Self::LinkToDevFull => return make_link("/dev/full", path),
+            Self::Character => DeviceNumbers::FULL,
+            Self::Numbered(first) => DeviceNumbers {
+                major: first.major.saturating_sub(1),
+                minor: 0,
+            },
+        };
+        make_with_mode(path, numbers, 0o600).context("create", path)
+    }
 }
 
+/// The node of the link driver beside those of the NICs, which is root's and no NIC.
+pub(super) const LINK_DRIVER: &str = "cxi_sbl";
+
 fn make_character(path: &Path, numbers: DeviceNumbers) -> io::Result<()> {
+    make_with_mode(path, numbers, 0o666)
+}
+
+fn make_with_mode(path: &Path, numbers: DeviceNumbers, mode: u32) -> io::Result<()> {
     let numbers = makedev(numbers.major.into(), numbers.minor.into());
-    mknod(path, SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), numbers)
+    mknod(path, SFlag::S_IFCHR, Mode::from_bits_truncate(mode), numbers)
         .map_err(|errno: Errno| io::Error::from(errno))?;
-    fs::set_permissions(path, Permissions::from_mode(0o666))
+    fs::set_permissions(path, Permissions::from_mode(mode))
 }

@@ -70,7 +70,7 @@ pub enum Error {
     #[error("cannot send uevents: {0}; it takes CAP_SYS_ADMIN in an own network namespace (unshare --net)")]
     Uevents(#[source] io::Error),
     /// No variant has this name.
-    #[error("no variant \"{0}\": use V1 to V17")]
+    #[error("no variant \"{0}\": use V1 to V19")]
     Variant(String),
     /// The operation needs the driver, and the NIC has none.
     #[error("the NIC at {0} is bound to no driver: bind it first")]

@@ -135,6 +135,9 @@ impl Node {
             Some(device_nodes) => device_nodes,
             None => DeviceNodes::probe(&dir.join("dev"))?,
         });
+        state
+            .device_nodes
+            .make_link_driver(&dir.join("dev").join(device_node::LINK_DRIVER))?;
         // Saved first as well: a node that fails half-way can be rebuilt.
         state.save(&tree)?;
         let mut operation = Operation {

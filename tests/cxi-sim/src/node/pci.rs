@@ -12,7 +12,8 @@ const BUSES: [u8; 4] = [0x21, 0x61, 0xa1, 0xe1];
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub(super) struct PciAddress {
-    pub domain: u16,
+    /// Four digits, or more behind Intel VMD (`drivers/pci/controller/vmd.c` counts from 10000).
+    pub domain: u32,
     pub bus: u8,
     pub device: u8,
     pub function: u8,
@@ -23,7 +24,7 @@ impl PciAddress {
     pub fn of_slot(number: u32) -> Option<Self> {
         let bus = BUSES.get(usize::try_from(number % 4).ok()?)?;
         Some(Self {
-            domain: u16::try_from(number / 4).ok()?,
+            domain: number / 4,
             bus: *bus,
             device: 0,
             function: 0,
@@ -33,7 +34,7 @@ impl PciAddress {
     /// The slot that [`PciAddress::of_slot`] puts at this bus, if any.
     pub fn slot(self) -> Option<u32> {
         let index = BUSES.iter().position(|bus| *bus == self.bus)?;
-        Some(u32::from(self.domain) * 4 + u32::try_from(index).ok()?)
+        self.domain.checked_mul(4)?.checked_add(u32::try_from(index).ok()?)
     }
 
     /// The same slot with another function number.
@@ -90,8 +91,11 @@ impl FromStr for PciAddress {
             let byte = |digits: &str, width| hex(digits, width).and_then(|value| u8::try_from(value).ok());
             let (device, function) = (byte(device, 2)?, byte(function, 1)?);
             (device < 32 && function < 8).then_some(())?;
+            let number = u32::from_str_radix(domain, 16).ok()?;
+            // As the kernel prints it, and no other way.
+            (format!("{number:04x}").eq_ignore_ascii_case(domain)).then_some(())?;
             Some(Self {
-                domain: hex(domain, 4)?,
+                domain: number,
                 bus: byte(bus, 2)?,
                 device,
                 function,

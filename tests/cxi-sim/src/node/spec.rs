@@ -178,7 +178,7 @@ impl NicSpec {
             return wrong("a NUMA node is -1 (unknown), 0 or more".into());
         }
         match self.variants.iter().find(|variant| !variant.fits(self.kind)) {
-            Some(variant @ (Variant::V3 | Variant::V4)) => wrong(format!(
+            Some(variant @ (Variant::V3 | Variant::V4 | Variant::V18 | Variant::V19)) => wrong(format!(
                 "{variant} is a trait of a whole node: use `node create DIR --variant {variant}`"
             )),
             Some(variant) => wrong(format!("variant {variant} does not go with kind {}", self.kind)),
@@ -272,6 +272,7 @@ mod tests {
         for text in [
             "c1",
             "c2vf,numa=-1",
+            "c1,pci=10000:e1:00.0",
             "c2,pci=0000:61:00.0,cxi=10,netdev=hs,numa=-1,variant=V5+V7",
         ] {
             assert_eq!(text.parse::<NicSpec>().expect(text).to_string(), text);
@@ -290,7 +291,9 @@ mod tests {
             ("c1,pci=21:00.0", "0000:21:00.0"),
             ("c1,netdev=a/b", "netdev name"),
             ("c1,numa=-2", "NUMA"),
-            ("c1,variant=V18", "V1 to V17"),
+            ("c1,variant=V20", "V1 to V19"),
+            ("c1,variant=V18", "whole node"),
+            ("c1,pci=00000:21:00.0", "0000:21:00.0"),
             ("c1,variant=V2", "does not go with kind c1"),
             ("c1,variant=V4", "whole node"),
         ] {

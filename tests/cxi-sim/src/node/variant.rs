@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::error::Error;
 use super::spec::{Kind, NicSpec};
 
-/// One way in which a node differs from the plain one. Most are traits of one NIC, V3 and V4 of a whole node.
+/// One way in which a node differs from the plain one. Most are traits of one NIC, V3, V4, V18 and V19 of a whole node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum Variant {
     /// A Cassini 1 NIC.
@@ -46,11 +46,15 @@ pub enum Variant {
     /// The class cxi_user entry appears before the class cxi entry. The emulation always adds in this order, so the
     /// end state is that of V1.
     V17,
+    /// HPE Cray EX255a: each of four NICs in a PCI domain of its own, which is its NUMA node.
+    V18,
+    /// HPE Cray EX235a: four NICs near the NUMA nodes 3, 1, 0 and 2, of which the firmware does not name one.
+    V19,
 }
 
 impl Variant {
     /// Every variant, in order.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::V1,
         Self::V2,
         Self::V3,
@@ -68,9 +72,11 @@ impl Variant {
         Self::V15,
         Self::V16,
         Self::V17,
+        Self::V18,
+        Self::V19,
     ];
 
-    /// The NICs of a small node that shows this variant: one NIC, except for V3 (two), V4 (four) and V12 (PF and VF).
+    /// The NICs of a small node that shows this variant: one NIC, except for V3 (two), V4, V18, V19 (four) and V12 (PF and VF).
     pub fn nics(self) -> Vec<NicSpec> {
         let c1 = || NicSpec::new(Kind::Cassini1);
         match self {
@@ -78,6 +84,10 @@ impl Variant {
             Self::V2 => vec![NicSpec::new(Kind::Cassini2).variant(self)],
             Self::V3 => vec![c1().cxi(1).netdev("hsn0"), c1().cxi(0).netdev("hsn1")],
             Self::V4 => [4, 1, 2, 3].map(|number| c1().cxi(number)).to_vec(),
+            Self::V18 => (0..4)
+                .map(|domain| c1().pci(format!("{domain:04x}:01:00.0")).numa(domain))
+                .collect(),
+            Self::V19 => [3, 1, -1, 2].map(|node| c1().numa(node)).to_vec(),
             Self::V12 => vec![c1(), NicSpec::new(Kind::Cassini1Vf).variant(self)],
             _ => vec![c1().variant(self)],
         }
@@ -103,15 +113,17 @@ impl Variant {
             Self::V15 => "PCI device disabled after a fatal error",
             Self::V16 => "files that vanish (dangling symlinks)",
             Self::V17 => "class cxi_user before class cxi (the usual order)",
+            Self::V18 => "EX255a: a PCI domain for each of four NICs, NUMA node = domain",
+            Self::V19 => "EX235a: NUMA nodes 3, 1, unknown, 2",
         }
     }
 
-    /// Whether a single NIC of this kind can have the variant; never for those of a whole node (V3, V4).
+    /// Whether a single NIC of this kind can have the variant; never for those of a whole node (V3, V4, V18, V19).
     pub fn fits(self, kind: Kind) -> bool {
         match self {
             Self::V1 | Self::V8 => kind == Kind::Cassini1,
             Self::V2 => kind == Kind::Cassini2,
-            Self::V3 | Self::V4 => false,
+            Self::V3 | Self::V4 | Self::V18 | Self::V19 => false,
             Self::V12 => kind.is_vf(),
             Self::V7 => !kind.is_vf(),
             _ => true,
