@@ -218,16 +218,29 @@ fn add<T>(list: &mut Vec<T>, value: &str, make: impl Fn(PathBuf) -> T) {
         list.clear();
     }
     // Of a binding `SOURCE:DESTINATION:OPTIONS` the destination is what the service sees.
-    let paths = value.split_whitespace().map(|word| {
-        let word = word.trim_matches('"').trim_start_matches(['-', '+']);
+    let paths = words(value).into_iter().map(|word| {
+        let word = word.trim_start_matches(['-', '+']).replace("%%", "%");
         let mut parts = word.split(':');
         let source = parts.next().unwrap_or_default();
-        parts
-            .next()
-            .filter(|destination| destination.starts_with('/'))
-            .unwrap_or(source)
+        let destination = parts.next().filter(|destination| destination.starts_with('/'));
+        PathBuf::from(destination.unwrap_or(source))
     });
-    list.extend(paths.map(|path| make(PathBuf::from(path))));
+    list.extend(paths.map(make));
+}
+
+/// Words between spaces; what stands in quotes is in one word.
+fn words(value: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut is_quoted = false;
+    for c in value.chars() {
+        match c {
+            '"' => is_quoted = !is_quoted,
+            c if c.is_whitespace() && !is_quoted => words.push(String::new()),
+            c => words.iter_mut().next_back().into_iter().for_each(|word| word.push(c)),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 fn flags(command: &str) -> Vec<Need> {
@@ -324,7 +337,6 @@ mod tests {
         let expected = "[Service]\nReadWritePaths=-/data\nProtectHome=tmpfs\nBindReadOnlyPaths=-/home/x\nBindPaths=-/home/y\n\
                         BindPaths=-\"/tmp/a b%%\"\n";
         assert_eq!(text, expected);
-        let without_space = text.replace("\"/tmp/a b%%\"", "/tmp");
-        assert_eq!(UnitSandbox::read([STRICT, &without_space]).drop_in(&needs), None);
+        assert_eq!(UnitSandbox::read([STRICT, &text]).drop_in(&needs), None);
     }
 }

@@ -91,7 +91,7 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run"
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l cxi-root -d 'Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l closure-all -d 'With --libraries closure: also libraries that images are likely to have, such as libssl, libcurl and libstdc++'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand status" -l run-dir -d 'The daemon\'s own directory [default: /run/cxi-device-plugin]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand status" -l run-dir -d 'The daemon\'s own directory [default: the daemon\'s, by the host\'s configuration]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand status" -l root -d 'Where the host\'s file system is mounted; the default directory lies below it' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand status" -l pod-resources -d 'Kubelet\'s socket that tells which pod holds which NIC [default: the daemon\'s, by the host\'s configuration]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand status" -s o -l output -d 'For whom to write' -r -f -a "table\t'For people'
@@ -100,7 +100,7 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand stat
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand devices" -s o -l output -d 'For whom to write' -r -f -a "table\t'For people'
 json\t'For programs'"
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand devices" -l pod-resources -d 'Kubelet\'s socket that tells which pod holds which NIC [default: the daemon\'s, by the host\'s configuration]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand devices" -l run-dir -d 'The daemon\'s own directory, where it is said which NICs are cordoned [default: /run/cxi-device-plugin]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand devices" -l run-dir -d 'The daemon\'s own directory, where it is said which NICs are cordoned [default: the daemon\'s, by the host\'s configuration]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand devices" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand devices" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand devices" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
@@ -110,7 +110,7 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand devi
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand explain" -l pid -d 'Instead of a NIC: a process in a container, as the host numbers it' -r
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand explain" -s o -l output -d 'For whom to write' -r -f -a "table\t'For people'
 json\t'For programs'"
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand explain" -l run-dir -d 'The daemon\'s own directory, where it is said which NICs are cordoned [default: /run/cxi-device-plugin]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand explain" -l run-dir -d 'The daemon\'s own directory, where it is said which NICs are cordoned [default: the daemon\'s, by the host\'s configuration]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand explain" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand explain" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand explain" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
@@ -118,14 +118,14 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand expl
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand explain" -l cxi-root -d 'Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand cordon" -l reason -d 'Why, in one line; it shows wherever the NIC\'s state does' -r
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand cordon" -l run-dir -d 'The daemon\'s own directory, where it is said which NICs are cordoned [default: /run/cxi-device-plugin]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand cordon" -l run-dir -d 'The daemon\'s own directory, where it is said which NICs are cordoned [default: the daemon\'s, by the host\'s configuration]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand cordon" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand cordon" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand cordon" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand cordon" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, /opt/cray/libfabric/default, where the loader looks, the newest of /opt/cray/libfabric]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand cordon" -l cxi-root -d 'Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand cordon" -s h -l help -d 'Print help'
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand uncordon" -l run-dir -d 'The daemon\'s own directory, where it is said which NICs are cordoned [default: /run/cxi-device-plugin]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand uncordon" -l run-dir -d 'The daemon\'s own directory, where it is said which NICs are cordoned [default: the daemon\'s, by the host\'s configuration]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand uncordon" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand uncordon" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand uncordon" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F

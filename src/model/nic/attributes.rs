@@ -172,7 +172,7 @@ impl PcieRate {
         let number = speed.split_once(" GT/s")?.0;
         let (whole, tenth) = number.split_once('.').unwrap_or((number, "0"));
         let width = width.strip_prefix('x').unwrap_or(width);
-        let (whole, tenth): (u64, u64) = (whole.parse().ok()?, tenth.parse().ok().filter(|tenth| *tenth < 10)?);
+        let (whole, tenth): (u64, u64) = (whole.parse().ok()?, tenth.parse().ok().filter(|_| tenth.len() == 1)?);
         Some(Self {
             mega_transfers: whole.checked_mul(1_000)?.checked_add(tenth * 100)?,
             lanes: width.parse().ok().filter(|lanes| *lanes > 0)?,
