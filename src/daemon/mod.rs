@@ -14,12 +14,13 @@ mod systemd;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
 
 pub use self::health_monitor::HealthMonitor;
 use self::live_config::{ConfigReader, LiveConfig};
@@ -107,7 +108,7 @@ async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
     }
     let (stop, stopping) = watch::channel(false);
     let (kubelet, kubelet_states) = watch::channel(KubeletState::default());
-    tokio::spawn(give_back(main_loop.tick(), run_dir.clone()));
+    let giving_back = give_back(main_loop.tick(), run_dir.clone());
     let status_file = StatusFile::new(
         settings.daemon.run_dir.clone(),
         run_dir,
@@ -115,11 +116,13 @@ async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
         kubelet_states,
         main_loop.beat(),
     );
-    let status_file = tokio::spawn(status_file.run());
     let exporting = show(exporter, main_loop.tick(), stopping.clone()).await;
     let enabled = settings.kubelet.enabled;
     let session = session(settings, &main_loop, streams, (kubelet, lives), &meter);
+    // Kubelet is served first.
     let mut session = tokio::spawn(serve_kubelet(enabled, session, stopping));
+    let status_file = tokio::spawn(status_file.run());
+    tokio::spawn(giving_back);
     let ended = tokio::select! {
         stale = main_loop.run() => Err(stale.into()),
         () = signals.terminated() => Ok(()),
@@ -140,16 +143,30 @@ async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
     ended
 }
 
-/// Gives memory back when somebody is awake anyway.
+/// Gives memory back: when the start is over, and then when somebody is awake anyway.
 async fn give_back(mut tick: watch::Receiver<()>, worker: Worker) {
-    // The second look: the start is over.
-    let mut give: Option<fn()> = Some(memory::forget_start);
-    while tick.changed().await.is_ok() {
-        if let Some(give) = give.or(memory::is_lavish().then_some(memory::trim)) {
-            // Another time, if not now.
-            drop(worker.submit(give));
+    /// The start is over when nothing was looked at for so long.
+    const QUIET: Duration = Duration::from_secs(1);
+    /// Less than lies between two polls; a storm of events needs what it uses.
+    const PAUSE: Duration = Duration::from_secs(10);
+    while let Ok(changed) = timeout(QUIET, tick.changed()).await {
+        if changed.is_err() {
+            return;
         }
-        give = None;
+    }
+    let mut given = None;
+    loop {
+        let give: Option<fn()> = if given.is_none_or(|at: Instant| at.elapsed() >= PAUSE) {
+            given = Some(Instant::now());
+            Some(memory::forget_unused)
+        } else {
+            memory::is_lavish().then_some(memory::trim)
+        };
+        // Another time, if not now.
+        drop(give.map(|give| worker.submit(give)));
+        if tick.changed().await.is_err() {
+            return;
+        }
     }
 }
 
