@@ -198,8 +198,8 @@ impl Running {
 
     /// Kubelet shall not be told of an empty node because nobody could look at it.
     async fn first_look(&mut self) {
-        self.dir.remember().await;
         if self.snapshots.borrow().generation == 0 {
+            self.dir.remember().await;
             let reason = "no look at the node has succeeded yet, so its NICs are not known";
             self.standing.not_registered(reason.to_owned());
             if self
@@ -223,14 +223,14 @@ impl Running {
         {
             sleep_until(ended + PAUSE).await;
         }
-        if self.life.replace(kubelet.epoch) != Some(kubelet.epoch) {
-            self.settle().await;
-        }
         kubelet
     }
 
     /// A new kubelet asks for its pods' NICs as soon as it knows our list, and keeps the answers.
-    async fn settle(&mut self) {
+    async fn settle(&mut self, epoch: Epoch) {
+        if self.life.replace(epoch) == Some(epoch) {
+            return;
+        }
         self.lives.send_modify(|lives| *lives += 1);
         let life = *self.lives.borrow();
         // Without an answer of the runtime, device nodes are right for any.
@@ -250,7 +250,16 @@ impl Running {
             let why = SessionEnd::NotBound(reason);
             Some(Ended { why, lived: None })
         };
-        let (socket, listener) = match self.dir.bind(count).await {
+        let dir = self.dir.clone();
+        let mut stop = stopping.clone();
+        let settled = async {
+            tokio::select! {
+                () = self.settle(kubelet.epoch) => {}
+                _ = stop.wait_for(|stopping| *stopping) => {}
+            }
+        };
+        let (bound, ()) = tokio::join!(dir.bind(count), settled);
+        let (socket, listener) = match bound {
             Ok(Ok(bound)) => bound,
             Ok(Err(error)) => return not_bound(error.to_string()),
             Err(not_done) => return not_bound(waiting::silent(&self.dir, &not_done)),
