@@ -41,7 +41,7 @@ use crate::host::nics::scan_runner::ScanRunner;
 use crate::host::worker::Worker;
 use crate::kubelet::cri::asker::CriAsker;
 use crate::kubelet::cri::sockets::CriSocket;
-use crate::kubelet::session::Session;
+use crate::kubelet::session::{Running, Session};
 use crate::kubelet::streams::Streams;
 use crate::metrics::Meter;
 use crate::model::config::Settings;
@@ -102,12 +102,16 @@ async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
             ));
         }
     }
-    tokio::select! {
-        () = main_loop.look() => {}
-        () = signals.terminated() => return Ok(()),
-    }
     let (stop, stopping) = watch::channel(false);
     let (kubelet, kubelet_states) = watch::channel(KubeletState::default());
+    let enabled = settings.kubelet.enabled;
+    let session = session(&settings, &main_loop, streams, (kubelet, lives), &meter);
+    // While others look.
+    let begin = async { (enabled != Enabled::No).then(|| session.begin()) };
+    let session = tokio::select! {
+        ((), session) = async { tokio::join!(main_loop.look(), begin) } => session,
+        () = signals.terminated() => return Ok(()),
+    };
     let giving_back = give_back(main_loop.tick(), run_dir.clone());
     let status_file = StatusFile::new(
         settings.daemon.run_dir.clone(),
@@ -117,10 +121,8 @@ async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
         main_loop.beat(),
     );
     let exporting = show(exporter, main_loop.tick(), stopping.clone()).await;
-    let enabled = settings.kubelet.enabled;
-    let session = session(settings, &main_loop, streams, (kubelet, lives), &meter);
     // Kubelet is served first.
-    let mut session = tokio::spawn(serve_kubelet(enabled, session, stopping));
+    let mut session = tokio::spawn(serve_kubelet(session, stopping));
     let status_file = tokio::spawn(status_file.run());
     tokio::spawn(giving_back);
     let ended = tokio::select! {
@@ -209,16 +211,16 @@ fn main_loop(
 }
 
 fn session(
-    settings: Settings,
+    settings: &Settings,
     main_loop: &MainLoop,
     streams: Arc<watch::Sender<Streams>>,
     (kubelet, lives): (watch::Sender<KubeletState>, watch::Sender<u64>),
     meter: &Meter,
 ) -> Session {
     Session {
-        kubelet_dir: settings.kubelet.dir,
+        kubelet_dir: settings.kubelet.dir.clone(),
         is_expected: settings.kubelet.enabled == Enabled::Yes,
-        resource: settings.resource.name,
+        resource: settings.resource.name.clone(),
         snapshots: main_loop.snapshots(),
         streams,
         tick: main_loop.beat(),
@@ -248,12 +250,8 @@ fn cri_sockets(settings: &Settings, roots: &Roots) -> Vec<CriSocket> {
 }
 
 /// Waits for the end where kubelet is not to be served.
-async fn serve_kubelet(
-    enabled: Enabled,
-    session: Session,
-    mut stopping: watch::Receiver<bool>,
-) -> Result<(), StaleSandbox> {
-    if enabled != Enabled::No {
+async fn serve_kubelet(session: Option<Running>, mut stopping: watch::Receiver<bool>) -> Result<(), StaleSandbox> {
+    if let Some(session) = session {
         return session.run(stopping).await;
     }
     tracing::info!("kubelet is not served: kubelet.enabled is false");

@@ -65,7 +65,7 @@ pub struct Session {
 }
 
 /// A session at work.
-struct Running {
+pub struct Running {
     dir: KubeletDir,
     changes: Changes,
     standing: Standing,
@@ -116,15 +116,20 @@ impl fmt::Display for SessionEnd {
 }
 
 impl Session {
-    /// Runs until `stopping` turns true; then no socket of ours is left.
+    /// As [`Running::run`], from the beginning.
     ///
     /// # Errors
-    /// No socket can be bound before another start.
-    pub async fn run(self, mut stopping: watch::Receiver<bool>) -> Result<(), StaleSandbox> {
+    /// The same.
+    pub async fn run(self, stopping: watch::Receiver<bool>) -> Result<(), StaleSandbox> {
+        self.begin().run(stopping).await
+    }
+
+    /// Has the threads that it takes.
+    pub fn begin(self) -> Running {
         let resource = self.resource.clone();
         let concerns_us = move |name: &str| socket::concerns(name, &resource);
         let watch = DirectoryWatch::of_names(&self.kubelet_dir, self.tick, concerns_us);
-        let mut running = Running {
+        Running {
             dir: KubeletDir::new(self.kubelet_dir, self.resource.clone()),
             changes: Changes::new(watch),
             standing: Standing::new(self.resource.clone(), self.kubelet, self.is_expected),
@@ -135,13 +140,24 @@ impl Session {
             lives: self.lives,
             settled: self.settled,
             meter: self.meter,
-        };
-        running.run(&mut stopping).await
+        }
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running")
+            .field("resource", &self.resource)
+            .finish_non_exhaustive()
     }
 }
 
 impl Running {
-    async fn run(&mut self, stopping: &mut watch::Receiver<bool>) -> Result<(), StaleSandbox> {
+    /// Runs until `stopping` turns true; then no socket of ours is left.
+    ///
+    /// # Errors
+    /// No socket can be bound before another start.
+    pub async fn run(mut self, mut stopping: watch::Receiver<bool>) -> Result<(), StaleSandbox> {
         let mut stop = stopping.clone();
         let stopped = async move { drop(stop.wait_for(|stopping| *stopping).await) };
         tokio::pin!(stopped);
@@ -158,7 +174,7 @@ impl Running {
                 () = &mut stopped => return Ok(()),
             };
             let (epoch, pid) = (kubelet.epoch, kubelet.pid);
-            let Some(Ended { why, lived }) = self.live(kubelet, count, stopping).await else {
+            let Some(Ended { why, lived }) = self.live(kubelet, count, &mut stopping).await else {
                 return Ok(());
             };
             before = Some((pid, Instant::now()));
