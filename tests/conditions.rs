@@ -571,6 +571,30 @@ async fn a_retry_handler_that_died_and_came_back_is_suspect_until_the_node_is_bo
 }
 
 #[tokio::test]
+async fn only_what_this_boot_of_the_node_has_left_counts() {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let boot = boot.trim();
+    let mut fixture = ConditionsFixture::new("").await;
+    let alive = fixture.memory();
+    fixture.make_and_look(&[NO_HANDLER]);
+    until(|| fixture.memory() != alive, || format!("{alive} stays"));
+    let died = fixture.memory();
+    let id = |boot: &str| format!("  \"boot_id\": \"{boot}\",");
+    assert_eq!(died.matches(&id(boot)).count(), 1, "{died}");
+    let file = fixture.host.path("run/health.json");
+    let suspect = "warning: retry-handler: the retry handler has died and come back";
+    for (other, warnings) in [("another", 0), ("", 0), (boot, 1)] {
+        let left = died.replace(&id(boot), &id(other));
+        fs::write(&file, &left).unwrap();
+        fixture.restart(&[HANDLER]).await;
+        assert_eq!(fixture.output(suspect), warnings, "{other:?}: {:?}", fixture.lines());
+        // Its own is written beside the loop, and would come over what is left next.
+        until(|| fixture.memory() != left, || format!("{left} stays"));
+        assert_eq!(fixture.memory().matches(&id(boot)).count(), 1);
+    }
+}
+
+#[tokio::test]
 async fn what_is_remembered_is_written_only_when_it_changes() {
     let fixture = ConditionsFixture::new("").await;
     let file = fixture.host.path("run/health.json");

@@ -14,6 +14,9 @@ use crate::model::nic::node_link::{LinkFault, LinkFaults, Links};
 /// How long `/dev` may take; one that hangs keeps no news from kubelet.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What came of keeping links, and of removing others if that was done.
+pub type Work = (Kept, Option<Result<(), String>>);
+
 /// Keeps the links while kubelet is served; nobody else is given their names.
 #[derive(Debug)]
 pub struct LinkKeeper {
@@ -43,12 +46,48 @@ impl LinkKeeper {
 
     /// Before kubelet hears of these NICs. Returns what is wrong with their links.
     pub async fn keep(&mut self, wanted: &Arc<Links>) -> LinkFaults {
-        let Some(links) = self.links.clone() else {
-            return LinkFaults::new();
-        };
-        let (job, ours) = (Arc::clone(&links), Arc::clone(wanted));
-        let kept = self.worker.run_within(PATIENCE, move || job.keep(&ours)).await;
-        let kept = kept.unwrap_or_else(|not_done| undone(&links, wanted, &not_done));
+        let work = self.work(wanted, |links, wanted| (links.keep(wanted), None));
+        let (kept, _) = work.await;
+        self.kept(kept)
+    }
+
+    /// After kubelet has heard that all others are gone.
+    pub async fn remove_others(&mut self, wanted: &Arc<Links>) {
+        let work = self.work(wanted, |links, wanted| {
+            (Kept::default(), Some(links.remove_others(wanted)))
+        });
+        let (_, removed) = work.await;
+        self.removed(removed);
+    }
+
+    /// Both at once, for when kubelet knows of no others. What is returned does it, beside other work, and its result goes to
+    /// [`take`](Self::take).
+    pub fn keep_only(&self, wanted: &Arc<Links>) -> impl Future<Output = Work> + use<> {
+        self.work(wanted, |links, wanted| {
+            (links.keep(wanted), Some(links.remove_others(wanted)))
+        })
+    }
+
+    /// Says what came of it, and returns what is wrong with the links.
+    pub fn take(&mut self, (kept, removed): Work) -> LinkFaults {
+        let faults = self.kept(kept);
+        self.removed(removed);
+        faults
+    }
+
+    fn work(&self, wanted: &Arc<Links>, work: fn(&NodeLinks, &Links) -> Work) -> impl Future<Output = Work> + use<> {
+        let (links, worker, wanted) = (self.links.clone(), self.worker.clone(), Arc::clone(wanted));
+        async move {
+            let Some(links) = links else {
+                return (Kept::default(), None);
+            };
+            let (job, ours) = (Arc::clone(&links), Arc::clone(&wanted));
+            let done = worker.run_within(PATIENCE, move || work(&job, &ours)).await;
+            done.unwrap_or_else(|not_done| (undone(&links, &wanted, &not_done), None))
+        }
+    }
+
+    fn kept(&mut self, kept: Kept) -> LinkFaults {
         for (link, name) in &kept.changed {
             tracing::info!("{} leads to {name} now", link.display());
         }
@@ -60,16 +99,12 @@ impl LinkKeeper {
         kept.faults
     }
 
-    /// After kubelet has heard that all others are gone.
-    pub async fn remove_others(&mut self, wanted: &Arc<Links>) {
-        let Some(links) = self.links.clone() else { return };
-        let wanted = Arc::clone(wanted);
-        let job = move || links.remove_others(&wanted).map_err(anyhow::Error::msg);
-        // Where they cannot even be kept, that is said already.
-        if let Ok(went) = self.worker.run_within(PATIENCE, job).await
+    /// Where they cannot even be kept, that is said already.
+    fn removed(&mut self, removed: Option<Result<(), String>>) {
+        if let Some(removed) = removed
             && !self.keeping.is_open()
         {
-            self.removing.note(went);
+            self.removing.note(removed.map_err(anyhow::Error::msg));
         }
     }
 }

@@ -53,8 +53,13 @@ impl LiveConfig {
             reader,
             loaded,
             level,
-            worker: Worker::new("config"),
+            worker: Worker::later("config"),
         }
+    }
+
+    /// Has the thread that reads it anew.
+    pub fn be_ready(&self) {
+        self.worker.be_ready();
     }
 
     /// What counts.

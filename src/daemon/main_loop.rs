@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::signal::unix::Signal;
@@ -64,7 +64,7 @@ pub struct MainLoop {
     settled: watch::Sender<u64>,
     roots: Roots,
     /// The CDI directory as it was at the start; none before the first look.
-    cdi_mount: Option<WritableDir>,
+    cdi_mount: Arc<OnceLock<WritableDir>>,
     /// Looks at directories, which may hang.
     worker: Worker,
     notifier: Notifier,
@@ -130,8 +130,8 @@ impl MainLoop {
             runtime: inputs.runtime,
             settled: watch::Sender::default(),
             roots,
-            cdi_mount: None,
-            worker: Worker::new("directories"),
+            cdi_mount: Arc::default(),
+            worker: Worker::later("directories"),
             notifier: inputs.notifier,
             tick: watch::Sender::default(),
             beat: watch::Sender::default(),
@@ -169,7 +169,6 @@ impl MainLoop {
 
     /// Looks at the node once and publishes what has changed.
     pub async fn look(&mut self) {
-        self.remember_sandbox().await;
         tracing::debug!("looking at the node");
         let began = Instant::now();
         self.coalescer.begin(began - self.began);
@@ -247,6 +246,9 @@ impl MainLoop {
 
     /// Looks whenever something asks for it. Ends only when a write has failed that another start would let succeed.
     pub async fn run(&mut self) -> StaleSandbox {
+        // Their threads are to be there before somebody needs them; kubelet does not wait for that.
+        self.config.be_ready();
+        self.worker.be_ready();
         loop {
             if !self.publisher.is_current()
                 && let Err(stale) = self.check_sandbox().await
@@ -307,17 +309,9 @@ impl MainLoop {
         }
     }
 
-    async fn remember_sandbox(&mut self) {
-        if self.cdi_mount.is_none() {
-            let directory = self.config.settings().cdi.dir.clone();
-            let remember = move || WritableDir::new(&directory);
-            self.cdi_mount = self.worker.run_within(PATIENCE, remember).await.ok();
-        }
-    }
-
     /// A directory that hangs is none that was replaced.
     async fn check_sandbox(&self) -> Result<(), StaleSandbox> {
-        let Some(cdi_mount) = self.cdi_mount.clone() else {
+        let Some(cdi_mount) = self.cdi_mount.get().cloned() else {
             return Ok(());
         };
         let check = move || cdi_mount.check();
@@ -347,13 +341,13 @@ impl MainLoop {
         }
     }
 
-    /// Opens lost sources; what is returned watches the directories whose entries matter, as they are then.
+    /// Opens lost sources; what is returned watches the directories whose entries matter, as they are then. The first time it
+    /// remembers how the CDI directory is.
     fn prepare(&mut self) -> Preparation {
-        let Some(watcher) = self.events.prepare() else {
-            return Arc::new(|| {});
-        };
+        let watcher = self.events.prepare();
         let settings = self.config.settings();
         let (roots, cdi_dir) = (self.roots.clone(), settings.cdi.dir.clone());
+        let cdi_mount = Arc::clone(&self.cdi_mount);
         let cordons = cordons::directory(&settings.daemon.run_dir);
         let companions: Vec<PathBuf> = settings
             .container
@@ -364,6 +358,8 @@ impl MainLoop {
         let serves_kubelet = settings.kubelet.enabled != Enabled::No;
         let uses_names = settings.strategy != StrategySetting::Direct;
         Arc::new(move || {
+            cdi_mount.get_or_init(|| WritableDir::new(&cdi_dir));
+            let Some(watcher) = &watcher else { return };
             // So that it can be watched before an admin needs it.
             let _ = atomic_file::make_directory(&cordons);
             let on_host = |path: &Path, content| Place::below(roots.top(), path, content);

@@ -26,16 +26,16 @@ pub fn keep_little() {
 #[cfg(not(target_env = "gnu"))]
 pub fn keep_little() {}
 
-/// To be called once the start is over: holes in the heap, and mapped code that only the start has needed. What is needed
-/// after all is mapped again from the page cache.
-pub fn forget_start() {
+/// Gives back holes in the heap, and what is mapped of programs' files: the kernel maps whole neighbourhoods of what is used, so
+/// in the end nearly all. What is needed again is mapped again from the page cache.
+pub fn forget_unused() {
     trim();
     let maps = read::text_of_kernel(Path::new("/proc/self/maps"), 1 << 20).unwrap_or_default();
-    for code in maps.lines().filter_map(code) {
+    for part in maps.lines().filter_map(unwritten) {
         #[expect(unsafe_code, reason = "memory is named by its address")]
         // SAFETY: these pages are mapped from a file, private, and nobody can have written to them: each that is wanted again
         // is read from the file as it was.
-        let _ = unsafe { nix::libc::madvise(code.start as *mut _, code.len(), nix::libc::MADV_DONTNEED) };
+        let _ = unsafe { nix::libc::madvise(part.start as *mut _, part.len(), nix::libc::MADV_DONTNEED) };
     }
 }
 
@@ -68,14 +68,17 @@ pub fn trim() {
     }
 }
 
-/// The addresses of a line of `/proc/self/maps` that is code in a file.
-fn code(line: &str) -> Option<Range<usize>> {
+/// The addresses of a line of `/proc/self/maps` that is a part of a file which nobody can have written to: code, or what comes
+/// with the file's own beginning. Other parts that are read-only now were written to by the loader (RELRO).
+fn unwritten(line: &str) -> Option<Range<usize>> {
     let mut parts = line.split_whitespace();
     let (range, mode) = (parts.next()?, parts.next()?);
-    let is_of_file = parts.nth(3)?.starts_with('/');
+    let offset = u64::from_str_radix(parts.next()?, 16).ok()?;
+    let is_of_file = parts.nth(2)?.starts_with('/');
+    let is_unwritten = mode == "r-xp" || (mode == "r--p" && offset == 0);
     let (start, end) = range.split_once('-')?;
     let address = |hex: &str| usize::from_str_radix(hex, 16).ok();
-    (mode == "r-xp" && is_of_file).then_some(address(start)?..address(end)?)
+    (is_unwritten && is_of_file).then_some(address(start)?..address(end)?)
 }
 
 #[cfg(test)]
@@ -83,15 +86,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_code_that_nobody_can_have_written_is_forgotten() {
-        let line = |mode: &str, name: &str| format!("7f00-8000 {mode} 00001000 fe:00 42      {name}");
-        assert_eq!(code(&line("r-xp", "/usr/bin/x")), Some(0x7f00..0x8000));
+    fn only_what_nobody_can_have_written_is_forgotten() {
+        let at = |mode: &str, offset: u64, name: &str| format!("7f00-8000 {mode} {offset:08x} fe:00 42      {name}");
+        let line = |mode: &str, name: &str| at(mode, 0x1000, name);
+        assert_eq!(unwritten(&line("r-xp", "/usr/bin/x")), Some(0x7f00..0x8000));
+        assert_eq!(unwritten(&at("r--p", 0, "/usr/bin/x")), Some(0x7f00..0x8000));
         for other in ["r--p", "rw-p", "rwxp", "r-xs"] {
-            assert_eq!(code(&line(other, "/usr/bin/x")), None, "{other}");
+            assert_eq!(unwritten(&line(other, "/usr/bin/x")), None, "{other}");
         }
-        assert_eq!(code(&line("r-xp", "[vdso]")), None);
-        assert_eq!(code(&line("r-xp", "")), None);
+        for other in ["rw-p", "r--s"] {
+            assert_eq!(unwritten(&at(other, 0, "/usr/bin/x")), None, "{other}");
+        }
+        assert_eq!(unwritten(&line("r-xp", "[vdso]")), None);
+        assert_eq!(unwritten(&line("r-xp", "")), None);
         // Whoever runs on is seen to have its code.
-        forget_start();
+        forget_unused();
     }
 }

@@ -14,12 +14,13 @@ mod systemd;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
 
 pub use self::health_monitor::HealthMonitor;
 use self::live_config::{ConfigReader, LiveConfig};
@@ -40,7 +41,7 @@ use crate::host::nics::scan_runner::ScanRunner;
 use crate::host::worker::Worker;
 use crate::kubelet::cri::asker::CriAsker;
 use crate::kubelet::cri::sockets::CriSocket;
-use crate::kubelet::session::Session;
+use crate::kubelet::session::{Running, Session};
 use crate::kubelet::streams::Streams;
 use crate::metrics::Meter;
 use crate::model::config::Settings;
@@ -118,13 +119,17 @@ async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
             ));
         }
     }
-    tokio::select! {
-        () = main_loop.look() => {}
-        () = signals.terminated() => return Ok(()),
-    }
     let (stop, stopping) = watch::channel(false);
     let (kubelet, kubelet_states) = watch::channel(KubeletState::default());
-    tokio::spawn(give_back(main_loop.tick(), run_dir.clone()));
+    let enabled = settings.kubelet.enabled;
+    let session = session(&settings, &main_loop, streams, (kubelet, lives), &meter);
+    // While others look.
+    let begin = async { (enabled != Enabled::No).then(|| session.begin()) };
+    let session = tokio::select! {
+        ((), session) = async { tokio::join!(main_loop.look(), begin) } => session,
+        () = signals.terminated() => return Ok(()),
+    };
+    let giving_back = give_back(main_loop.tick(), run_dir.clone());
     let status_file = StatusFile::new(
         settings.daemon.run_dir.clone(),
         run_dir,
@@ -132,11 +137,11 @@ async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
         kubelet_states,
         main_loop.beat(),
     );
-    let status_file = tokio::spawn(status_file.run());
     let exporting = show(exporter, main_loop.tick(), stopping.clone()).await;
-    let enabled = settings.kubelet.enabled;
-    let session = session(settings, &main_loop, streams, (kubelet, lives), &meter);
-    let mut session = tokio::spawn(serve_kubelet(enabled, session, stopping));
+    // Kubelet is served first.
+    let mut session = tokio::spawn(serve_kubelet(session, stopping));
+    let status_file = tokio::spawn(status_file.run());
+    tokio::spawn(giving_back);
     let ended = tokio::select! {
         stale = main_loop.run() => Err(stale.into()),
         () = signals.terminated() => Ok(()),
@@ -157,16 +162,30 @@ async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
     ended
 }
 
-/// Gives memory back when somebody is awake anyway.
+/// Gives memory back: when the start is over, and then when somebody is awake anyway.
 async fn give_back(mut tick: watch::Receiver<()>, worker: Worker) {
-    // The second look: the start is over.
-    let mut give: Option<fn()> = Some(memory::forget_start);
-    while tick.changed().await.is_ok() {
-        if let Some(give) = give.or(memory::is_lavish().then_some(memory::trim)) {
-            // Another time, if not now.
-            drop(worker.submit(give));
+    /// The start is over when nothing was looked at for so long.
+    const QUIET: Duration = Duration::from_secs(1);
+    /// Less than lies between two polls; a storm of events needs what it uses.
+    const PAUSE: Duration = Duration::from_secs(10);
+    while let Ok(changed) = timeout(QUIET, tick.changed()).await {
+        if changed.is_err() {
+            return;
         }
-        give = None;
+    }
+    let mut given = None;
+    loop {
+        let give: Option<fn()> = if given.is_none_or(|at: Instant| at.elapsed() >= PAUSE) {
+            given = Some(Instant::now());
+            Some(memory::forget_unused)
+        } else {
+            memory::is_lavish().then_some(memory::trim)
+        };
+        // Another time, if not now.
+        drop(give.map(|give| worker.submit(give)));
+        if tick.changed().await.is_err() {
+            return;
+        }
     }
 }
 
@@ -209,16 +228,16 @@ fn main_loop(
 }
 
 fn session(
-    settings: Settings,
+    settings: &Settings,
     main_loop: &MainLoop,
     streams: Arc<watch::Sender<Streams>>,
     (kubelet, lives): (watch::Sender<KubeletState>, watch::Sender<u64>),
     meter: &Meter,
 ) -> Session {
     Session {
-        kubelet_dir: settings.kubelet.dir,
+        kubelet_dir: settings.kubelet.dir.clone(),
         is_expected: settings.kubelet.enabled == Enabled::Yes,
-        resource: settings.resource.name,
+        resource: settings.resource.name.clone(),
         snapshots: main_loop.snapshots(),
         streams,
         tick: main_loop.beat(),
@@ -248,12 +267,8 @@ fn cri_sockets(settings: &Settings, roots: &Roots) -> Vec<CriSocket> {
 }
 
 /// Waits for the end where kubelet is not to be served.
-async fn serve_kubelet(
-    enabled: Enabled,
-    session: Session,
-    mut stopping: watch::Receiver<bool>,
-) -> Result<(), StaleSandbox> {
-    if enabled != Enabled::No {
+async fn serve_kubelet(session: Option<Running>, mut stopping: watch::Receiver<bool>) -> Result<(), StaleSandbox> {
+    if let Some(session) = session {
         return session.run(stopping).await;
     }
     tracing::info!("kubelet is not served: kubelet.enabled is false");

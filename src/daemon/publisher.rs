@@ -31,9 +31,10 @@ use crate::model::cdi::render::{self, Policy};
 use crate::model::cdi::resolution::Unresolved;
 use crate::model::cdi::survey::CDI_DIRECTORIES;
 use crate::model::config::Settings;
+use crate::model::health::Health;
 use crate::model::message_id;
 use crate::model::nic::inventory::{Inventory, Nic};
-use crate::model::nic::node_link;
+use crate::model::nic::node_link::{self, LinkFaults, Links};
 use crate::model::nic::pci::PciAddress;
 use crate::model::runtime::answer::Heard;
 use crate::model::status::{CdiStatus, NodeStatus};
@@ -65,6 +66,8 @@ pub struct Publisher {
     strategy: StrategyChooser,
     cdi: CdiDirectory,
     links: LinkKeeper,
+    /// Those that were wanted when others were removed last.
+    linked: Option<Arc<Links>>,
     /// Whether a NIC is kept from pods for want of a right link.
     lacks_link: bool,
     /// Where files are written, since a slow disk must not keep kubelet waiting.
@@ -81,8 +84,20 @@ pub struct Publisher {
     blind: Option<String>,
     interfaces: BTreeMap<String, PciAddress>,
     node: NodeStatus,
+    /// What is published follows from this; none when that is not known.
+    basis: Option<Basis>,
     change_log: ChangeLog,
     meter: Meter,
+}
+
+/// What a snapshot follows from, beside the settings.
+#[derive(Debug, PartialEq, Eq)]
+struct Basis {
+    inventory: Inventory,
+    strategy: Strategy,
+    health: BTreeMap<PciAddress, Health>,
+    links: LinkFaults,
+    unresolved: Unresolved,
 }
 
 impl Publisher {
@@ -106,6 +121,7 @@ impl Publisher {
             strategy: StrategyChooser::new(settings, roots, watch::Sender::default().subscribe()),
             cdi: cdi_directory(settings),
             links: LinkKeeper::new(settings, roots, on_news.clone()),
+            linked: None,
             lacks_link: false,
             disk: Worker::telling("cdi", on_news),
             streams,
@@ -118,6 +134,7 @@ impl Publisher {
             blind: None,
             interfaces: BTreeMap::new(),
             node: NodeStatus::default(),
+            basis: None,
             change_log: ChangeLog::default(),
             meter,
         }
@@ -136,6 +153,7 @@ impl Publisher {
         self.policy = settings.policy();
         self.strategy.adopt(settings);
         self.cdi = cdi_directory(settings);
+        self.basis = None;
     }
 
     /// What is published, now and later.
@@ -230,7 +248,7 @@ impl Publisher {
         inventory.problems.extend(problems);
         let unnameable = render::problems(&inventory, &self.policy);
         inventory.problems.extend(unnameable);
-        self.publish(&inventory).await
+        self.publish(inventory).await
     }
 
     /// What was published stays: that we see nothing does not mean that there is nothing.
@@ -245,30 +263,88 @@ impl Publisher {
         self.blind = Some(reason);
     }
 
-    async fn publish(&mut self, inventory: &Inventory) -> bool {
+    async fn publish(&mut self, inventory: Inventory) -> bool {
         let strategy = self.strategy.choose().await;
         let health = self.health_monitor.judge(&inventory.nics);
-        let mut next = Snapshot::new(inventory, &self.policy, strategy, health);
-        // What kubelet was told before may be asked for at any moment.
-        let wanted = Arc::new(node_link::wanted(&inventory.nics));
-        self.lacks_link = next.fail_unlinked(&self.links.keep(&wanted).await);
-        let before = Arc::clone(&self.snapshots.borrow());
-        // Before anything was published, nothing can be lost, and kubelet is not to hear of a list without NICs.
-        if before.generation > 0 && self.send(before.intermediate_to(&next)) {
-            self.delivered().await;
+        if let Some(written) = self.confirm(&inventory, strategy, &health).await {
+            self.health_monitor.save();
+            return written;
         }
-        self.links.remove_others(&wanted).await;
-        let written = self.write(render::spec(inventory, &self.policy), strategy).await;
+        let mut next = Snapshot::new(&inventory, &self.policy, strategy, health.clone());
+        let wanted = Arc::new(node_link::wanted(&inventory.nics));
+        let spec = render::spec(&inventory, &self.policy);
+        let before = Arc::clone(&self.snapshots.borrow());
+        let (links, written) = if before.generation == 0 {
+            // Before anything was published, nothing can be lost, and kubelet is not to hear of a list without NICs.
+            let links = self.links.keep_only(&wanted);
+            let (links, written) = tokio::join!(links, self.write(spec, strategy));
+            let links = self.links.take(links);
+            self.lacks_link = next.fail_unlinked(&links);
+            (links, written)
+        } else {
+            let links = self.publish_links(&wanted, &before, &mut next).await;
+            (links, self.write(spec, strategy).await)
+        };
+        self.linked = Some(wanted);
         if strategy == Strategy::Cdi {
             next.fail_unresolved(&self.unresolved, &self.policy.naming);
             self.announce_names(&before, &next).await;
         }
-        self.change_log.tell(inventory, &self.policy, &next);
-        self.node = NodeStatus::new(inventory, &next, |nic| self.policy.selection.withheld(nic));
-        self.meter.published(inventory, &next);
+        self.change_log.tell(&inventory, &self.policy, &next);
+        self.node = NodeStatus::new(&inventory, &next, |nic| self.policy.selection.withheld(nic));
+        self.meter.published(&inventory, &next);
         self.send(next);
+        self.basis = Some(Basis {
+            inventory,
+            strategy,
+            health,
+            links,
+            unresolved: self.unresolved.clone(),
+        });
         self.health_monitor.save();
         written
+    }
+
+    /// Where what is published follows from the same as before, only sees that links and file are as they are to be. Returns
+    /// whether the file was written; none where there is news.
+    async fn confirm(
+        &mut self,
+        inventory: &Inventory,
+        strategy: Strategy,
+        health: &BTreeMap<PciAddress, Health>,
+    ) -> Option<bool> {
+        let basis = self
+            .basis
+            .take_if(|basis| (&basis.inventory, basis.strategy, &basis.health) == (inventory, strategy, health))?;
+        let wanted = self.linked.clone().filter(|_| self.write_error.is_none())?;
+        let done = self.links.keep_only(&wanted).await;
+        if self.links.take(done) != basis.links {
+            return None;
+        }
+        let written = self.write(self.on_disk.clone(), strategy).await;
+        let is_same = self.write_error.is_none() && self.unresolved == basis.unresolved;
+        self.basis = is_same.then_some(basis);
+        is_same.then_some(written)
+    }
+
+    /// What kubelet was told before may be asked for at any moment: links are right before it hears of anything new, and stay
+    /// until it has heard that their NICs are gone.
+    async fn publish_links(&mut self, wanted: &Arc<Links>, before: &Snapshot, next: &mut Snapshot) -> LinkFaults {
+        let is_same = self.linked.as_ref() == Some(wanted);
+        let faults = if is_same {
+            let done = self.links.keep_only(wanted).await;
+            self.links.take(done)
+        } else {
+            self.links.keep(wanted).await
+        };
+        self.lacks_link = next.fail_unlinked(&faults);
+        if self.send(before.intermediate_to(next)) {
+            self.delivered().await;
+        }
+        if !is_same {
+            self.links.remove_others(wanted).await;
+        }
+        faults
     }
 
     /// Answers begin to name what is in CDI files: kubelet is to know before which NICs are not.

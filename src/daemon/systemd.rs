@@ -38,6 +38,8 @@ pub struct Notifier {
     /// Whether somebody listens.
     is_heard: bool,
     stamp: Stamp,
+    /// Whether the start has left its stamp.
+    has_stamped: bool,
     /// That we are ready is being kept.
     stamping: Option<oneshot::Receiver<()>>,
     /// What systemd could not take yet.
@@ -57,7 +59,7 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    /// Leaves the stamp of the first start.
+    /// Leaves the stamp of the first start with the first [`tell`](Self::tell), since kubelet waits for what comes before.
     pub fn new(
         stamp: Stamp,
         grace: Duration,
@@ -71,9 +73,10 @@ impl Notifier {
         let wait = readiness
             .deadline()
             .map_or(Duration::ZERO, |deadline| deadline.saturating_sub(now));
-        let notifier = Self {
+        Self {
             is_heard: notify_socket().is_some(),
             stamp,
+            has_stamped: false,
             stamping: None,
             untold: String::new(),
             snapshots,
@@ -86,9 +89,7 @@ impl Notifier {
             status: String::new(),
             is_ready: false,
             is_reloading: false,
-        };
-        drop(notifier.stamp.leave(notifier.readiness.stamp()));
-        notifier
+        }
     }
 
     /// Waits until there is something to tell; then comes [`tell`](Self::tell).
@@ -110,6 +111,9 @@ impl Notifier {
 
     /// Tells what is new, and that the loop is alive.
     pub fn tell(&mut self) {
+        if !std::mem::replace(&mut self.has_stamped, true) {
+            drop(self.stamp.leave(self.readiness.stamp()));
+        }
         if !self.is_heard {
             return;
         }

@@ -81,9 +81,7 @@ impl NodeLinks {
             let name: Option<CxiName> = name.and_then(|name| name.parse().ok());
             name.is_none_or(|name| wanted.values().any(|taken| *taken == name))
         };
-        let left = self.remove(&directory, |address, target| {
-            !wanted.contains_key(&address) && leads_elsewhere(target)
-        });
+        let left = self.remove(&directory, wanted, leads_elsewhere);
         let mut kept = Kept {
             left: left.err(),
             ..Kept::default()
@@ -105,7 +103,7 @@ impl NodeLinks {
     pub fn remove_others(&self, wanted: &Links) -> Result<(), String> {
         match self.hold() {
             Ok(None) => Ok(()),
-            Ok(Some(directory)) => self.remove(&directory, |address, _| !wanted.contains_key(&address)),
+            Ok(Some(directory)) => self.remove(&directory, wanted, |_| true),
             Err(fault) => Err(fault.reason().to_owned()),
         }
     }
@@ -174,8 +172,8 @@ impl NodeLinks {
         })
     }
 
-    /// Removes the links of the NICs that are chosen; what is no link stays.
-    fn remove(&self, directory: &HeldDir, chosen: impl Fn(PciAddress, &Path) -> bool) -> Result<(), String> {
+    /// Removes the links of other NICs that go by their targets, and those that were about to be made; what is no link stays.
+    fn remove(&self, directory: &HeldDir, wanted: &Links, goes: impl Fn(&Path) -> bool) -> Result<(), String> {
         let name = self.shown.display();
         let entries = fs::read_dir(directory.path()).map_err(|error| format!("cannot look into {name}: {error}"))?;
         let mut went = Ok(());
@@ -185,9 +183,13 @@ impl NodeLinks {
             let Ok(address) = half_made(text).unwrap_or(text).parse() else {
                 continue;
             };
+            let is_half_made = half_made(text).is_some();
+            if !is_half_made && wanted.contains_key(&address) {
+                continue;
+            }
             let link = directory.path().join(text);
             let Ok(target) = fs::read_link(&link) else { continue };
-            if (half_made(text).is_some() || chosen(address, &target))
+            if (is_half_made || goes(&target))
                 && let Err(error) = fs::remove_file(&link)
                 && error.kind() != ErrorKind::NotFound
             {

@@ -63,15 +63,30 @@ impl Worker {
 
     /// The same; it calls `on_late` when a job has ended that was not waited for.
     pub fn telling(name: &'static str, on_late: impl Fn() + Send + Sync + 'static) -> Self {
-        let state = State {
-            thread: start(name).ok(),
-            hanging: None,
-        };
+        let worker = Self::resting(name, on_late);
+        worker.be_ready();
+        worker
+    }
+
+    /// As by [`new`](Self::new), but the thread starts with the first job, or when it is to [`be_ready`](Self::be_ready).
+    pub fn later(name: &'static str) -> Self {
+        Self::resting(name, || {})
+    }
+
+    fn resting(name: &'static str, on_late: impl Fn() + Send + Sync + 'static) -> Self {
         Self(Arc::new(Shared {
             name,
-            state: Mutex::new(state),
+            state: Mutex::default(),
             on_late: Arc::new(on_late),
         }))
+    }
+
+    /// Starts the thread if there is none yet; if that fails, the next job tries again.
+    pub fn be_ready(&self) {
+        let mut state = self.state();
+        if state.thread.is_none() {
+            state.thread = start(self.0.name).ok();
+        }
     }
 
     /// Does this after what was asked for before, and waits for it as long as it takes.

@@ -65,7 +65,7 @@ impl KubeletDir {
         &self.path
     }
 
-    /// Remembers how the directory is now, for [`check`](Self::check).
+    /// Remembers how the directory is now, for [`check`](Self::check). The first [`find`](Self::find) does so as well.
     pub async fn remember(&self) {
         let (path, at_start) = (self.path.clone(), Arc::clone(&self.at_start));
         // One that hangs is remembered as it is when it answers.
@@ -87,8 +87,9 @@ impl KubeletDir {
     /// # Errors
     /// The directory hangs.
     pub async fn find(&self) -> Result<Found, NotDone> {
-        let path = self.path.clone();
+        let (path, at_start) = (self.path.clone(), Arc::clone(&self.at_start));
         let find = move || {
+            at_start.get_or_init(|| WritableDir::new(&path));
             let Some(epoch) = epoch(&path) else {
                 return Found::Absent;
             };

@@ -65,7 +65,7 @@ pub struct Session {
 }
 
 /// A session at work.
-struct Running {
+pub struct Running {
     dir: KubeletDir,
     changes: Changes,
     standing: Standing,
@@ -116,15 +116,20 @@ impl fmt::Display for SessionEnd {
 }
 
 impl Session {
-    /// Runs until `stopping` turns true; then no socket of ours is left.
+    /// As [`Running::run`], from the beginning.
     ///
     /// # Errors
-    /// No socket can be bound before another start.
-    pub async fn run(self, mut stopping: watch::Receiver<bool>) -> Result<(), StaleSandbox> {
+    /// The same.
+    pub async fn run(self, stopping: watch::Receiver<bool>) -> Result<(), StaleSandbox> {
+        self.begin().run(stopping).await
+    }
+
+    /// Has the threads that it takes.
+    pub fn begin(self) -> Running {
         let resource = self.resource.clone();
         let concerns_us = move |name: &str| socket::concerns(name, &resource);
         let watch = DirectoryWatch::of_names(&self.kubelet_dir, self.tick, concerns_us);
-        let mut running = Running {
+        Running {
             dir: KubeletDir::new(self.kubelet_dir, self.resource.clone()),
             changes: Changes::new(watch),
             standing: Standing::new(self.resource.clone(), self.kubelet, self.is_expected),
@@ -135,13 +140,24 @@ impl Session {
             lives: self.lives,
             settled: self.settled,
             meter: self.meter,
-        };
-        running.run(&mut stopping).await
+        }
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running")
+            .field("resource", &self.resource)
+            .finish_non_exhaustive()
     }
 }
 
 impl Running {
-    async fn run(&mut self, stopping: &mut watch::Receiver<bool>) -> Result<(), StaleSandbox> {
+    /// Runs until `stopping` turns true; then no socket of ours is left.
+    ///
+    /// # Errors
+    /// No socket can be bound before another start.
+    pub async fn run(mut self, mut stopping: watch::Receiver<bool>) -> Result<(), StaleSandbox> {
         let mut stop = stopping.clone();
         let stopped = async move { drop(stop.wait_for(|stopping| *stopping).await) };
         tokio::pin!(stopped);
@@ -158,7 +174,7 @@ impl Running {
                 () = &mut stopped => return Ok(()),
             };
             let (epoch, pid) = (kubelet.epoch, kubelet.pid);
-            let Some(Ended { why, lived }) = self.live(kubelet, count, stopping).await else {
+            let Some(Ended { why, lived }) = self.live(kubelet, count, &mut stopping).await else {
                 return Ok(());
             };
             before = Some((pid, Instant::now()));
@@ -198,8 +214,8 @@ impl Running {
 
     /// Kubelet shall not be told of an empty node because nobody could look at it.
     async fn first_look(&mut self) {
-        self.dir.remember().await;
         if self.snapshots.borrow().generation == 0 {
+            self.dir.remember().await;
             let reason = "no look at the node has succeeded yet, so its NICs are not known";
             self.standing.not_registered(reason.to_owned());
             if self
@@ -223,14 +239,14 @@ impl Running {
         {
             sleep_until(ended + PAUSE).await;
         }
-        if self.life.replace(kubelet.epoch) != Some(kubelet.epoch) {
-            self.settle().await;
-        }
         kubelet
     }
 
     /// A new kubelet asks for its pods' NICs as soon as it knows our list, and keeps the answers.
-    async fn settle(&mut self) {
+    async fn settle(&mut self, epoch: Epoch) {
+        if self.life.replace(epoch) == Some(epoch) {
+            return;
+        }
         self.lives.send_modify(|lives| *lives += 1);
         let life = *self.lives.borrow();
         // Without an answer of the runtime, device nodes are right for any.
@@ -250,7 +266,16 @@ impl Running {
             let why = SessionEnd::NotBound(reason);
             Some(Ended { why, lived: None })
         };
-        let (socket, listener) = match self.dir.bind(count).await {
+        let dir = self.dir.clone();
+        let mut stop = stopping.clone();
+        let settled = async {
+            tokio::select! {
+                () = self.settle(kubelet.epoch) => {}
+                _ = stop.wait_for(|stopping| *stopping) => {}
+            }
+        };
+        let (bound, ()) = tokio::join!(dir.bind(count), settled);
+        let (socket, listener) = match bound {
             Ok(Ok(bound)) => bound,
             Ok(Err(error)) => return not_bound(error.to_string()),
             Err(not_done) => return not_bound(waiting::silent(&self.dir, &not_done)),

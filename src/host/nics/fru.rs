@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -18,6 +19,7 @@ type CardKey = (PciAddress, CxiName);
 #[derive(Clone)]
 pub struct FruTexts {
     known: Arc<Mutex<BTreeMap<CardKey, Reading<Fru>>>>,
+    is_put_off: Arc<AtomicBool>,
     on_news: Arc<dyn Fn() + Send + Sync>,
 }
 
@@ -34,8 +36,14 @@ impl FruTexts {
     pub fn new(on_news: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
             known: Arc::default(),
+            is_put_off: Arc::default(),
             on_news: Arc::new(on_news),
         }
+    }
+
+    /// Whether reading begins later: nothing that kubelet is told depends on the texts.
+    pub fn put_off(&self, is_put_off: bool) {
+        self.is_put_off.store(is_put_off, Ordering::Relaxed);
     }
 
     /// The texts of a NIC, or that they are still being read; the first call in a NIC's life begins to read.
@@ -45,6 +53,9 @@ impl FruTexts {
             return known.clone();
         }
         let pending = Err(ReadError::new(directory, "no answer yet"));
+        if self.is_put_off.load(Ordering::Relaxed) {
+            return pending;
+        }
         self.lock().insert(card, pending.clone());
         let (texts, roots, place) = (self.clone(), roots.clone(), directory.to_owned());
         let reader = thread::Builder::new().name(format!("fru-{name}")).spawn(move || {

@@ -59,6 +59,13 @@ impl Scanner {
         }
     }
 
+    /// Whether the cards' texts are to be read later.
+    pub(super) fn put_off_texts(&self, is_put_off: bool) {
+        if let Some(fru) = &self.fru {
+            fru.put_off(is_put_off);
+        }
+    }
+
     /// The same scanner, with its memory, for something else beside NICs.
     pub fn with_options(&self, options: ScanOptions) -> Self {
         Self {

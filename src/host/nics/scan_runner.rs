@@ -48,13 +48,15 @@ pub struct ScanRunner {
     preparations: Worker,
     /// The admin's orders.
     cordons: Worker,
-    known: BTreeMap<PciAddress, Nic>,
+    known: Arc<BTreeMap<PciAddress, Nic>>,
     problems: Vec<ReadError>,
     beside: Option<Beside>,
     /// What is published of what is beside NICs, with what is wrong.
     shown: Beside,
     orders: Reading<Orders>,
     has_hung: bool,
+    has_looked: bool,
+    on_news: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl fmt::Debug for ScanRunner {
@@ -66,9 +68,10 @@ impl fmt::Debug for ScanRunner {
 }
 
 impl ScanRunner {
-    /// Calls `on_news` when a look that hung has ended.
+    /// Calls `on_news` when a look that hung has ended, and after the first look, which leaves things out for the sake of time.
     pub fn new(scanner: Scanner, on_news: impl Fn() + Send + Sync + 'static) -> Self {
-        let on_news = Arc::new(on_news);
+        let on_news: Arc<dyn Fn() + Send + Sync> = Arc::new(on_news);
+        scanner.put_off_texts(true);
         let tell = || {
             let on_news = Arc::clone(&on_news);
             move || on_news()
@@ -80,12 +83,14 @@ impl ScanRunner {
             libraries: Worker::telling("libraries", tell()),
             preparations: Worker::new("watches"),
             cordons: Worker::telling("cordons", tell()),
-            known: BTreeMap::new(),
+            known: Arc::default(),
             problems: Vec::new(),
             beside: None,
             shown: Beside::default(),
             orders: Err(ReadError::new("the cordons", "not read")),
             has_hung: false,
+            has_looked: false,
+            on_news,
         }
     }
 
@@ -99,9 +104,10 @@ impl ScanRunner {
     /// # Errors
     /// The node as a whole could not be looked at.
     pub async fn look(&mut self, prepare: &Preparation) -> Reading<Inventory> {
+        let is_first = !std::mem::replace(&mut self.has_looked, true);
         let prepare = Arc::clone(prepare);
         // Whoever cannot watch finds less, and no less now.
-        let _ = self.preparations.run_within(BESIDE_PATIENCE, move || prepare()).await;
+        let preparing = self.preparations.run_within(BESIDE_PATIENCE, move || prepare());
         let patience = if self.beside.is_some() {
             BESIDE_PATIENCE
         } else {
@@ -109,14 +115,31 @@ impl ScanRunner {
         };
         let scanner = Arc::clone(&self.scanner);
         let beside = self.libraries.run_within(patience, move || scanner.beside());
-        let (scanner, readers, known) = (Arc::clone(&self.scanner), Arc::clone(&self.readers), self.known.clone());
+        let (scanner, readers, known) = (
+            Arc::clone(&self.scanner),
+            Arc::clone(&self.readers),
+            Arc::clone(&self.known),
+        );
         let look = move || scanner.nics(&mut lock(&readers), &known);
-        let (nics, beside, orders) = tokio::join!(in_time(&self.nics, look), beside, self.read_orders());
+        let looking = async { tokio::join!(in_time(&self.nics, look), beside, self.read_orders()) };
+        let (nics, beside, orders) = if is_first {
+            // Kubelet waits. What changes under this look before it is watched is found by the second one, and the cards' texts
+            // are read then.
+            let (_, found) = tokio::join!(preparing, looking);
+            self.scanner.put_off_texts(false);
+            (self.on_news)();
+            found
+        } else {
+            let _ = preparing.await;
+            looking.await
+        };
         self.orders = orders;
         self.shown = self.take_beside(beside);
         let (nics, problems) = nics?;
         self.tell_of_hangs(&nics);
-        self.known = nics.iter().map(|nic| (nic.address, nic.clone())).collect();
+        if !self.known.values().eq(&nics) {
+            self.known = Arc::new(nics.iter().map(|nic| (nic.address, nic.clone())).collect());
+        }
         self.problems.clone_from(&problems);
         Ok(self
             .scanner
@@ -143,7 +166,7 @@ impl ScanRunner {
         self.orders = orders;
         for nic in nics {
             is_same &= self.known.get(&nic.address) == Some(&nic);
-            self.known.insert(nic.address, nic);
+            Arc::make_mut(&mut self.known).insert(nic.address, nic);
         }
         if is_same {
             return Ok(PartialLook::Same);

@@ -134,13 +134,13 @@ pub fn to_text(histories: &NicHistories, boot_id: &str) -> String {
     serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
 }
 
-/// From a text that was kept. Nothing, if it is from another boot.
+/// From a text that was kept. Nothing, if it is from another boot, or nobody knows from which.
 ///
 /// # Errors
 /// Why it is no such text.
 pub fn from_text(text: &str, boot_id: &str) -> Result<NicHistories, String> {
     let document: Document = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    if document.boot_id != boot_id {
+    if boot_id.is_empty() || document.boot_id != boot_id {
         return Ok(NicHistories::new());
     }
     let nics = document.nics.into_iter().map(|(address, history)| {

@@ -24,7 +24,7 @@ use table::Table;
 const RESOURCE: &str = "beta.hpe.com/cxi";
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How much is measured. By default all of it takes three to four minutes.
+/// How much is measured. By default all of it takes five to six minutes.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Counts {
     /// Starts of each kind, and calls of --version between them
@@ -52,10 +52,11 @@ pub struct Counts {
     #[arg(long, value_name = "SECONDS", default_value_t = 12)]
     pub settle: u64,
     /// How many slow polls an idle plugin makes
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 2)]
     pub polls: u64,
-    /// One poll each so many seconds; its cost is told as that of two in a minute
-    #[arg(long, value_name = "SECONDS", default_value_t = 1)]
+    /// One poll each so many seconds; its cost is told as that of two in a minute. Less than the default costs more: files that
+    /// have just changed are read again, and what the daemon has rested from is at hand again
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub pulse: u64,
 }
 
