@@ -12,7 +12,8 @@ NETWORKS=k8s.v1.cni.cncf.io/networks
 stage_deploy() {
     [[ $STRATEGY == "${STRATEGIES[0]}" ]] || return 0
     [[ -x $BIN/kubectl && -x $BIN/helm ]] || { say_skip k8s 'deploy: kubectl and helm were not built in time'; return 0; }
-    kubeconfig "$TOKEN" >"$WORK/admin.conf"
+    # Objects without a namespace go into one of the rig; --namespace would refuse those with another.
+    kubeconfig "$TOKEN" | sed 's/user: rig}/user: rig, namespace: plain}/' >"$WORK/admin.conf"
     k apply --filename "$RIG/deploy/definitions.yaml" >/dev/null
     k apply --filename "$RIG/deploy/namespaces.yaml" >/dev/null
     until_true has_definitions
@@ -20,24 +21,25 @@ stage_deploy() {
     until_true api GET /api/v1/namespaces/plain/serviceaccounts/default
     until_true api GET /api/v1/namespaces/ip/serviceaccounts/default
 
-    check 'k8s deploy: the API server takes every manifest' every_manifest
-    check 'k8s deploy: the API server takes the pods of every example' every_example
-    check 'k8s deploy: helm lint finds nothing' lint_chart
-    check 'k8s deploy: the Helm chart renders what kustomize does, for each overlay' same_rendering
+    holds_here 'deploy: the API server takes every manifest' every_manifest
+    holds_here 'deploy: the API server takes the pods of every example' every_example
+    holds_here 'deploy: helm lint finds nothing' lint_chart
+    holds_here 'deploy: the Helm chart renders what kustomize does, for each overlay' same_rendering
 
-    check 'k8s deploy: the table of pods beside the Go project'\''s policy is wrong, so the table can tell' go_policy_is_told
-    check 'k8s deploy: our policy takes the place of the Go project'\''s' go_policy_is_replaced
-    check 'k8s deploy: the table of pods, policies of v1' table_of_pods
-    check 'k8s deploy: the table of pods, fed back into itself' table_of_pods twice
-    check 'k8s deploy: a pod that changes is left alone' update_is_left_alone
-    check 'k8s deploy: cxi-test gets its four networks' cxi_test
-    check 'k8s deploy: the table of pods beside other policies, before and after ours' beside_others
-    check 'k8s deploy: the table of pods with our policy twice' beside_itself
-    check 'k8s deploy: the table of pods, policies of v1beta1' policies_of_v1beta1
-    check 'k8s deploy: one set of networks for all namespaces' cluster_wide
-    check 'k8s deploy: who makes a pod whose NICs libfabric would not find is warned' warned
+    holds_here 'deploy: the table of pods beside the Go project'\''s policy is wrong, so the table can tell' go_policy_is_told
+    holds_here 'deploy: our policy takes the place of the Go project'\''s' go_policy_is_replaced
+    holds_here 'deploy: the table of pods, policies of v1' table_of_pods
+    holds_here 'deploy: the table of pods, fed back into itself' table_of_pods twice
+    holds_here 'deploy: a pod that changes is left alone' update_is_left_alone
+    holds_here 'deploy: cxi-test gets its four networks' cxi_test
+    holds_here 'deploy: the table of pods beside other policies, before and after ours' beside_others
+    holds_here 'deploy: the table of pods with our policy twice' beside_itself
+    holds_here 'deploy: the table of pods, policies of v1beta1' policies_of_v1beta1
+    holds_here 'deploy: one set of networks for all namespaces' cluster_wide
+    holds_here 'deploy: who makes a pod whose NICs libfabric would not find is warned' warned
     remove_policies
-    k delete --ignore-not-found --filename "$RIG/deploy/namespaces.yaml" --wait=false >/dev/null
+    k delete --ignore-not-found --filename "$RIG/deploy/namespaces.yaml" --wait >/dev/null
+    holds_here 'deploy: the road of docs/kubernetes.md leads to two pods, each with NICs of its own' the_road
 }
 
 # k ARGUMENT...: kubectl as the admin.
@@ -53,15 +55,15 @@ every_manifest() {
     for folder in base overlays/cluster-wide overlays/hsi overlays/v1beta1 overlays/daemonset DaemonSet; do
         echo "== $folder"
         # The namespace that a set makes has to be there for the dry run.
-        k kustomize "$DEPLOY/$folder" | k apply --server-side --force-conflicts --field-manager rig --namespace plain --filename -
-        k kustomize "$DEPLOY/$folder" | k apply --server-side --force-conflicts --field-manager rig --namespace plain --dry-run=server --filename -
-        k kustomize "$DEPLOY/$folder" | k delete --wait --namespace plain --filename -
+        k kustomize "$DEPLOY/$folder" | k apply --server-side --force-conflicts --field-manager rig --filename -
+        k kustomize "$DEPLOY/$folder" | k apply --server-side --force-conflicts --field-manager rig --dry-run=server --filename -
+        k kustomize "$DEPLOY/$folder" | k delete --wait --filename -
     done
     # By folder, as the Go project's README has it.
     for folder in MutatingAdmissionPolicy/v1 MutatingAdmissionPolicy/v1beta1 NetworkAttachmentDefinition ValidatingAdmissionPolicy DaemonSet; do
         echo "== $folder"
-        k apply --namespace plain --filename "$DEPLOY/$folder"
-        k delete --wait --namespace plain --filename "$DEPLOY/$folder"
+        k apply --filename "$DEPLOY/$folder"
+        k delete --wait --filename "$DEPLOY/$folder"
     done
     for file in "$DEPLOY"/node/nfd/*.yaml; do k apply --dry-run=server --filename "$file"; done
     until_true policies_are_gone
@@ -74,12 +76,12 @@ every_example() {
     local file
     for file in "$DEPLOY"/examples/*.yaml; do
         echo "== $file"
-        k apply --namespace plain --dry-run=server --filename "$file"
-        k create --namespace plain --dry-run=client --output json --filename "$file" | jq -c '
+        k apply --dry-run=server --filename "$file"
+        k create --dry-run=client --output json --filename "$file" | jq -c '
             (.items // [.])[] | .spec.template // .spec.mpiReplicaSpecs[]?.template // empty
             | {apiVersion: "v1", kind: "Pod", metadata: ((.metadata // {}) + {name: "of-a-controller"}), spec: .spec}' >"$WORK/pods"
         while read -r pod; do
-            k create --namespace plain --dry-run=server --filename - <<<"$pod"
+            k create --dry-run=server --filename - <<<"$pod"
         done <"$WORK/pods"
     done
 }
@@ -93,7 +95,7 @@ lint_chart() { "$BIN/helm" lint --strict "$DEPLOY/helm/cxi-device-plugin"; }
 
 # sorted: manifests as the server would have them, apart from what it adds by itself.
 sorted() {
-    k apply --server-side --force-conflicts --field-manager rig --namespace plain --dry-run=server --output json --filename - |
+    k apply --server-side --force-conflicts --field-manager rig --dry-run=server --output json --filename - |
         jq -S '[(.items // [.])[] | select(.kind != "Namespace")
             | del(.metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp, .metadata.generation, .metadata.managedFields)]
             | sort_by(.kind, .metadata.name)'
@@ -101,7 +103,7 @@ sorted() {
 
 same_rendering() {
     local overlay
-    k create namespace cxi-networks
+    k apply --filename "$DEPLOY/overlays/cluster-wide/namespace.yaml"
     while read -r overlay arguments; do
         read -ra arguments <<<"$arguments"
         echo "== $overlay"
@@ -200,6 +202,7 @@ apply_ours() {
 
 # Made by `kubectl create`, so that no later apply knows what to take back.
 go_policy_is_told() {
+    remove_policies
     k create --filename "$RIG/deploy/go-project.yaml"
     until_true wipes
     not table_as_it_is
@@ -207,19 +210,32 @@ go_policy_is_told() {
 
 wipes() { judged mpi "$(pod_of '{"apps": ["1"], "annotations": {"a": "b"}, "requests": null}')" | grep -q hsn3-ipvlan; }
 
+# However the Go project's was made, and however ours is applied: in the end nothing is as if it had never been there.
 go_policy_is_replaced() {
-    apply_ours
-    expect 'the policies' hpecxi-mutating-admission-policy "$(k get mutatingadmissionpolicies --output name | sed 's,.*/,,')"
-    expect 'the bindings' hpecxi-mutating-admission-policy-binding "$(k get mutatingadmissionpolicybindings --output name | sed 's,.*/,,')"
-    until_true not wipes
-    until_true policy_works
-    # Nothing of it is left beside ours.
-    k get mutatingadmissionpolicy hpecxi-mutating-admission-policy --output json | jq -S '.spec | del(.matchConstraints.matchPolicy, .matchConstraints.namespaceSelector, .matchConstraints.objectSelector)' >"$WORK/there.json"
+    local before ours
     remove_policies
     apply_ours
-    k get mutatingadmissionpolicy hpecxi-mutating-admission-policy --output json | jq -S '.spec | del(.matchConstraints.matchPolicy, .matchConstraints.namespaceSelector, .matchConstraints.objectSelector)' >"$WORK/anew.json"
-    diff -u "$WORK/anew.json" "$WORK/there.json"
+    policy_spec >"$WORK/anew.json"
+    for before in create apply 'apply --server-side'; do
+        for ours in apply 'apply --server-side --force-conflicts'; do
+            echo "== $before, then $ours"
+            remove_policies
+            # shellcheck disable=SC2086  # words
+            k $before --filename "$RIG/deploy/go-project.yaml"
+            # shellcheck disable=SC2086
+            k $ours --filename "$DEPLOY/MutatingAdmissionPolicy/v1"
+            expect 'the policies' hpecxi-mutating-admission-policy "$(k get mutatingadmissionpolicies --output name | sed 's,.*/,,')"
+            expect 'the bindings' hpecxi-mutating-admission-policy-binding "$(k get mutatingadmissionpolicybindings --output name | sed 's,.*/,,')"
+            policy_spec >"$WORK/there.json"
+            diff -u "$WORK/anew.json" "$WORK/there.json"
+        done
+    done
+    apply_ours
+    until_true not wipes
+    until_true policy_works
 }
+
+policy_spec() { k get mutatingadmissionpolicies,mutatingadmissionpolicybindings --output json | jq -S '[.items[].spec]'; }
 
 not() { ! "$@"; }
 
@@ -285,16 +301,16 @@ warns() { k create --dry-run=server --namespace "$1" --filename "$DEPLOY/example
 
 update_is_left_alone() {
     local pods=/api/v1/namespaces/mpi/pods before after
-    # One that came before the policy: nothing adds to it later.
+    # One that came before the policy: nothing adds to it later. Its name is none of the table's, which would then be taken.
     k label namespace mpi beta.hpe.com/cxi-networks-
     until_true not policy_works_in_mpi
-    api POST "$pods" --data-binary "$(pod_of '{"apps": ["1"]}' | jq -c '.spec.schedulingGates = [{name: "example.com/never"}]')" >/dev/null
+    api POST "$pods" --data-binary "$(pod_of '{"apps": ["1"]}' | jq -c '.metadata.name = "changing" | .spec.schedulingGates = [{name: "example.com/never"}]')" >/dev/null
     k label namespace mpi beta.hpe.com/cxi-networks=host-device
     until_true policy_works
-    before=$(api GET "$pods/of-the-table" | jq -c .metadata.annotations)
-    k label --namespace mpi pod of-the-table a=b
-    after=$(api GET "$pods/of-the-table" | jq -c .metadata.annotations)
-    k delete --wait --namespace mpi pod of-the-table
+    before=$(api GET "$pods/changing" | jq -c .metadata.annotations)
+    k label --namespace mpi pod changing a=b
+    after=$(api GET "$pods/changing" | jq -c .metadata.annotations)
+    k delete --wait --namespace mpi pod changing
     expect 'its annotations' null "$after"
     expect 'as before' "$before" "$after"
 }
@@ -304,4 +320,23 @@ policy_works_in_mpi() { [[ $(judged mpi "$(pod_of '{"apps": ["1"]}')") == *hsn@h
 cxi_test() {
     expect 'its networks' hsn@hsn0,hsn@hsn1,hsn@hsn2,hsn@hsn3 \
         "$(k create --dry-run=server --namespace mpi --output json --filename "$DEPLOY/examples/cxi-test.yaml" | jq -r ".metadata.annotations[\"$NETWORKS\"]")"
+}
+
+# --- the road ------------------------------------------------------------------------------------------------------------------
+
+# the_road: the commands of docs/kubernetes.md that are marked for us, as they are, in order.
+the_road() {
+    local commands=$WORK/road.sh
+    awk '/^<!-- rig -->$/ { ours = 1 } ours && /^```$/ { code = ours = 0 } code { print } ours && /^```sh$/ { code = 1 }' \
+        "$TOP/docs/kubernetes.md" >"$commands"
+    [[ $(grep -c kubectl "$commands") -ge 10 ]]
+    PATH=$BIN:$PATH KUBECONFIG=$WORK/admin.conf IMAGE=$IMAGE bash -euxo pipefail "$commands" | tee "$WORK/road.log"
+    # What the reader would see, and each NIC in one pod alone.
+    grep -E "^$NODE_NAME +4$" "$WORK/road.log"
+    expect 'pods that say what they hold' '0 1' "$(sed -n 's/.* pod \([01]\) holds .*/\1/p' "$WORK/road.log" | sort | paste -sd ' ')"
+    expect 'their NICs' "$(printf '%s\n' "${NICS[@]}")" \
+        "$(sed -n 's/.* pod [01] holds //p' "$WORK/road.log" | tr , '\n' | sort)"
+    # Nothing is left.
+    not api GET /api/v1/namespaces/mpi
+    expect 'policies' '' "$(k get mutatingadmissionpolicies,validatingadmissionpolicies --output name)"
 }
