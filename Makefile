@@ -174,7 +174,7 @@ rpm: ## Build source and binary packages into target/rpm (a test package: it has
 	rpm/build
 
 .PHONY: install
-install: ## Install programs, unit, udev rule, manual pages, completions (DESTDIR, prefix); run `make build` first
+install: ## Install programs, units, udev rule, manual pages, completions (DESTDIR, prefix); run `make build` first
 	@test -x bin/cxi-device-plugin || { echo "bin/ is empty: make build" >&2; exit 1; }
 	install -d $(DESTDIR)$(bindir)
 	install -m 0755 $(PROGRAMS:%=bin/%) $(DESTDIR)$(bindir)
@@ -184,14 +184,17 @@ install: ## Install programs, unit, udev rule, manual pages, completions (DESTDI
 	install -m 0644 packaging/completions/zsh/* $(DESTDIR)$(zshcompdir)
 	install -m 0644 packaging/completions/fish/* $(DESTDIR)$(fishcompdir)
 	install -d $(DESTDIR)$(unitdir) $(DESTDIR)$(tmpfilesdir) $(DESTDIR)$(catalogdir) $(DESTDIR)$(udevrulesdir)
-	sed 's,/usr/bin/cxi-,$(bindir)/cxi-,' systemd/cxi-device-plugin.service >$(DESTDIR)$(unitdir)/cxi-device-plugin.service
-	chmod 0644 $(DESTDIR)$(unitdir)/cxi-device-plugin.service
+	for unit in cxi-device-plugin.service cxi-default-service@.service; do \
+	    sed 's,/usr/bin/cxi-,$(bindir)/cxi-,' systemd/$$unit >$(DESTDIR)$(unitdir)/$$unit && \
+	    chmod 0644 $(DESTDIR)$(unitdir)/$$unit || exit 1; \
+	done
 	install -m 0644 packaging/tmpfiles.d/* $(DESTDIR)$(tmpfilesdir)
 	install -m 0644 packaging/udev/* $(DESTDIR)$(udevrulesdir)
 	install -d $(DESTDIR)$(sysconfdir)/cxi-device-plugin
 	install -m 0644 packaging/config/config.toml $(DESTDIR)$(sysconfdir)/cxi-device-plugin
 	install -m 0644 packaging/journald/* $(DESTDIR)$(catalogdir)
-	install -d $(DESTDIR)$(datadir)/grafana $(DESTDIR)$(datadir)/prometheus
+	install -d $(DESTDIR)$(datadir)/grafana $(DESTDIR)$(datadir)/prometheus $(DESTDIR)$(datadir)/udev
+	install -m 0644 packaging/udev-optional/* $(DESTDIR)$(datadir)/udev
 	install -m 0644 packaging/grafana/*.json $(DESTDIR)$(datadir)/grafana
 	install -m 0644 packaging/prometheus/*.rules.yml $(DESTDIR)$(datadir)/prometheus
 

@@ -127,6 +127,10 @@ fn the_docs_open_no_nic_to_all_users() {
         for command in ["cxi_service enable", "cxi_service create", "disable_default_svc=0"] {
             assert!(!text.contains(command), "{} tells to run '{command}'", path.display());
         }
+        // Ours is for the page that says what it opens.
+        let is_about_it = path.ends_with("docs/services.md");
+        let opens = text.contains("services enable-default");
+        assert_eq!(opens, is_about_it, "{}", path.display());
     }
 }
 

@@ -30,19 +30,20 @@ fn packaging() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging")
 }
 
-/// A program and its subcommands, each under the name of its page.
+/// A program and its subcommands, and theirs, each under the name of its page.
 fn with_subcommands(program: fn() -> Command) -> Vec<Command> {
     let mut program = program().disable_help_subcommand(true);
     program.build();
     let name = program.get_name().to_owned();
-    let subcommands: Vec<Command> = program
+    pages_of(&program, &name)
+}
+
+fn pages_of(command: &Command, name: &str) -> Vec<Command> {
+    let own = command.clone().display_name(name);
+    let below = command
         .get_subcommands()
-        .map(|subcommand| {
-            let page = format!("{name}-{}", subcommand.get_name());
-            subcommand.clone().display_name(page)
-        })
-        .collect();
-    [vec![program], subcommands].concat()
+        .flat_map(|subcommand| pages_of(subcommand, &format!("{name}-{}", subcommand.get_name())));
+    [own].into_iter().chain(below).collect()
 }
 
 fn page_name(command: &Command) -> String {

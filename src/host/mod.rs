@@ -4,6 +4,7 @@ pub mod bundle;
 pub mod cdi_dir;
 pub mod clock;
 pub mod containers;
+pub mod device;
 pub mod events;
 pub mod failure_log;
 pub mod files;

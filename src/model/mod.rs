@@ -21,5 +21,6 @@ pub mod readiness;
 pub mod reading;
 pub mod remedy;
 pub mod runtime;
+pub mod services;
 pub mod status;
 pub mod trigger;

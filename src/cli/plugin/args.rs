@@ -1,13 +1,15 @@
 //! The command line of `cxi-device-plugin`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
 use super::doctor::DoctorArgs;
 use super::help;
+pub use super::node_args::NodeArgs;
 use super::pods::PodArgs;
 use super::run::RunArgs;
+use super::services::{self, ServicesArgs};
 use crate::cli::terminal::output::Audience;
 use crate::host::files::config::CONFIG_FILE;
 use crate::host::files::roots::RootArgs;
@@ -53,6 +55,9 @@ pub enum Command {
     /// Say what is wrong with this node, and what to type
     #[command(after_help = help::DOCTOR)]
     Doctor(DoctorArgs),
+    /// Show the CXI services of the NICs, and change them
+    #[command(after_help = services::SERVICES)]
+    Services(ServicesArgs),
     /// Show what the daemon would run by, and where each value comes from
     #[command(after_help = help::CONFIG)]
     Config(ConfigArgs),
@@ -109,17 +114,6 @@ pub struct StatusArgs {
     pub output: Audience,
 }
 
-/// Where to look.
-#[derive(Debug, Clone, clap::Args)]
-pub struct NodeArgs {
-    /// The daemon's own directory, where it is said which NICs are cordoned [default: /run/cxi-device-plugin]
-    #[arg(long, value_name = "DIR")]
-    run_dir: Option<PathBuf>,
-    /// The host.
-    #[command(flatten)]
-    pub roots: RootArgs,
-}
-
 /// Arguments of `devices`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DevicesArgs {
@@ -174,29 +168,6 @@ impl StatusArgs {
             ..RootArgs::default()
         };
         roots.place(self.run_dir.as_deref(), RUN_DIR)
-    }
-}
-
-impl NodeArgs {
-    /// The daemon's own directory.
-    pub fn run_dir(&self) -> PathBuf {
-        self.roots.place(self.run_dir.as_deref(), RUN_DIR)
-    }
-
-    /// The same, in which something is to be written; one that was given is not made.
-    ///
-    /// # Errors
-    /// It is not there.
-    pub fn writable_run_dir(&self) -> anyhow::Result<PathBuf> {
-        let directory = self.run_dir();
-        let is_usual = self.run_dir.is_none() && directory.parent().is_some_and(Path::is_dir);
-        if !is_usual && !directory.is_dir() {
-            anyhow::bail!(
-                "the directory {} is not there: give the --run-dir of the daemon",
-                directory.display()
-            );
-        }
-        Ok(directory)
     }
 }
 

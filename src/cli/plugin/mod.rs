@@ -11,9 +11,11 @@ mod explain;
 mod explain_pid;
 mod help;
 mod host_settings;
+mod node_args;
 mod node_view;
 mod pods;
 mod run;
+mod services;
 mod status;
 
 use std::process::ExitCode;
@@ -44,6 +46,7 @@ fn run(command: Command) -> anyhow::Result<Ended> {
         Command::Cordon(args) => cordon::cordon(&args),
         Command::Uncordon(args) => cordon::uncordon(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Services(args) => services::run(&args),
         Command::Config(args) => config::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
     }

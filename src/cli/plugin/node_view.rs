@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow, bail};
 use nix::unistd::Pid;
 use serde::Deserialize;
 
-use super::args::NodeArgs;
+use super::node_args::NodeArgs;
 use crate::cli::exit;
 use crate::host::clock::unix_seconds;
 use crate::host::files::instance::{self, Life};

@@ -3,6 +3,8 @@
 
 pub mod bench;
 pub mod demo;
+#[expect(clippy::indexing_slicing, reason = "arrays with a place for each kind of resource")]
+pub mod driver;
 pub mod kubelet;
 pub mod node;
 pub mod scenario;

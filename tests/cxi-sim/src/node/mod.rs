@@ -4,8 +4,8 @@
 //! [`Node`] builds `sys/`, `dev/`, `usr/lib64/`, `opt/cray/lib64/` and `run/cxi/` and changes them as the driver would,
 //! in its order, while programs look at them. Names, modes, values (with or without newline) and link targets are those
 //! of the driver (HewlettPackard/shs-cxi-driver, drivers/net/ethernet/hpe/ss1) and of the kernel. No root, hardware or
-//! kernel module is needed. [`Node::with_uevents`] lets the kernel tell of each change. What remains undone: link messages,
-//! and commands on `/dev/cxiN`.
+//! kernel module is needed. [`Node::with_uevents`] lets the kernel tell of each change. What remains undone: link messages. Commands on
+//! `/dev/cxiN` are for [`driver`](crate::driver).
 
 mod attributes;
 mod backend;

@@ -1,17 +1,12 @@
 //! A kubelet that stands for a real one hands everything on and records it; here an emulated one plays the real one.
-#![cfg(test)]
-
-mod fake;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use cxi_sim::kubelet::{Device, Kubelet, RealKubelet, Settings};
-use fake::{Manners, Plugin, RESOURCE, on_node};
 use tonic::Code;
 
-/// Only an upper bound: nothing waits for it to pass unless the test fails.
-const LONG: Duration = Duration::from_secs(30);
+use super::LONG;
+use super::fake::{self, Manners, Plugin, RESOURCE, on_node};
 
 async fn both_have(kubelets: [&Kubelet; 2], healthy: usize) {
     for kubelet in kubelets {

@@ -1,0 +1,11 @@
+//! Commands on `/dev/cxiN`: what the driver says of services, and what it is told to do.
+
+pub mod asking;
+pub mod commands;
+pub mod driver;
+mod exchange;
+pub mod groups;
+pub mod namespaces;
+pub mod node;
+pub mod survey;
+pub mod work;
