@@ -102,8 +102,8 @@ pub fn in_container(kind: &str) -> &'static str {
              (systemctl edit containerd), then systemctl restart containerd and make the pod anew"
         }
         "netdev-view" => {
-            "give the container the host's network: hostNetwork: true in the pod, --network host with podman; or move a VF's \
-             netdev into it by the host-device CNI; or, experimental, run with --netdev-view sysfs"
+            "give the container the host's network: hostNetwork: true in the pod, --network host with podman; or, experimental, \
+             run with --netdev-view sysfs; or, where the host does not use the NIC, move its netdev into it by the host-device CNI"
         }
         "provider" => {
             "take FI_PROVIDER out of the container's environment, or set it to cxi, or to lnx with FI_LNX_PROV_LINKS=shm+cxi"

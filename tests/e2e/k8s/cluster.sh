@@ -213,7 +213,8 @@ start() {
                 --service-cluster-ip-range 10.97.0.0/16 --endpoint-reconciler-type none --authorization-mode Node,RBAC \
                 --kubelet-preferred-address-types InternalIP --token-auth-file "$WORK/tokens.csv" \
                 --service-account-issuer https://rig --service-account-key-file "$WORK/accounts.pub" \
-                --service-account-signing-key-file "$WORK/accounts.key" ;;
+                --service-account-signing-key-file "$WORK/accounts.key" \
+                --runtime-config admissionregistration.k8s.io/v1beta1=true ;;
             manager) begin manager "$BIN/kube-controller-manager" --kubeconfig "$WORK/manager.conf" --leader-elect=false \
                 --bind-address 127.0.0.1 --cert-dir "$WORK/certificates-manager" --use-service-account-credentials=true \
                 --service-account-private-key-file "$WORK/accounts.key" --node-monitor-period 2s ;;
