@@ -166,8 +166,8 @@ async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
 async fn give_back(mut tick: watch::Receiver<()>, worker: Worker) {
     /// The start is over when nothing was looked at for so long.
     const QUIET: Duration = Duration::from_secs(1);
-    /// Less than lies between two polls; a storm of events needs what it uses.
-    const PAUSE: Duration = Duration::from_secs(10);
+    /// A poll needs most of it again, and to map it again costs a fifth of the poll's time.
+    const PAUSE: Duration = Duration::from_secs(600);
     while let Ok(changed) = timeout(QUIET, tick.changed()).await {
         if changed.is_err() {
             return;
