@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use cxi_device_plugin::model::alloc::resource::ResourceName;
 use serde_json::{Value, json};
@@ -230,4 +231,15 @@ fn what_the_pages_name_is_there() {
         }
     }
     assert!(seen > 20, "{seen}");
+}
+
+#[test]
+fn the_daemon_takes_the_drop_ins_of_its_configuration() {
+    let folder = deploy().join("node/config.d");
+    for name in names(&folder) {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_cxi-device-plugin"));
+        let output = program.arg("check-config").arg(folder.join(&name)).output().unwrap();
+        assert!(output.status.success(), "{name}: {output:?}");
+    }
+    assert!(!names(&folder).is_empty());
 }
