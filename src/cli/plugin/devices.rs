@@ -22,7 +22,7 @@ struct Devices {
 
 /// Lists them.
 pub fn run(args: &DevicesArgs) -> anyhow::Result<Ended> {
-    let inventory = node_view::inventory(&args.node)?;
+    let inventory = node_view::inventory_with_services(&args.node)?;
     let prefix = args.node.roots.prefix.clone();
     let (settings, _) = host_settings::read(prefix.clone())?;
     let pods = args.pods.ask(prefix, &settings, &settings.resource.name);

@@ -9,4 +9,5 @@ mod readers;
 pub mod scan;
 pub mod scan_options;
 pub mod scan_runner;
+mod service_lists;
 mod survey;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::libs::image;
 use crate::model::reading::Reading;
+use crate::model::services::service::Service;
 use crate::model::status::NicStatus;
 
 /// What was read of a process in the container.
@@ -13,6 +14,10 @@ pub struct ContainerFacts {
     pub identity: Identity,
     /// Whether it is in the host's network namespace.
     pub in_host_network: Reading<bool>,
+    /// Whether it is in the host's user namespace.
+    pub in_host_users: Reading<bool>,
+    /// The number of its network namespace.
+    pub netns: Option<u32>,
     /// RLIMIT_MEMLOCK in bytes; none for no limit.
     pub memlock: Reading<Option<u64>>,
     /// The environment that it was started with.
@@ -33,6 +38,9 @@ pub struct Identity {
     /// Whether modes do not bind it: CAP_DAC_OVERRIDE in the host's user namespace.
     pub overrides_modes: bool,
 }
+
+/// What the driver says of the services of each NIC, by its PCI address.
+pub type ServicesOfNics = BTreeMap<String, Reading<Vec<Service>>>;
 
 /// One NIC of the node, and how it shows in the container.
 #[derive(Debug, Clone)]

@@ -6,9 +6,10 @@
 mod facts;
 mod given;
 pub mod parse;
+mod service;
 mod ungiven;
 mod verdict;
 
-pub use self::facts::{ContainerFacts, Identity, NicInContainer, NodeInContainer};
+pub use self::facts::{ContainerFacts, Identity, NicInContainer, NodeInContainer, ServicesOfNics};
 pub use self::given::{GivenFacts, HeldNode, PodContainer, PodContainers, Unfitting};
 pub use self::verdict::{ContainerFinding, ContainerReport, NicReport, judge};

@@ -119,10 +119,9 @@ fn default_service(facts: &NodeFacts, examination: &mut Examination) {
     examination.found(
         (FindingId::DefaultServiceOff, Level::Note),
         "services",
-        "the driver starts with the default service (1) off; an unprivileged pod needs one that is on. This version cannot \
-         list services",
+        "the driver starts with the default service (1) off; a pod needs a CXI service that admits it",
         vec![Evidence::new(&facts.driver.default_service_parameter, value)],
-        "cxi_service list -d cxi0 ; where the site allows the default service to all: cxi_service enable -d cxi0 -s 1, for \
-         each NIC and after each boot",
+        "cxi-device-plugin services ; where the site allows it to everybody: cxi-device-plugin services enable-default, and at each \
+         boot by cxi-default-service@.service",
     );
 }

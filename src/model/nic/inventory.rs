@@ -7,6 +7,7 @@ use super::attributes::{Cordon, CxiName, DeviceNode, Fru, Function, Generation, 
 use super::companion::CompanionNode;
 use super::pci::PciAddress;
 use crate::model::reading::{ReadError, Reading};
+use crate::model::services::service::Service;
 
 /// Everything one scan found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -86,6 +87,8 @@ pub struct Nic {
     pub speed_mbps: Reading<u64>,
     /// `properties/driver_rev`: git hash of the driver.
     pub driver_revision: Reading<String>,
+    /// Its CXI services, as the driver told them last.
+    pub services: Reading<Vec<Service>>,
     /// Texts of the card, read once in the life of a NIC because they may wake its microcontroller.
     pub fru: Reading<Fru>,
 }
@@ -126,6 +129,7 @@ impl Nic {
             pcie_link: none(&sysfs),
             speed_mbps: none(&sysfs),
             driver_revision: none(&sysfs),
+            services: none(&sysfs),
             fru: none(&sysfs),
             sysfs,
         }

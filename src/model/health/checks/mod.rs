@@ -2,6 +2,7 @@
 
 mod degradation;
 mod required;
+mod services;
 
 use super::check_result::CheckResult;
 use super::condition::{Check, Condition, follows};
@@ -10,13 +11,14 @@ use super::shared_nids::SharedNids;
 use crate::model::nic::inventory::Nic;
 
 /// What only a bound driver answers for.
-const DRIVERS_OWN: [Check; 8] = [
+const DRIVERS_OWN: [Check; 9] = [
     Check::Readable,
     Check::PciEnabled,
     Check::Link,
     Check::RetryHandler,
     Check::FabricAddress,
     Check::NetdevUp,
+    Check::CxiService,
     Check::Resources,
     Check::LinkFlaps,
 ];
@@ -40,7 +42,7 @@ pub(super) fn assess(nic: &Nic, shared_nids: &SharedNids, history: &NicHistory, 
             Check::RetryHandler => required::retry_handler(nic, history),
             Check::FabricAddress => required::fabric_address(nic, &shared_nids.others(nic)),
             Check::NetdevUp => required::netdev_up(nic),
-            Check::CxiService => CheckResult::unknown("needs a command on /dev/cxiN, which this version does not send"),
+            Check::CxiService => services::cxi_service(nic),
             Check::Resources => degradation::resources(nic),
             Check::PcieErrors => degradation::pcie_errors(nic, history),
             Check::LinkFlaps => degradation::link_flaps(nic, history, unix_seconds),
