@@ -512,6 +512,48 @@ fn explain_says_whether_a_pod_could_use_the_nic_and_whether_there_is_room() {
     assert_eq!(condition(&host, "cxi1", "cxi-service").0, "warn");
 }
 
+/// What `doctor` finds about services, as `id subject`.
+fn findings(host: &Host) -> Vec<String> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cxi-device-plugin"));
+    command
+        .args(["doctor", "--output", "json", "--root"])
+        .arg(host.node.root());
+    let output: Output = Supervised::start(command, &host.nics, host.caller)
+        .unwrap()
+        .output()
+        .unwrap()
+        .into();
+    let json: Value = serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    let found = json["findings"].as_array().unwrap().iter();
+    let found = found.map(|found| format!("{} {}", found["id"], found["subject"]).replace('"', ""));
+    found.filter(|found| found.contains("service")).collect()
+}
+
+#[test]
+fn doctor_names_a_nic_that_no_pod_could_use_and_one_that_is_open_to_everybody() {
+    let host = Host::new();
+    host.ok(&["enable-default", "cxi1"]);
+    let found = findings(&host);
+    let of_nics: Vec<&str> = found
+        .iter()
+        .map(String::as_str)
+        .filter(|found| found.contains("0000:"))
+        .collect();
+    assert_eq!(of_nics.len(), 2, "{found:?}");
+    assert!(
+        of_nics
+            .iter()
+            .any(|found| found.starts_with("condition-cxi-service 0000:21:00.0")),
+        "{found:?}"
+    );
+    assert!(
+        of_nics
+            .iter()
+            .any(|found| found.starts_with("default-service-open 0000:61:00.0")),
+        "{found:?}"
+    );
+}
+
 #[test]
 fn the_daemon_knows_whether_a_pod_could_use_each_nic() {
     let host = Host::new();

@@ -9,18 +9,14 @@ use serde::Deserialize;
 use super::node_args::NodeArgs;
 use crate::cli::exit;
 use crate::host::clock::unix_seconds;
-use crate::host::device::commands::Commands;
-use crate::host::device::node::Node;
-use crate::host::device::{asking, groups, survey};
 use crate::host::files::instance::{self, Life};
 use crate::host::files::roots::Roots;
-use crate::host::nics::cordons;
 use crate::host::nics::scan::Scanner;
+use crate::host::nics::{cordons, services_now};
 use crate::model::health::SharedNids;
 use crate::model::libs::library_mode::LibraryMode;
 use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::selection::Selection;
-use crate::model::reading::ReadError;
 use crate::model::status::{self, NicStatus, Status};
 
 /// Looks at the node; what is odd about it goes to standard error.
@@ -39,25 +35,8 @@ pub fn inventory(args: &NodeArgs) -> anyhow::Result<Inventory> {
 /// The same, with what the driver says of their services.
 pub fn inventory_with_services(args: &NodeArgs) -> anyhow::Result<Inventory> {
     let mut inventory = inventory(args)?;
-    ask_for_services(&Roots::new(&args.roots)?, &mut inventory.nics);
+    services_now::ask(&Roots::new(&args.roots)?, &mut inventory.nics);
     Ok(inventory)
-}
-
-/// What the driver says of their services; what hangs is waited for only so long.
-fn ask_for_services(roots: &Roots, nics: &mut [Nic]) {
-    let with_name = nics
-        .iter()
-        .filter_map(|nic| Some((nic.address, *nic.cxi.as_ref().ok()?)));
-    let (roots, dev) = (roots.clone(), roots.dev.clone());
-    let told = asking::each(with_name.collect(), asking::PATIENCE, move |(_, cxi)| {
-        let node = Node::open(&roots, *cxi)?;
-        survey::services(Commands::to(&node), &groups::names(&roots, *cxi))
-    });
-    for ((address, cxi), told) in told {
-        if let Some(nic) = nics.iter_mut().find(|nic| nic.address == address) {
-            nic.services = told.map_err(|refused| ReadError::new(dev.join(cxi.to_string()), refused));
-        }
-    }
 }
 
 /// The NICs as a single look judges them.

@@ -10,4 +10,5 @@ pub mod scan;
 pub mod scan_options;
 pub mod scan_runner;
 mod service_lists;
+pub mod services_now;
 mod survey;

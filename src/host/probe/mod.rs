@@ -21,6 +21,7 @@ use super::files::roots::Roots;
 use super::libraries;
 use super::nics::cordons;
 use super::nics::scan::Scanner;
+use super::nics::services_now;
 use crate::model::doctor::facts::{self, DaemonFacts, DriverFacts, KubeletFacts, NetworkFacts, NodeFacts};
 use crate::model::health::Evidence;
 use crate::model::libs::library_mode::LibraryMode;
@@ -58,9 +59,12 @@ pub fn look(roots: &Roots, site: &Site, pods: Result<Holdings, Unlisted>) -> Nod
     let processes = Processes::scan(roots);
     let cdi: Vec<_> = site.cdi.iter().map(|path| cdi::directory(roots, path)).collect();
     let cordons = cordons::directory(&local_directory(roots, &site.run));
-    let inventory = Scanner::new(roots.clone(), LibraryMode::None)
+    let mut inventory = Scanner::new(roots.clone(), LibraryMode::None)
         .with_cordons(cordons)
         .scan();
+    if let Ok(inventory) = &mut inventory {
+        services_now::ask(roots, &mut inventory.nics);
+    }
     let nics = inventory.as_ref().map_or(&[][..], |inventory| &inventory.nics);
     NodeFacts {
         containers: of_pods::survey(roots, nics, &site.variable),
