@@ -96,7 +96,10 @@ full: toolchain ## Run the random tests at length (1-2 hours) and, as root, olde
 	CXI_REBOOTS=$${CXI_REBOOTS:-20} \
 	CXI_RESTARTS=$${CXI_RESTARTS:-50} \
 	CXI_SOAK_SECONDS=$${CXI_SOAK_SECONDS:-3600} \
-	    $(FULL_K8S)
+	    $(FULL_K8S) && \
+	CXI_K8S_KUBELET=1.36 $(FULL_K8S) && \
+	CXI_K8S_KUBELET=1.34 CXI_K8S_CONTAINERD=1.7 $(FULL_K8S) && \
+	CXI_K8S_KUBELET=1.34 CXI_K8S_CONTAINERD=1.7 CXI_K8S_ENABLE_CDI=false $(FULL_K8S)
 
 .PHONY: docs
 docs: ## Make the manual pages and completions in packaging/ from the programs; `make test` fails when they differ

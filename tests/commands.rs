@@ -186,7 +186,7 @@ fn full_runs_the_random_tests_at_length_or_as_long_as_one_says() {
         // Not the real one: it takes hours. make expands it once.
         command.env(
             "FULL_K8S",
-            "sh -c 'echo node: $$CXI_REBOOTS $$CXI_RESTARTS $$CXI_SOAK_SECONDS'",
+            "sh -c 'echo node: $$CXI_REBOOTS $$CXI_RESTARTS $$CXI_SOAK_SECONDS $$CXI_K8S_KUBELET $$CXI_K8S_CONTAINERD'",
         );
         command.env("FULL_RUNTIMES", "echo runtimes");
         command
@@ -197,7 +197,7 @@ fn full_runs_the_random_tests_at_length_or_as_long_as_one_says() {
         "{output:?}"
     );
     let node = match nix::unistd::geteuid().is_root() {
-        true => "runtimes\nnode: 20 50 3600\n",
+        true => "runtimes\nnode: 20 50 3600\nnode: 1.36\nnode: 1.34 1.7\nnode: 1.34 1.7\n",
         false => "older runtimes and the Kubernetes node are left out: they need root\n",
     };
     assert!(output.stdout.contains(node), "{output:?}");

@@ -8,6 +8,8 @@ mod common;
 mod example;
 #[path = "configuration/precedence.rs"]
 mod precedence;
+#[path = "configuration/presets.rs"]
+mod presets;
 #[path = "configuration/program.rs"]
 mod program;
 #[path = "configuration/wrong.rs"]

@@ -302,6 +302,28 @@ fn a_default_link_of_hpes_versions_is_followed() {
     }
 }
 
+/// Those of everybody, and those that only this site wants, wherever they are below /dev.
+#[test]
+fn device_nodes_beside_the_nics_come_and_go_without_a_look() {
+    let host = DaemonFixture::new(&[NicSpec::new(Kind::Cassini1)]);
+    host.configure("[container]\ndevices = [\"/dev/kdreg2?\", \"/dev/site0?\", \"/dev/infiniband/rdma_cm?\"]\n");
+    let dev = host.node.root().join("dev");
+    let daemon = host.start(&["--pulse", "0"]);
+    host.wait_for_spec(|spec| spec.contains(A));
+    for name in ["kdreg2", "site0", "infiniband/rdma_cm"] {
+        let (node, path) = (dev.join(name), format!("path: /dev/{name}\n"));
+        for _ in 0..2 {
+            daemon.wait_until_settled();
+            fs::create_dir_all(node.parent().unwrap()).unwrap();
+            symlink("/dev/full", &node).unwrap();
+            until(|| host.spec().contains(&path), || format!("{name}: {}", daemon.log()));
+            daemon.wait_until_settled();
+            fs::remove_file(&node).unwrap();
+            until(|| !host.spec().contains(&path), || format!("{name}: {}", daemon.log()));
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_cordon_counts_in_a_run_directory_that_was_made_anew() {
     let host = DaemonFixture::new(&nics(1));

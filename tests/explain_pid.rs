@@ -635,6 +635,137 @@ fn limits_and_variables_are_named() {
     fixture.expect(0, "accepted", &[], &["memlock"]);
 }
 
+/// lnx has others do the work, cxi among them where its links say so.
+#[test]
+fn a_provider_that_links_cxi_uses_it() {
+    let Some(fixture) = ContainerFixture::new() else { return };
+    for environment in [
+        "FI_PROVIDER=lnx\0FI_LNX_PROV_LINKS=shm+cxi\0",
+        "FI_PROVIDER=lnx\0FI_LNX_PROV_LINKS=shm+cxi:cxi0|shm+cxi:cxi1\0",
+        "FI_PROVIDER=lnx\0FI_LNX_PROV_LINKS=cxi:cxi0,cxi1\0",
+        "FI_PROVIDER=shm+cxi:linkx\0",
+    ] {
+        fixture.put("environ", environment);
+        fixture.expect(0, "accepted", &[], &[]);
+    }
+    for environment in ["FI_PROVIDER=lnx\0FI_LNX_PROV_LINKS=shm+tcp\0", "FI_PROVIDER=lnx\0"] {
+        fixture.put("environ", environment);
+        fixture.expect(3, "refused", &[], &["provider"]);
+    }
+    fixture.put("environ", "FI_PROVIDER=lnx\0FI_LNX_PROV_LINKS=shm+cxi:cxi0\0");
+    let report = fixture.report();
+    assert_eq!(report.nic(A)["verdict"], "accepted", "{report:?}");
+    assert_eq!(kinds(&report.nic(B)["findings"]), ["device-name"], "{report:?}");
+}
+
+#[test]
+fn nics_that_the_launcher_counts_with_and_the_container_lacks_are_named() {
+    let Some(fixture) = ContainerFixture::new() else { return };
+    fixture.put("environ", "SLINGSHOT_DEVICES=cxi0,cxi1\0");
+    fixture.expect(0, "accepted", &[], &[]);
+    for (list, lacking) in [("cxi0,cxi1,cxi7", "cxi7"), ("cxi10,cxi1", "cxi10")] {
+        fixture.put("environ", format!("SLINGSHOT_DEVICES={list}\0"));
+        let report = fixture.expect(0, "accepted", &[], &["slingshot-devices"]);
+        let reason = report.json["findings"][0]["reason"].as_str().unwrap();
+        assert!(reason.ends_with(&format!(": {lacking}")), "{reason}");
+    }
+    fs::remove_file(fixture.at("dev/cxi1")).unwrap();
+    fixture.put("environ", "SLINGSHOT_DEVICES=cxi0,cxi1\0");
+    let report = fixture.report();
+    assert_eq!(
+        kinds(&report.json["findings"]),
+        ["slingshot-devices", "cxi-service"],
+        "{report:?}"
+    );
+}
+
+#[test]
+fn a_monitor_of_memory_that_cannot_work_is_named() {
+    let Some(fixture) = ContainerFixture::new() else { return };
+    let status = |seccomp: &str, capabilities: &str| {
+        let ids = "Name:\tmpi\nState:\tS\nUid:\t7 7 7 7\nGid:\t7 7 7 7\n";
+        fixture.put("status", format!("{ids}CapEff:\t{capabilities}\nSeccomp:\t{seccomp}\n"));
+    };
+    status("0", "0");
+    let none: &[&str] = &[];
+    let bad: &[&str] = &["mr-cache-monitor"];
+    let expect = |monitor: &str, expected: &[&str]| {
+        fixture.put("environ", format!("FI_MR_CACHE_MONITOR={monitor}\0"));
+        fixture.expect(0, "accepted", &[], expected)
+    };
+    for fine in ["memhooks", "disabled"] {
+        expect(fine, none);
+    }
+    let report = expect("kdreg2", bad);
+    let reason = report.json["findings"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("no /dev/kdreg2"), "{reason}");
+    make_node(&fixture.at("dev/kdreg2"), 3);
+    expect("kdreg2", none);
+    fs::set_permissions(fixture.at("dev/kdreg2"), fs::Permissions::from_mode(0o600)).unwrap();
+    expect("kdreg2", bad);
+    make_node(&fixture.at("dev/kdreg2"), 3);
+    make_node(&fixture.host.root().join("dev/kdreg2"), 5);
+    expect("kdreg2", bad);
+
+    for name in ["userfaultfd", "uffd"] {
+        status("0", "0");
+        expect(name, bad);
+        status("0", "80000"); // CAP_SYS_PTRACE
+        expect(name, none);
+        status("2", "80000");
+        expect(name, bad);
+    }
+    let sysctl = fixture.host.root().join("proc/sys/vm");
+    fs::create_dir_all(&sysctl).unwrap();
+    fs::write(sysctl.join("unprivileged_userfaultfd"), "1\n").unwrap();
+    status("0", "0");
+    expect("userfaultfd", none);
+}
+
+/// As the process is: its user and groups, and what its user namespace has.
+#[test]
+fn libraries_that_the_process_may_not_read_are_named() {
+    let Some(fixture) = ContainerFixture::new() else { return };
+    let set = |path: &str, mode: u32| {
+        fs::set_permissions(fixture.at(path), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for (path, closed, open) in [
+        ("usr/lib64/libfabric.so.1", 0o640, 0o644),
+        ("usr/lib64/libcxi.so.1", 0o600, 0o644),
+        ("usr/lib64", 0o750, 0o755),
+        ("usr", 0o700, 0o755),
+    ] {
+        set(path, closed);
+        let report = fixture.expect(3, "refused", &[], &["library-mode"]);
+        let reason = report.json["findings"][0]["reason"].as_str().unwrap();
+        assert!(reason.contains(&format!("/{path} has mode {closed:04o}")), "{reason}");
+        set(path, open);
+        fixture.expect(0, "accepted", &[], &[]);
+    }
+    set("usr/lib64/libfabric.so.1", 0o640);
+    let status = |ids: &str| fixture.put("status", format!("Name:\tmpi\nState:\tS\n{ids}"));
+    // By its group, as its owner, and by its rights.
+    for ids in [
+        "Uid:\t7 7 7 7\nGid:\t7 7 7 7\nGroups:\t8 0 \nCapEff:\t0\n",
+        "Uid:\t0 0 0 0\nGid:\t0 0 0 0\nCapEff:\t0\n",
+        "Uid:\t7 7 7 7\nGid:\t7 7 7 7\nCapEff:\t2\n",
+    ] {
+        status(ids);
+        fixture.expect(0, "accepted", &[], &[]);
+    }
+    // In a user namespace of its own only for what belongs to its users.
+    status("Uid:\t100000 100000 100000 100000\nGid:\t100000 100000 100000 100000\nCapEff:\t2\n");
+    fixture.link("user", PID, "own");
+    for map in ["uid_map", "gid_map"] {
+        fixture.put(map, "         0     100000      65536\n");
+    }
+    fixture.expect(3, "refused", &[], &["library-mode"]);
+    for map in ["uid_map", "gid_map"] {
+        fixture.put(map, "         0          0      65536\n");
+    }
+    fixture.expect(0, "accepted", &[], &[]);
+}
+
 #[test]
 fn libraries_that_do_not_load_are_named() {
     refused(

@@ -70,6 +70,30 @@ fn no_command_waits_for_what_is_no_file() {
     }
 }
 
+/// A folder of drop-ins that cannot be one is no reason to go on without what it should say.
+#[test]
+fn drop_ins_that_are_in_no_directory_are_missed() {
+    let plants: [(&str, Plant); 5] = [
+        PLANTS[0],
+        PLANTS[1],
+        PLANTS[3],
+        ("a file", |path| fs::write(path, "").unwrap()),
+        ("a link to nothing", |path| symlink("/nosuch", path).unwrap()),
+    ];
+    for (what, plant) in plants {
+        let host = DaemonFixture::new(&nics(1));
+        let (file, folder) = (host.path("etc/config.toml"), host.path("etc/config.d"));
+        fs::create_dir_all(host.path("etc")).unwrap();
+        fs::write(&file, "").unwrap();
+        let check = || run(PLUGIN, &["check-config", file.to_str().unwrap()]);
+        assert_eq!(check().code, 0, "without drop-ins: {:?}", check());
+        plant(&folder);
+        let output = check();
+        assert_eq!(output.code, 78, "{what}: {output:?}");
+        assert_has(&output.stderr, folder.to_str().unwrap());
+    }
+}
+
 /// They look like regular files, and some wait or lose what is read: /proc/kmsg. This one does neither, for the sake of who
 /// breaks the program.
 #[test]

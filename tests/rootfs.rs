@@ -300,3 +300,71 @@ fn wrong_usage_says_what_to_do() {
     let output = Generator::new().args(["verify", "--image-library-path", "/x"]).output();
     assert_eq!(output.code, 2, "{output:?}");
 }
+
+/// A loader that is a library itself, of which libc asks as glibc's does.
+fn real_loader(fixture: &ImageFixture, directory: &str, built_in: &str) -> PathBuf {
+    let name = match std::env::consts::ARCH {
+        "aarch64" => "ld-linux-aarch64.so.1",
+        _ => "ld-linux-x86-64.so.2",
+    };
+    let loader = Library {
+        soname: name,
+        versions: &["GLIBC_2.3"],
+        ..PLAIN
+    };
+    let file = loader.make(&fixture.image(directory));
+    let mut bytes = fs::read(&file).unwrap();
+    bytes.extend(built_in.as_bytes());
+    fs::write(&file, bytes).unwrap();
+    file
+}
+
+/// The loader runs before it is asked for anything, wherever it lies.
+#[test]
+fn the_loader_itself_is_never_missing() {
+    let fixture = ImageFixture::new();
+    fs::remove_dir_all(fixture.image("")).unwrap();
+    let multiarch = format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    let usual = match std::env::consts::ARCH {
+        "aarch64" => "lib",
+        _ => "lib64",
+    };
+    let loader = real_loader(&fixture, usual, &format!("\0/{multiarch}/\0"));
+    let libc = Library {
+        soname: "libc.so.6",
+        versions: &GLIBC,
+        needs: &[&loader],
+        ..PLAIN
+    };
+    libc.make(&fixture.image(&multiarch));
+    assert_eq!(fixture.foretold(&[]), told("loads host", &[]));
+}
+
+/// In an image of a store the programs say where the loader is, and that looks beside itself only.
+#[test]
+fn the_loader_of_a_store_is_the_one_that_programs_name() {
+    let fixture = ImageFixture::new();
+    fs::remove_dir_all(fixture.image("")).unwrap();
+    let store = "nix/store/x-glibc-2.40/lib";
+    let loader = real_loader(&fixture, store, "");
+    let libc = Library {
+        soname: "libc.so.6",
+        versions: &GLIBC,
+        needs: &[&loader],
+        ..PLAIN
+    };
+    libc.make(&fixture.image(store));
+    fs::create_dir(fixture.image("bin")).unwrap();
+    let source = fixture.image("sh.c");
+    fs::write(&source, "void _start(void) { for (;;) ; }\n").unwrap();
+    let interpreter = Path::new("/").join(store).join(loader.file_name().unwrap());
+    let mut cc = std::process::Command::new("cc");
+    cc.args(["-nostdlib", "-pie", "-o"])
+        .arg(fixture.image("bin/sh"))
+        .arg(&source);
+    cc.arg(format!("-Wl,--dynamic-linker={}", interpreter.display()));
+    assert!(cc.status().unwrap().success());
+    assert_eq!(fixture.foretold(&["--expose", "env"]), told("loads host", &[]));
+    // It does not look where the others do.
+    assert_eq!(fixture.foretold(&[]), told("fails nobody", &["not-found", "not-found"]));
+}

@@ -30,6 +30,8 @@ async fn run(file: &Path, scenario: &Scenario) -> Vec<String> {
         program: PathBuf::from(env!("CARGO_BIN_EXE_cxi-device-plugin")),
         folder: folder.path().to_owned(),
         trigger: Trigger::HangUp,
+        kubelet: None,
+        is_for_runtime: false,
     };
     let outcome = fixture.run(scenario, &mut node).await;
     assert!(

@@ -10,6 +10,7 @@ use crate::host::files::roots::RootArgs;
 use crate::model::cdi::environment::{self, EnvironmentError, EnvironmentVariable};
 use crate::model::cdi::netdev_view::NetdevView;
 use crate::model::cdi::render::{Expose, Policy};
+use crate::model::config::preset::Preset;
 use crate::model::libs::library_mode::LibraryMode;
 
 /// Read as one text, so bounded.
@@ -30,6 +31,9 @@ pub struct HostArgs {
     /// What containers see of their NICs' network interfaces
     #[arg(long, value_enum, value_name = "VIEW", default_value_t)]
     pub netdev_view: NetdevView,
+    /// Sets of variables for every container with a NIC, separated by commas; those of --env-vars go over them
+    #[arg(long, value_enum, value_name = "LIST", value_delimiter = ',')]
+    pub presets: Vec<Preset>,
     /// YAML file whose key 'env:' lists KEY=VALUE for every container with a NIC
     #[arg(long, value_name = "FILE")]
     env_vars: Option<PathBuf>,
@@ -75,9 +79,18 @@ impl HostArgs {
         Ok(Policy {
             expose: self.expose,
             netdev_view: self.netdev_view,
-            environment: self.environment()?,
+            environment: self.with_presets()?,
             ..Policy::default()
         })
+    }
+
+    /// Of one key the last one wins: the file's.
+    fn with_presets(&self) -> Result<Vec<EnvironmentVariable>, EnvVarsError> {
+        let given = self.environment()?;
+        let variables = self.presets.iter().flat_map(|preset| preset.variables());
+        let variables = variables.filter(|(key, _)| given.iter().all(|variable| variable.key() != *key));
+        let made = variables.filter_map(|(key, value)| EnvironmentVariable::new(key, value).ok());
+        Ok(made.chain(given.iter().cloned()).collect())
     }
 
     /// What the file of `--env-vars` says.

@@ -1,7 +1,7 @@
 //! The daemon's loop: wait for a trigger, let the others settle, look, publish; again.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -355,6 +355,12 @@ impl MainLoop {
         let settings = self.config.settings();
         let (roots, cdi_dir) = (self.roots.clone(), settings.cdi.dir.clone());
         let cordons = cordons::directory(&settings.daemon.run_dir);
+        let companions: Vec<PathBuf> = settings
+            .container
+            .devices
+            .iter()
+            .map(|device| device.name.clone())
+            .collect();
         let serves_kubelet = settings.kubelet.enabled != Enabled::No;
         let uses_names = settings.strategy != StrategySetting::Direct;
         Arc::new(move || {
@@ -366,6 +372,8 @@ impl MainLoop {
                 Place::new(&cdi_dir, WatchedContent::Specs),
                 Place::new(&cordons, WatchedContent::Cordons),
             ];
+            let nodes = companions.iter().map(|name| roots.local_path(&roots.dev.join(name)));
+            places.extend(nodes.map(|node| Place::new(&node, WatchedContent::Companion)));
             let links = NodeLinks::new(&roots);
             places.extend(serves_kubelet.then(|| Place::new(links.local(), WatchedContent::Links)));
             // What stands there decides what a runtime makes of our names.

@@ -228,6 +228,8 @@ impl Publisher {
         self.interfaces = inventory.nics.iter().flat_map(named).collect();
         let problems = netdev_view::problems(&inventory, self.policy.netdev_view);
         inventory.problems.extend(problems);
+        let unnameable = render::problems(&inventory, &self.policy);
+        inventory.problems.extend(unnameable);
         self.publish(&inventory).await
     }
 

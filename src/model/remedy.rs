@@ -103,8 +103,18 @@ pub fn in_container(kind: &str) -> &'static str {
             "give the container the host's network: hostNetwork: true in the pod, --network host with podman; or move a VF's \
              netdev into it by the host-device CNI; or, experimental, run with --netdev-view sysfs"
         }
-        "provider" => "take FI_PROVIDER out of the container's environment, or set it to cxi",
-        "device-name" => "take FI_CXI_DEVICE_NAME out of the container's environment: the number of a NIC moves",
+        "provider" => {
+            "take FI_PROVIDER out of the container's environment, or set it to cxi, or to lnx with FI_LNX_PROV_LINKS=shm+cxi"
+        }
+        "library-mode" => "let everybody read it, on the host where it comes from there: chmod a+rX FILE",
+        "mr-cache-monitor" => {
+            "give the container /dev/kdreg2 (load kdreg2 on the host; it is passed on where the host has it) and set \
+             FI_MR_CACHE_MONITOR=kdreg2; or take FI_MR_CACHE_MONITOR out of its environment"
+        }
+        "slingshot-devices" => {
+            "give the container the NICs that its launcher counts with, or take SLINGSHOT_DEVICES out of its environment"
+        }
+        "device-name" => "take the variable out of the container's environment: the number of a NIC moves",
         "cxi-service" => {
             "see which services there are and whom they admit, on the host: cxi-device-plugin services; let its administrator make one \
              for this user, or let everybody in: cxi-device-plugin services create --file FILE cxiN; cxi-device-plugin services \

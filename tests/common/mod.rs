@@ -20,6 +20,7 @@ pub mod tracer;
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 use std::str::FromStr;
@@ -75,7 +76,10 @@ pub fn apart(variant: Variant, domain: u32) -> Vec<NicSpec> {
 
 /// A folder in memory where there is such a place: the tests write many small files.
 pub fn scratch() -> TempDir {
-    cxi_sim::node::scratch_dir().unwrap()
+    let folder = cxi_sim::node::scratch_dir().unwrap();
+    // As directories of a host are: what others may not pass is worth a warning.
+    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    folder
 }
 
 /// One line that is seen even when a test passes: the figures and seeds of random runs.

@@ -235,6 +235,7 @@ fn every_key_is_in_the_random_runs_or_has_a_reason_not_to_be() {
         is_condition
             || [
                 "libraries.closure_all",
+                "container.presets", // sets others
                 "resource[0].name",
                 "resource[0].select.function",
                 "health.hold_up",

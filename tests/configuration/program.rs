@@ -81,6 +81,7 @@ fn entry(entry: &Value) -> Entry {
             }
             "environment" => format!("${name}"),
             "flag" => name.to_owned(),
+            "preset" => format!("preset {name}"),
             "default" => "default".to_owned(),
             other => panic!("{other}"),
         },

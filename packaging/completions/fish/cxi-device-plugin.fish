@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_cxi_device_plugin_global_optspecs
-    string join \n config= resource-name= kubelet-dir= cdi-dir= run-dir= enable-cdi= pulse= log-level= libraries= closure-all expose= netdev-view= env-vars= root= sysfs-root= devfs-root= ofi-root= cxi-root= h/help V/version
+    string join \n config= resource-name= kubelet-dir= cdi-dir= run-dir= enable-cdi= pulse= log-level= libraries= closure-all expose= netdev-view= presets= env-vars= root= sysfs-root= devfs-root= ofi-root= cxi-root= h/help V/version
 end
 
 function __fish_cxi_device_plugin_needs_command
@@ -34,18 +34,22 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l pul
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l log-level -d 'Least severe messages to log' -r
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l libraries -d 'Libraries that containers get from the host' -r -f -a "listed\t'libfabric and libcxi of the host'
 closure\t'These and what they need, but neither glibc\'s own libraries nor those that images are likely to have'
+directory\t'libfabric and libcxi, and the whole directory of libfabric as one: for stacks that are built to be in a container'
 none\t'Nothing: for images that bring their own'"
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched. For most images; a libfabric of the image in its LD_LIBRARY_PATH or in the loader\'s cache comes first, and musl does not look there'
 env\t'At the host\'s paths, with LD_LIBRARY_PATH set, which REPLACES the image\'s own value. For images with a libfabric that must not be used; not for musl, which then finds what it cannot load'
 private\t'Under their sonames in /opt/cxi/lib64 and nowhere else: the image decides, by its own LD_LIBRARY_PATH or RPATH'"
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l netdev-view -d 'What containers see of their NICs\' network interfaces' -r -f -a "off\t'Those of their own network namespace: they have to share the host\'s, or be given the interface'
 sysfs\t'Experimental: the host\'s /sys/class/net, read-only, with the interfaces of their own NICs; libfabric accepts these without the host\'s network. Hides the container\'s own interfaces there, and NICs whose interface was moved into it'"
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l presets -d 'Sets of variables for every container with a NIC, separated by commas; those of --env-vars go over them' -r -f -a "vf\t'Virtual functions: they have neither a retry handler nor a fabric address of their own'
+mr-cache\t'The cache of memory registrations hears by /dev/kdreg2 that memory goes away'
+ccl\t'Collectives of GPUs (NCCL, RCCL)'"
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l env-vars -d 'YAML file whose key \'env:\' lists KEY=VALUE for every container with a NIC' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader\'s cache]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, /opt/cray/libfabric/default, where the loader looks, the newest of /opt/cray/libfabric]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l cxi-root -d 'Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -l closure-all -d 'With --libraries closure: also libraries that images are likely to have, such as libssl, libcurl and libstdc++'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -s V -l version -d 'Print version'
@@ -69,18 +73,22 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run"
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l log-level -d 'Least severe messages to log' -r
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l libraries -d 'Libraries that containers get from the host' -r -f -a "listed\t'libfabric and libcxi of the host'
 closure\t'These and what they need, but neither glibc\'s own libraries nor those that images are likely to have'
+directory\t'libfabric and libcxi, and the whole directory of libfabric as one: for stacks that are built to be in a container'
 none\t'Nothing: for images that bring their own'"
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched. For most images; a libfabric of the image in its LD_LIBRARY_PATH or in the loader\'s cache comes first, and musl does not look there'
 env\t'At the host\'s paths, with LD_LIBRARY_PATH set, which REPLACES the image\'s own value. For images with a libfabric that must not be used; not for musl, which then finds what it cannot load'
 private\t'Under their sonames in /opt/cxi/lib64 and nowhere else: the image decides, by its own LD_LIBRARY_PATH or RPATH'"
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l netdev-view -d 'What containers see of their NICs\' network interfaces' -r -f -a "off\t'Those of their own network namespace: they have to share the host\'s, or be given the interface'
 sysfs\t'Experimental: the host\'s /sys/class/net, read-only, with the interfaces of their own NICs; libfabric accepts these without the host\'s network. Hides the container\'s own interfaces there, and NICs whose interface was moved into it'"
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l presets -d 'Sets of variables for every container with a NIC, separated by commas; those of --env-vars go over them' -r -f -a "vf\t'Virtual functions: they have neither a retry handler nor a fabric address of their own'
+mr-cache\t'The cache of memory registrations hears by /dev/kdreg2 that memory goes away'
+ccl\t'Collectives of GPUs (NCCL, RCCL)'"
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l env-vars -d 'YAML file whose key \'env:\' lists KEY=VALUE for every container with a NIC' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader\'s cache]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, /opt/cray/libfabric/default, where the loader looks, the newest of /opt/cray/libfabric]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l cxi-root -d 'Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l closure-all -d 'With --libraries closure: also libraries that images are likely to have, such as libssl, libcurl and libstdc++'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand status" -l run-dir -d 'The daemon\'s own directory [default: /run/cxi-device-plugin]' -r -F
@@ -96,8 +104,8 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand devi
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand devices" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand devices" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand devices" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand devices" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader\'s cache]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand devices" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand devices" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, /opt/cray/libfabric/default, where the loader looks, the newest of /opt/cray/libfabric]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand devices" -l cxi-root -d 'Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand devices" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand explain" -l pid -d 'Instead of a NIC: a process in a container, as the host numbers it' -r
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand explain" -s o -l output -d 'For whom to write' -r -f -a "table\t'For people'
@@ -106,23 +114,23 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand expl
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand explain" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand explain" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand explain" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand explain" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader\'s cache]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand explain" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand explain" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, /opt/cray/libfabric/default, where the loader looks, the newest of /opt/cray/libfabric]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand explain" -l cxi-root -d 'Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand cordon" -l reason -d 'Why, in one line; it shows wherever the NIC\'s state does' -r
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand cordon" -l run-dir -d 'The daemon\'s own directory, where it is said which NICs are cordoned [default: /run/cxi-device-plugin]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand cordon" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand cordon" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand cordon" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand cordon" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader\'s cache]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand cordon" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand cordon" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, /opt/cray/libfabric/default, where the loader looks, the newest of /opt/cray/libfabric]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand cordon" -l cxi-root -d 'Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand cordon" -s h -l help -d 'Print help'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand uncordon" -l run-dir -d 'The daemon\'s own directory, where it is said which NICs are cordoned [default: /run/cxi-device-plugin]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand uncordon" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand uncordon" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand uncordon" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand uncordon" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader\'s cache]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand uncordon" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand uncordon" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, /opt/cray/libfabric/default, where the loader looks, the newest of /opt/cray/libfabric]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand uncordon" -l cxi-root -d 'Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand uncordon" -s h -l help -d 'Print help'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand doctor" -s o -l output -d 'For whom to write' -r -f -a "table\t'For people'
 json\t'For programs'"
@@ -135,8 +143,8 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand doct
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand doctor" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand doctor" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand doctor" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand doctor" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader\'s cache]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand doctor" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand doctor" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, /opt/cray/libfabric/default, where the loader looks, the newest of /opt/cray/libfabric]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand doctor" -l cxi-root -d 'Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and not __fish_seen_subcommand_from list enable-default disable-default create delete" -s o -l output -d 'For whom to write' -r -f -a "table\t'For people'
 json\t'For programs'"
@@ -144,8 +152,8 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand serv
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and not __fish_seen_subcommand_from list enable-default disable-default create delete" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and not __fish_seen_subcommand_from list enable-default disable-default create delete" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and not __fish_seen_subcommand_from list enable-default disable-default create delete" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and not __fish_seen_subcommand_from list enable-default disable-default create delete" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader\'s cache]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and not __fish_seen_subcommand_from list enable-default disable-default create delete" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and not __fish_seen_subcommand_from list enable-default disable-default create delete" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, /opt/cray/libfabric/default, where the loader looks, the newest of /opt/cray/libfabric]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and not __fish_seen_subcommand_from list enable-default disable-default create delete" -l cxi-root -d 'Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and not __fish_seen_subcommand_from list enable-default disable-default create delete" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and not __fish_seen_subcommand_from list enable-default disable-default create delete" -f -a "list" -d 'List the services of the NICs (the default)'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and not __fish_seen_subcommand_from list enable-default disable-default create delete" -f -a "enable-default" -d 'Switch the default service (1) on, which admits everybody'
@@ -158,16 +166,16 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand serv
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from list" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from list" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from list" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from list" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader\'s cache]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from list" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from list" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, /opt/cray/libfabric/default, where the loader looks, the newest of /opt/cray/libfabric]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from list" -l cxi-root -d 'Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from enable-default" -l state-dir -d 'Directory where it is kept for which life of a NIC its default service was switched [default: /run/cxi-default-service]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from enable-default" -l run-dir -d 'The daemon\'s own directory, where it is said which NICs are cordoned [default: /run/cxi-device-plugin]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from enable-default" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from enable-default" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from enable-default" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from enable-default" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader\'s cache]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from enable-default" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from enable-default" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, /opt/cray/libfabric/default, where the loader looks, the newest of /opt/cray/libfabric]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from enable-default" -l cxi-root -d 'Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from enable-default" -l once -d 'Only once in a NIC\'s life: where it was switched off since, leave it off'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from enable-default" -s h -l help -d 'Print help'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from disable-default" -l state-dir -d 'Directory where it is kept for which life of a NIC its default service was switched [default: /run/cxi-default-service]' -r -F
@@ -175,8 +183,8 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand serv
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from disable-default" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from disable-default" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from disable-default" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from disable-default" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader\'s cache]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from disable-default" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from disable-default" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, /opt/cray/libfabric/default, where the loader looks, the newest of /opt/cray/libfabric]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from disable-default" -l cxi-root -d 'Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from disable-default" -s h -l help -d 'Print help'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from create" -s f -l file -d 'What it is to be: the YAML of HPE\'s cxi_service create' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from create" -s o -l output -d 'For whom to write' -r -f -a "table\t'For people'
@@ -185,8 +193,8 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand serv
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from create" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from create" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from create" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from create" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader\'s cache]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from create" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from create" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, /opt/cray/libfabric/default, where the loader looks, the newest of /opt/cray/libfabric]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from create" -l cxi-root -d 'Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from create" -s n -l dry-run -d 'Say what would be done, and do nothing'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -l wait -d 'Seconds to wait for a service that is in use' -r
@@ -194,8 +202,8 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand serv
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader\'s cache]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, /opt/cray/libfabric/default, where the loader looks, the newest of /opt/cray/libfabric]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -l cxi-root -d 'Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l config -d 'Configuration, with drop-ins in config.d beside it [default: /etc/cxi-device-plugin/config.toml, if there is one]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l resource-name -d 'Name of the extended resource' -r
@@ -207,18 +215,22 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand conf
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l log-level -d 'Least severe messages to log' -r
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l libraries -d 'Libraries that containers get from the host' -r -f -a "listed\t'libfabric and libcxi of the host'
 closure\t'These and what they need, but neither glibc\'s own libraries nor those that images are likely to have'
+directory\t'libfabric and libcxi, and the whole directory of libfabric as one: for stacks that are built to be in a container'
 none\t'Nothing: for images that bring their own'"
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l expose -d 'How containers find these libraries' -r -f -a "loader-paths\t'Under their sonames in the directories that loaders search by themselves; no environment is touched. For most images; a libfabric of the image in its LD_LIBRARY_PATH or in the loader\'s cache comes first, and musl does not look there'
 env\t'At the host\'s paths, with LD_LIBRARY_PATH set, which REPLACES the image\'s own value. For images with a libfabric that must not be used; not for musl, which then finds what it cannot load'
 private\t'Under their sonames in /opt/cxi/lib64 and nowhere else: the image decides, by its own LD_LIBRARY_PATH or RPATH'"
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l netdev-view -d 'What containers see of their NICs\' network interfaces' -r -f -a "off\t'Those of their own network namespace: they have to share the host\'s, or be given the interface'
 sysfs\t'Experimental: the host\'s /sys/class/net, read-only, with the interfaces of their own NICs; libfabric accepts these without the host\'s network. Hides the container\'s own interfaces there, and NICs whose interface was moved into it'"
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l presets -d 'Sets of variables for every container with a NIC, separated by commas; those of --env-vars go over them' -r -f -a "vf\t'Virtual functions: they have neither a retry handler nor a fabric address of their own'
+mr-cache\t'The cache of memory registrations hears by /dev/kdreg2 that memory goes away'
+ccl\t'Collectives of GPUs (NCCL, RCCL)'"
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l env-vars -d 'YAML file whose key \'env:\' lists KEY=VALUE for every container with a NIC' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader\'s cache]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l cxi-root -d 'Directory of libcxi on the host [default: /usr/lib64, then the loader\'s cache]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, /opt/cray/libfabric/default, where the loader looks, the newest of /opt/cray/libfabric]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l cxi-root -d 'Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l output -d 'For whom to write' -r -f -a "table\t'For people'
 json\t'For programs'
 toml\t'As a configuration file'"

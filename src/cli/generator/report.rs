@@ -4,6 +4,7 @@ use crate::cli::exit;
 use crate::cli::terminal::nic_table;
 use crate::cli::terminal::output::visible;
 use crate::model::health::SharedNids;
+use crate::model::libs::choice::{LibraryChoice, PassedOver};
 use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::selection::Selection;
 use crate::model::reading::{ReadError, Reading};
@@ -23,11 +24,30 @@ pub fn inventory(inventory: &Inventory, selection: &Selection, verbosity: u8) {
         exit::note(&nics(inventory, selection));
     }
     if verbosity > 1 {
+        inventory.library_choices.iter().for_each(library_choice);
         for nic in &inventory.nics {
             for read_error in read_errors(nic) {
                 exit::note(&(visible(&format!("{}: unknown: {read_error}", nic.address)) + "\n"));
             }
         }
+    }
+}
+
+/// Where a library was taken from, and where not.
+fn library_choice(choice: &LibraryChoice) {
+    let LibraryChoice {
+        soname,
+        directory,
+        because,
+        ..
+    } = choice;
+    let taken = format!("{soname}: taken from {}: {}", directory.display(), because.of_taken());
+    let passed_over = choice.passed_over.iter().map(|other| {
+        let PassedOver { directory, reason } = other;
+        format!("{soname}: passed over: {}: {reason}", directory.display())
+    });
+    for line in std::iter::once(taken).chain(passed_over) {
+        exit::note(&(visible(&line) + "\n"));
     }
 }
 

@@ -1,12 +1,14 @@
 //! `verify --rootfs`: what an unpacked image makes of the host's libraries, foretold.
 
 use std::io;
+use std::mem;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use serde::Serialize;
 
 use super::args::VerifyArgs;
+use super::build_spec;
 use crate::cli::exit::{self, Ended};
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 use crate::cli::terminal::table::{Cell, plain, table};
@@ -59,15 +61,16 @@ pub fn run(args: &VerifyArgs, rootfs: &Path) -> anyhow::Result<Ended> {
         ),
         _ => anyhow!(error).context(format!("cannot look into --rootfs {}", rootfs.display())),
     })?;
-    let mut problems = Vec::new();
+    let mut found = libraries::find(&host, args.spec.host.libraries()?, &[]);
     let inventory = Inventory {
-        libraries: libraries::find(&host, args.spec.host.libraries()?, &[], &mut problems),
+        libraries: mem::take(&mut found.libraries),
+        library_directory: found.directory.take(),
         ..Inventory::default()
     };
-    for problem in &problems {
-        exit::warn(problem);
-    }
-    let edits = render::common_edits(&inventory, &args.spec.host.policy()?);
+    found.said().iter().for_each(exit::warn);
+    let policy = args.spec.host.policy()?;
+    build_spec::refuse_unnameable(&inventory, &policy)?;
+    let edits = render::common_edits(&inventory, &policy);
     let path = args.image_library_path.clone();
     let facts = patience::within(&place, move || {
         loader_view::image_facts(&host, &image, &inventory.libraries, &edits, &path)

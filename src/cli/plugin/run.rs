@@ -69,6 +69,7 @@ impl RunArgs {
     /// # Errors
     /// All that is wrong with it, or an `--env-vars` file that cannot be used.
     pub fn configuration(&self) -> anyhow::Result<LoadedConfig> {
+        self.host.roots.check_texts()?;
         let file = self.config.as_deref();
         let usual = self.host.roots.usual_place(CONFIG_FILE);
         let files = config::read(file.unwrap_or(&usual), file.is_some());
@@ -164,6 +165,7 @@ impl RunArgs {
             ("closure_all", "libraries.closure_all", self.host.closure_all.show()),
             ("expose", "libraries.expose", self.host.expose.show()),
             ("netdev_view", "container.netdev_view", self.host.netdev_view.show()),
+            ("presets", "container.presets", self.host.presets.show()),
             ("pulse", "health.poll", pulse.show()),
             ("log_level", "log.level", self.log_level.show()),
             ("enable_cdi", "allocation.strategy", StrategySetting::Cdi.show()),

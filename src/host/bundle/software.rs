@@ -1,6 +1,6 @@
 //! What surrounds the NICs, each file reduced to what matters here.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -166,12 +166,12 @@ fn process(collection: &mut Collection, pid: i32) {
 
 /// The links that lead to the libraries, and what should be one and is none. The libraries themselves stay where they are.
 fn collect_libraries(collection: &mut Collection, facts: &NodeFacts) {
-    let all = libraries::find(collection.roots, LibraryMode::ClosureAll, &[], &mut Vec::new());
-    for path in all
-        .iter()
-        .flat_map(|library| library.paths.iter().chain([&library.file]))
-    {
-        collection.place(path);
+    for path in library_paths(collection.roots) {
+        collection.place(&path);
+    }
+    // Those that not everybody may pass.
+    for restricted in &facts.libraries.restricted {
+        collection.directory(&restricted.path);
     }
     for problem in facts
         .libraries
@@ -199,27 +199,43 @@ fn collect_libraries(collection: &mut Collection, facts: &NodeFacts) {
 #[derive(Debug, Serialize)]
 pub struct StoredLibrary {
     file: PathBuf,
+    mode: u32,
     soname: Option<String>,
     needed: Vec<String>,
     rpath: Vec<String>,
     runpath: Option<Vec<String>>,
 }
 
-/// Those of libfabric and libcxi, and all that they need, once each.
-pub fn libraries(roots: &Roots) -> Vec<StoredLibrary> {
-    let all = libraries::find(roots, LibraryMode::ClosureAll, &[], &mut Vec::new());
-    let mut files: BTreeMap<PathBuf, StoredLibrary> = BTreeMap::new();
-    for library in all {
-        if let Candidate::Library(object) = closure::look(roots, &library.file) {
-            let stored = StoredLibrary {
-                file: library.file.clone(),
-                soname: object.soname,
-                needed: object.needed,
-                rpath: object.rpath,
-                runpath: object.runpath,
-            };
-            files.insert(library.file, stored);
-        }
+/// Paths of libfabric and libcxi, of all that they need, and of those that were passed over.
+fn library_paths(roots: &Roots) -> Vec<PathBuf> {
+    let found = libraries::find(roots, LibraryMode::ClosureAll, &[]);
+    let taken = found.libraries.into_iter();
+    let mut paths: Vec<PathBuf> = taken
+        .flat_map(|library| [library.paths, vec![library.file]].concat())
+        .collect();
+    for choice in &found.choices {
+        let others = choice.passed_over.iter();
+        paths.extend(others.map(|other| other.directory.join(choice.soname)));
     }
-    files.into_values().collect()
+    paths
+}
+
+/// Each of them once.
+pub fn libraries(roots: &Roots) -> Vec<StoredLibrary> {
+    let paths = library_paths(roots);
+    let files: BTreeSet<PathBuf> = paths.iter().filter_map(|path| roots.resolve(path).ok()).collect();
+    let stored = files.into_iter().filter_map(|file| {
+        let Candidate::Library(object) = closure::look(roots, &file) else {
+            return None;
+        };
+        Some(StoredLibrary {
+            mode: roots.look(&file).ok().flatten()?.st_mode & 0o7777,
+            file,
+            soname: object.soname,
+            needed: object.needed,
+            rpath: object.rpath,
+            runpath: object.runpath,
+        })
+    });
+    stored.collect()
 }

@@ -39,7 +39,7 @@ pub fn image_facts(
             })
             .collect(),
     };
-    let (libc, alone) = image_loader::inspect(image, image_path);
+    let (libc, alone) = image_loader::inspect(image, image_path, None);
     // The last of one name wins, and the image's own value is gone.
     let ours = edits
         .env
@@ -64,9 +64,9 @@ pub fn image_facts(
     facts
 }
 
-/// What the programs of a running container find with this LD_LIBRARY_PATH.
-pub fn running_facts(host: &Roots, container: &Roots, library_path: &str) -> ImageFacts {
-    let libraries = libraries::find(host, LibraryMode::Listed, &[], &mut Vec::new());
+/// What `program` of a running container finds with this LD_LIBRARY_PATH.
+pub fn running_facts(host: &Roots, container: &Roots, library_path: &str, program: Option<&Path>) -> ImageFacts {
+    let libraries = libraries::find(host, LibraryMode::Listed, &[]).libraries;
     let identity = |library: &Library| {
         let metadata = fs::metadata(host.local_path(&library.file)).ok()?;
         Some((metadata.dev(), metadata.ino()))
@@ -76,7 +76,7 @@ pub fn running_facts(host: &Roots, container: &Roots, library_path: &str) -> Ima
         files: LibraryTree::new(container),
         ours: libraries.iter().filter_map(identity).collect(),
     };
-    let (libc, search) = image_loader::inspect(container, library_path);
+    let (libc, search) = image_loader::inspect(container, library_path, program);
     let mut effort = Effort::default();
     let mut facts = facts(
         host,
@@ -111,10 +111,26 @@ struct Mounted<'a> {
     mounts: BTreeMap<PathBuf, PathBuf>,
 }
 
+impl Mounted<'_> {
+    /// The host's file at a path: a mount, or what is below one.
+    fn host_file(&self, path: &Path) -> Option<PathBuf> {
+        let landed = landing(self.image, path);
+        landed.ancestors().find_map(|ancestor| {
+            let mounted = self.mounts.get(ancestor)?;
+            let below = landed.strip_prefix(ancestor).ok()?;
+            Some(if below.as_os_str().is_empty() {
+                mounted.clone()
+            } else {
+                mounted.join(below)
+            })
+        })
+    }
+}
+
 impl Disk for Mounted<'_> {
     fn look(&mut self, path: &Path) -> Candidate {
-        match self.mounts.get(&landing(self.image, path)) {
-            Some(file) => closure::look(self.host, file),
+        match self.host_file(path) {
+            Some(file) => closure::look(self.host, &file),
             None => self.own.look(path),
         }
     }
@@ -122,11 +138,15 @@ impl Disk for Mounted<'_> {
     fn cached(&mut self, name: &str) -> Vec<PathBuf> {
         self.own.cached(name)
     }
+
+    fn has_directory(&mut self, path: &Path) -> bool {
+        self.host_file(path).is_some() || self.own.has_directory(path)
+    }
 }
 
 impl ContainerDisk for Mounted<'_> {
     fn is_ours(&self, path: &Path) -> bool {
-        self.mounts.contains_key(&landing(self.image, path))
+        self.host_file(path).is_some()
     }
 }
 
@@ -145,6 +165,10 @@ impl Disk for Running<'_> {
 
     fn cached(&mut self, name: &str) -> Vec<PathBuf> {
         self.files.cached(name)
+    }
+
+    fn has_directory(&mut self, path: &Path) -> bool {
+        self.files.has_directory(path)
     }
 }
 

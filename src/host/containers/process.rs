@@ -1,6 +1,7 @@
 //! A process of a container, by its folder in `/proc`. Everything there may be of the process's own making, and it may end
 //! at any moment: the folder is held open, so that another process of the same number is never taken for it.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
@@ -16,8 +17,11 @@ use super::node_names::NodeNames;
 use crate::host::files::roots::Roots;
 use crate::host::files::untrusted::Place;
 use crate::host::nics::attributes::Attributes;
-use crate::model::container::{ContainerFacts, GivenFacts, HeldNode, NicInContainer, NodeInContainer, parse};
-use crate::model::nic::attributes::{CxiName, Netdev};
+use crate::model::container::{
+    ContainerFacts, FileInContainer, GivenFacts, HeldNode, NicInContainer, NodeInContainer, Userfaultfd, parse,
+};
+use crate::model::libs::image::ImageFacts;
+use crate::model::nic::attributes::Netdev;
 use crate::model::nic::inventory::Nic;
 use crate::model::nic::pci::PciAddress;
 use crate::model::reading::{ReadError, Reading};
@@ -170,17 +174,55 @@ impl Process {
         let memlock = self.utf8("limits").and_then(|limits| {
             parse::memlock(&limits).ok_or_else(|| self.read_error("limits", "no limit of locked memory in it"))
         });
-        let identity = parse::identity(&self.status()?, users);
+        let status = self.status()?;
+        let map = |name: &str| self.utf8(name).unwrap_or_default();
+        let identity = parse::identity(&status, users, (&map("uid_map"), &map("gid_map")));
+        let program = within(&self.folder, "exe").read_link().ok();
+        let libraries = loader_view::running_facts(host, &self.root, &path, program.as_deref());
         Ok(ContainerFacts {
             identity: identity.ok_or_else(|| self.failed(io::Error::other("its status names no user")))?,
             in_host_network: self.shares(host, "net"),
             in_host_users,
             netns: self.namespace("net").ok().and_then(|link| parse::namespace(&link)),
             memlock,
-            libraries: loader_view::running_facts(host, &self.root, &path),
+            library_files: self.library_files(&libraries),
+            libraries,
+            kdreg2: self.kdreg2(host),
+            userfaultfd: Userfaultfd {
+                is_filtered: parse::is_filtered(&status),
+                is_permitted: may_always(host) || (users && parse::may_trace(&status)),
+            },
             environment,
             class: self.root.names(Path::new(CLASS)).map(drop),
         })
+    }
+
+    /// What it has to be let into, and to read, for its loader to load libfabric.
+    fn library_files(&self, libraries: &ImageFacts) -> Vec<FileInContainer> {
+        let loaded = libraries.loading.loaded.iter().map(|loaded| loaded.path.clone());
+        let real = |path: PathBuf| [self.root.resolve(&path).ok(), Some(path)].into_iter().flatten();
+        let files: BTreeSet<PathBuf> = loaded.flat_map(real).collect();
+        let ancestors = files.iter().flat_map(|file| file.ancestors().skip(1));
+        // Without its top nothing runs at all.
+        let below_top = ancestors.filter(|directory| directory.parent().is_some());
+        let directories: BTreeSet<PathBuf> = below_top.map(Path::to_owned).collect();
+        let all = directories.into_iter().chain(files);
+        let look = |path: PathBuf| {
+            let status = self.root.look(&path).ok().flatten()?;
+            Some(FileInContainer {
+                is_directory: SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR,
+                mode: status.st_mode & 0o7777,
+                owner: (status.st_uid, status.st_gid),
+                path,
+            })
+        };
+        all.filter_map(look).collect()
+    }
+
+    fn kdreg2(&self, host: &Roots) -> Reading<(Option<NodeInContainer>, Option<(u64, u64)>)> {
+        let of_host = host.look(&host.dev.join("kdreg2")).ok().flatten();
+        let numbers = of_host.map(|status| (major(status.st_rdev), minor(status.st_rdev)));
+        Ok((self.node(host, "kdreg2")?, numbers))
     }
 
     /// Whether it is in the same namespace of this kind as the host's first process.
@@ -208,7 +250,7 @@ impl Process {
         let device = entry.as_deref().map(|entry| self.function_of(entry));
         NicInContainer {
             numbers: nic.node.as_ref().ok().map(|node| (node.major, node.minor)),
-            node: in_container.map_or(Ok(None), |name| self.node(host, name)),
+            node: in_container.map_or(Ok(None), |name| self.node(host, &name.to_string())),
             old_name: in_container
                 .filter(|name| Some(name) != cxi)
                 .map(|name| name.to_string()),
@@ -229,8 +271,8 @@ impl Process {
         }
     }
 
-    fn node(&self, host: &Roots, cxi: CxiName) -> Reading<Option<NodeInContainer>> {
-        let path = format!("/dev/{cxi}");
+    fn node(&self, host: &Roots, name: &str) -> Reading<Option<NodeInContainer>> {
+        let path = format!("/dev/{name}");
         let Some(status) = self.root.look(Path::new(&path))? else {
             return Ok(None);
         };
@@ -324,6 +366,12 @@ impl Process {
 }
 
 const CLASS: &str = "/sys/class/cxi_user";
+
+/// Whether the kernel lets everybody have userfaultfd.
+fn may_always(host: &Roots) -> bool {
+    let sysctl = host.text(Path::new("/proc/sys/vm/unprivileged_userfaultfd"));
+    sysctl.is_ok_and(|text| text.trim() == "1")
+}
 
 fn within(folder: &File, name: &str) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}/{name}", folder.as_raw_fd()))

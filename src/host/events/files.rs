@@ -24,8 +24,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub enum WatchedContent {
     /// Links from PCI addresses to device nodes.
     Links,
-    /// Device nodes. Their contents are never watched: every write to `/dev/null` would wake us.
+    /// Device nodes of NICs. Their contents are never watched: every write to `/dev/null` would wake us.
     Nodes,
+    /// One device node that containers get beside them, by its path.
+    Companion,
     /// Shared objects of libfabric and libcxi, or directories with them.
     Libraries,
     /// CDI specs.
@@ -38,6 +40,8 @@ impl Content for WatchedContent {
     fn mask(&self) -> WatchMask {
         match self {
             Self::Nodes => WatchMask::ATTRIB,
+            // It is a name on the way to itself, and nothing lies below it.
+            Self::Companion => WatchMask::empty(),
             // The entries themselves come and go by rename.
             Self::Links => WatchMask::empty(),
             Self::Libraries | Self::Specs | Self::Cordons => WatchMask::ATTRIB | WatchMask::MODIFY,
@@ -47,10 +51,11 @@ impl Content for WatchedContent {
     fn includes(&self, name: &str) -> bool {
         let has_one_of = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
         match self {
-            Self::Nodes => has_one_of(&["cxi", "xpmem", "gdrdrv"]),
-            // Directories of versions, too: 1.15.2.0.
+            Self::Nodes => has_one_of(&["cxi"]),
+            Self::Companion => false,
+            // Directories of releases, too: 1.15.2.0.
             Self::Libraries => {
-                has_one_of(&["libfabric.so", "libcxi.so"]) || name.starts_with(|c: char| c.is_ascii_digit())
+                has_one_of(&["libfabric.so", "libcxi.so", "default"]) || name.starts_with(|c: char| c.is_ascii_digit())
             }
             Self::Specs => !name.starts_with('.') && (name.ends_with(".yaml") || name.ends_with(".json")),
             Self::Links | Self::Cordons => name.parse::<PciAddress>().is_ok(),

@@ -47,12 +47,15 @@ fn fragment(file: &Path, text: io::Result<String>, must_exist: bool) -> Option<F
     }
 }
 
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
 /// Other suffixes, such as those of package managers and editors, are passed over; so are hidden files.
 fn drop_ins(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
-        }
+        // What stands there and is no directory, a link to nothing too, is no reason to go on without what it should say.
+        Err(_) if fs::symlink_metadata(folder).is_err_and(|error| is_absent(&error)) => return Ok(Vec::new()),
         entries => entries?.take(COUNT_LIMIT + 1).collect::<io::Result<Vec<_>>>()?,
     };
     if entries.len() > COUNT_LIMIT {

@@ -40,12 +40,42 @@ pub struct RootArgs {
     /// Device nodes on the host [default: /dev]
     #[arg(long, env = "DEVFS_ROOT", value_name = "DIR", value_parser = possibly_empty())]
     pub devfs_root: Option<PathBuf>,
-    /// Directory of libfabric on the host [default: /opt/cray/lib64, then /opt/cray/libfabric/*/lib64 and the loader's cache]
+    /// Directory of libfabric on the host [default: /opt/cray/lib64, /opt/cray/libfabric/default, where the loader looks, the newest of /opt/cray/libfabric]
     #[arg(long, env = "OFI_ROOT", value_name = "DIR", value_parser = possibly_empty())]
     pub ofi_root: Option<PathBuf>,
-    /// Directory of libcxi on the host [default: /usr/lib64, then the loader's cache]
+    /// Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]
     #[arg(long, env = "CXI_ROOT", value_name = "DIR", value_parser = possibly_empty())]
     pub cxi_root: Option<PathBuf>,
+}
+
+impl RootArgs {
+    /// The four roots with the names of their variables; empty ones count as not set.
+    fn set(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let roots = [
+            ("SYSFS_ROOT", &self.sysfs_root),
+            ("DEVFS_ROOT", &self.devfs_root),
+            ("OFI_ROOT", &self.ofi_root),
+            ("CXI_ROOT", &self.cxi_root),
+        ];
+        let set = roots
+            .into_iter()
+            .filter_map(|(name, path)| Some((name, path.as_deref()?)));
+        set.filter(|(_, path)| !path.as_os_str().is_empty())
+    }
+
+    /// Refuses what no spec and no configuration can name.
+    ///
+    /// # Errors
+    /// A root is not UTF-8.
+    pub fn check_texts(&self) -> Result<(), RootError> {
+        match self.set().find(|(_, path)| path.to_str().is_none()) {
+            None => Ok(()),
+            Some((name, path)) => Err(RootError::NotText {
+                name,
+                path: path.to_owned(),
+            }),
+        }
+    }
 }
 
 /// A path, or the empty text, which counts as not set: scripts pass on variables that are not there.
@@ -93,13 +123,21 @@ pub enum RootError {
         /// Its value.
         path: PathBuf,
     },
+    /// Specs and configurations are texts.
+    #[error("{name} is set to {}", self.reason())]
+    NotText {
+        /// The flag or variable.
+        name: &'static str,
+        /// Its value.
+        path: PathBuf,
+    },
 }
 
 impl RootError {
     /// The flag or variable.
     pub fn variable(&self) -> &'static str {
         match self {
-            Self::NotADirectory { name, .. } | Self::Relative { name, .. } => name,
+            Self::NotADirectory { name, .. } | Self::Relative { name, .. } | Self::NotText { name, .. } => name,
         }
     }
 
@@ -113,6 +151,10 @@ impl RootError {
             Self::Relative { path, .. } => {
                 format!("'{}': give an absolute path, as it goes into the spec", path.display())
             }
+            Self::NotText { path, .. } => format!(
+                "'{}', which is not UTF-8, and a CDI spec is: give it another name on the host, such as a link",
+                path.display()
+            ),
         }
     }
 }
@@ -134,23 +176,13 @@ impl Roots {
         if let Some(prefix) = &roots.prefix {
             check_directory("--root", prefix, prefix)?;
         }
-        let variables = [
-            ("SYSFS_ROOT", set(&args.sysfs_root)),
-            ("DEVFS_ROOT", set(&args.devfs_root)),
-            ("OFI_ROOT", roots.ofi.clone()),
-            ("CXI_ROOT", roots.cxi.clone()),
-        ];
-        for (name, path) in variables
-            .iter()
-            .filter_map(|(name, path)| Some((*name, path.as_ref()?)))
-        {
+        args.check_texts()?;
+        for (name, path) in args.set() {
             if path.is_relative() {
-                return Err(RootError::Relative {
-                    name,
-                    path: path.clone(),
-                });
+                let path = path.to_owned();
+                return Err(RootError::Relative { name, path });
             }
-            let real = roots.resolve(path).unwrap_or_else(|_| path.clone());
+            let real = roots.resolve(path).unwrap_or_else(|_| path.to_owned());
             check_directory(name, path, &roots.local_path(&real))?;
         }
         Ok(roots)

@@ -1,6 +1,9 @@
 //! What libfabric and libcxi need, as the host's loader finds it. The rules are in [`loading`]; here are the files.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
+
+use nix::sys::stat::SFlag;
 
 use super::elf::{self, ElfError};
 use super::ld_cache::Cache;
@@ -8,7 +11,7 @@ use crate::host::files::roots::Roots;
 use crate::model::libs::effort::Effort;
 use crate::model::libs::given;
 use crate::model::libs::glibc;
-use crate::model::libs::loader::{Candidate, Disk, Kind, Loaded, Missing, Search, Start};
+use crate::model::libs::loader::{Candidate, Disk, Kind, Loaded, Missing, Search, Stack, Start};
 use crate::model::libs::loading;
 use crate::model::nic::inventory::Library;
 use crate::model::reading::ReadError;
@@ -17,16 +20,15 @@ use crate::model::reading::ReadError;
 #[derive(Debug)]
 pub struct LibraryTree<'roots> {
     roots: &'roots Roots,
-    cache: Option<Cache>,
+    /// Large, and read only when it decides; without one, libraries are found in directories only.
+    cache: OnceCell<Option<Cache>>,
 }
 
 impl<'roots> LibraryTree<'roots> {
-    /// Reads the cache; without one, libraries are found in directories only.
+    /// The libraries below these roots.
     pub fn new(roots: &'roots Roots) -> Self {
-        Self {
-            roots,
-            cache: Cache::read(roots).ok(),
-        }
+        let cache = OnceCell::new();
+        Self { roots, cache }
     }
 }
 
@@ -36,7 +38,13 @@ impl Disk for LibraryTree<'_> {
     }
 
     fn cached(&mut self, name: &str) -> Vec<PathBuf> {
-        self.cache.as_ref().map(|cache| cache.paths(name)).unwrap_or_default()
+        let cache = self.cache.get_or_init(|| Cache::read(self.roots).ok());
+        cache.as_ref().map(|cache| cache.paths(name)).unwrap_or_default()
+    }
+
+    fn has_directory(&mut self, path: &Path) -> bool {
+        let found = self.roots.look(path).ok().flatten();
+        found.is_some_and(|found| SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR)
     }
 }
 
@@ -66,8 +74,32 @@ pub fn search() -> Search {
             .iter()
             .flat_map(|top| defaults.map(|directory| Path::new(top).join(directory)))
             .collect(),
+        has_cache: true,
         lib: vec!["lib64".to_owned(), multiarch.clone()],
         platform: std::env::consts::ARCH,
+        stack: None,
+        itself: None,
+    }
+}
+
+/// The directories that a library lies in, by its path and by the file to which that leads.
+pub fn homes(roots: &Roots, library: &Path) -> Vec<PathBuf> {
+    let real = roots.resolve(library);
+    let files = std::iter::once(library).chain(real.as_deref());
+    let mut homes: Vec<PathBuf> = files.filter_map(|file| file.parent().map(Path::to_owned)).collect();
+    homes.dedup();
+    homes
+}
+
+/// The same for what this libfabric needs. What a site has set is a directory of parts that belong together.
+pub fn search_for(roots: &Roots, fabric: &Path) -> Search {
+    let stack = Stack {
+        directories: homes(roots, fabric),
+        is_first: roots.ofi.is_some(),
+    };
+    Search {
+        stack: Some(stack),
+        ..search()
     }
 }
 
@@ -85,9 +117,17 @@ pub fn with_needed(
         Some(Start::File(by_soname.unwrap_or(&library.file).clone()))
     });
     let starts: Vec<Start> = starts.collect();
-    let wanted = |name: &str| !glibc::is_family(name) && (all || !glibc::is_likely_in_images(name));
+    let wanted = |name: &str| {
+        let (path, file) = name.rsplit_once('/').unwrap_or(("", name));
+        // At a path of the host's an image has nothing of its own.
+        !glibc::is_family(file) && (all || !path.is_empty() || !glibc::is_likely_in_images(file))
+    };
+    let search = match starts.first() {
+        Some(Start::File(fabric)) => search_for(roots, fabric),
+        _ => search(),
+    };
     let mut effort = Effort::default();
-    let loading = loading::load(&mut LibraryTree::new(roots), &search(), &starts, &wanted, &mut effort);
+    let loading = loading::load(&mut LibraryTree::new(roots), &search, &starts, &wanted, &mut effort);
     problems.extend(loading.missing.iter().map(missing));
     for loaded in &loading.loaded {
         let unread = loaded.object.unread.iter();
@@ -99,8 +139,8 @@ pub fn with_needed(
     }
     let mut libraries = listed;
     for loaded in loading.loaded.iter().filter(|loaded| !loaded.is_start()) {
-        if loaded.name.contains('/') {
-            let reason = "asked for by its path, which containers do not get: left out";
+        if loaded.name.contains('/') && given::refused_need(&loaded.name).is_some() {
+            let reason = "asked for by a path at which no container may have a library: left out";
             problems.push(ReadError::new(&loaded.name, reason));
             continue;
         }
@@ -111,11 +151,31 @@ pub fn with_needed(
             continue;
         }
         match roots.resolve(&loaded.path) {
+            Ok(file) if loaded.name.contains('/') => asked_by_path(&mut libraries, loaded, file),
             Ok(file) => libraries.extend(named(loaded, &file)),
             Err(read_error) => problems.push(read_error),
         }
     }
     libraries
+}
+
+/// One that is asked for by its path, as in stores whose libraries are patched: containers need it there.
+fn asked_by_path(libraries: &mut Vec<Library>, loaded: &Loaded, file: PathBuf) {
+    let path = PathBuf::from(&loaded.name);
+    match libraries.iter_mut().find(|library| library.file == file) {
+        Some(known) if known.asked_by_path.contains(&path) => {}
+        Some(known) => known.asked_by_path.push(path),
+        None => {
+            let name = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            libraries.push(Library {
+                soname: loaded.object.soname.clone().unwrap_or_else(name),
+                file,
+                paths: vec![loaded.path.clone()],
+                asked_by_path: vec![path],
+                triplet: elf::TRIPLET,
+            });
+        }
+    }
 }
 
 /// Under the name that was asked for, and under its own where that is another one: either may be asked for in a container.
@@ -127,6 +187,7 @@ fn named(loaded: &Loaded, file: &Path) -> Vec<Library> {
             soname: name.clone(),
             file: file.to_owned(),
             paths: vec![loaded.path.with_file_name(name)],
+            asked_by_path: Vec::new(),
             triplet: elf::TRIPLET,
         })
         .collect()

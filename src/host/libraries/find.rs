@@ -1,44 +1,49 @@
-//! The host's libfabric and libcxi.
+//! The host's libfabric and libcxi, and what else containers get of its libraries.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{closure, elf, ld_cache};
+use super::candidates::{self, Candidate};
+use super::closure::LibraryTree;
+use super::family::{Family, LIBCXI, LIBFABRIC};
+use super::{access, closure, elf, whole_directory};
 use crate::host::files::roots::Roots;
+use crate::model::libs::choice::{Because, LibraryChoice, PassedOver};
 use crate::model::libs::given;
 use crate::model::libs::library_mode::LibraryMode;
-use crate::model::nic::inventory::Library;
+use crate::model::libs::loader;
+use crate::model::nic::inventory::{Library, LibraryDirectory};
 use crate::model::reading::{ReadError, Reading};
 
-/// A family of files that belong to one library.
-struct Family {
-    name: &'static str,
-    soname: &'static str,
-    default_directory: &'static str,
+/// What was found.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// In the order in which they are mounted.
+    pub libraries: Vec<Library>,
+    /// The directory that containers get as a whole.
+    pub directory: Option<LibraryDirectory>,
+    /// Which of several were taken.
+    pub choices: Vec<LibraryChoice>,
+    /// What is missing or no library.
+    pub problems: Vec<ReadError>,
+    /// What of the needs is missing.
+    pub needs: Vec<ReadError>,
+    /// What not everybody may read.
+    pub restricted: Vec<ReadError>,
 }
 
-const LIBFABRIC: Family = Family {
-    name: "libfabric",
-    soname: "libfabric.so.1",
-    default_directory: "/opt/cray/lib64",
-};
-const LIBCXI: Family = Family {
-    name: "libcxi",
-    soname: "libcxi.so.1",
-    default_directory: "/usr/lib64",
-};
+impl Found {
+    /// All that is to be said.
+    pub fn said(self) -> Vec<ReadError> {
+        [self.problems, self.needs, self.restricted].concat()
+    }
+}
 
-/// Versions of libfabric that HPE installs beside each other, as `/opt/cray/libfabric/VERSION/lib64`.
-const LIBFABRIC_VERSIONS: &str = "/opt/cray/libfabric";
-
-/// More versions than a node has.
-const PLACES_LIMIT: usize = 32;
-
-/// The host's libraries for containers, and those at the paths of `extra`; what is missing or no library is noted.
-pub fn find(roots: &Roots, mode: LibraryMode, extra: &[PathBuf], problems: &mut Vec<ReadError>) -> Vec<Library> {
-    let mut libraries = match mode {
-        LibraryMode::None => Vec::new(),
-        LibraryMode::Listed | LibraryMode::Closure | LibraryMode::ClosureAll => listed(roots, problems),
+/// The host's libraries for containers, and those at the paths of `extra`.
+pub fn find(roots: &Roots, mode: LibraryMode, extra: &[PathBuf]) -> Found {
+    let mut found = match mode {
+        LibraryMode::None => Found::default(),
+        LibraryMode::Listed | LibraryMode::Directory | LibraryMode::Closure | LibraryMode::ClosureAll => listed(roots),
     };
     let mut starts = vec![LIBFABRIC.soname.to_owned(), LIBCXI.soname.to_owned()];
     for path in extra {
@@ -48,20 +53,23 @@ pub fn find(roots: &Roots, mode: LibraryMode, extra: &[PathBuf], problems: &mut 
         {
             Ok(library) => {
                 starts.push(library.soname.clone());
-                libraries.push(library);
+                found.libraries.push(library);
             }
-            Err(read_error) => problems.push(read_error),
+            Err(read_error) => found.problems.push(read_error),
         }
     }
-    let libraries = ours_to_give(libraries, problems);
+    found.libraries = ours_to_give(found.libraries, &mut found.problems);
     match mode {
-        LibraryMode::None | LibraryMode::Listed => libraries,
+        LibraryMode::None | LibraryMode::Listed => {}
+        LibraryMode::Directory => found.directory = whole_directory::of(roots, &found.libraries, &mut found.problems),
         LibraryMode::Closure | LibraryMode::ClosureAll => {
             let all = mode == LibraryMode::ClosureAll;
-            let libraries = closure::with_needed(roots, libraries, &starts, all, problems);
-            ours_to_give(libraries, problems)
+            let libraries = closure::with_needed(roots, found.libraries, &starts, all, &mut found.needs);
+            found.libraries = ours_to_give(libraries, &mut found.needs);
         }
     }
+    found.restricted = access::restricted(roots, &found.libraries, found.directory.as_ref());
+    found
 }
 
 fn ours_to_give(libraries: Vec<Library>, problems: &mut Vec<ReadError>) -> Vec<Library> {
@@ -95,108 +103,113 @@ fn library(roots: &Roots, file: PathBuf, paths: Vec<PathBuf>, named: &Path) -> R
         soname: shared_object.soname.unwrap_or_else(name),
         file,
         paths,
+        asked_by_path: Vec::new(),
         triplet: shared_object.triplet,
     })
 }
 
-/// libfabric and libcxi as they stand in the host's directories; what is missing or no library is noted.
-fn listed(roots: &Roots, problems: &mut Vec<ReadError>) -> Vec<Library> {
-    let fabric = family(roots, &LIBFABRIC, roots.ofi.as_deref(), problems);
-    let cxi = family(roots, &LIBCXI, roots.cxi.as_deref(), problems);
-    fabric.into_iter().chain(cxi).collect()
+/// libfabric, and the libcxi that goes with it.
+fn listed(roots: &Roots) -> Found {
+    let (mut found, mut tree) = (Found::default(), LibraryTree::new(roots));
+    candidates::note_default(roots, &mut found.problems);
+    let fabrics = candidates::of_libfabric(roots, &mut tree);
+    family(roots, &LIBFABRIC, &fabrics, &mut found);
+    let fabric = found.libraries.first().map(path_by_soname);
+    let of_cxi = candidates::of_libcxi(roots, &mut tree, fabric.as_deref());
+    family(roots, &LIBCXI, &of_cxi, &mut found);
+    if let Some(fabric) = fabric {
+        note_paths(roots, &fabric, &mut found.libraries);
+    }
+    found
 }
 
-/// Where a library of ours may appear on the host: in the site's directories or the default ones, in those of HPE's
-/// versions, and where the loader's cache says; and the links that the loader takes.
-pub fn places(roots: &Roots) -> Vec<PathBuf> {
-    let mut places = Vec::new();
-    for (family, set) in [(&LIBFABRIC, &roots.ofi), (&LIBCXI, &roots.cxi)] {
-        let directories = match set {
-            Some(directory) => vec![directory.clone()],
-            None => {
-                let mut directories = known_directories(roots, family);
-                let first = Path::new(family.default_directory).join(family.soname);
-                // The cache is large, and read only if it decides.
-                if roots.resolve(&first).is_err() {
-                    directories.extend(cached_directory(roots, family));
-                }
-                directories
-            }
-        };
-        for directory in directories.into_iter().take(PLACES_LIMIT) {
-            places.extend([directory.join(family.soname), directory]);
-        }
-    }
-    if roots.ofi.is_none() {
-        places.push(LIBFABRIC_VERSIONS.into());
-    }
-    if roots.ofi.is_none() || roots.cxi.is_none() {
-        places.push(ld_cache::PATH.into());
-    }
-    places
+/// The path that a loader would take.
+fn path_by_soname(library: &Library) -> PathBuf {
+    let mut paths = library.paths.iter();
+    let by_soname = paths.find(|path| path.ends_with(&library.soname));
+    by_soname.unwrap_or(&library.file).clone()
 }
 
-fn family(roots: &Roots, family: &Family, set: Option<&Path>, problems: &mut Vec<ReadError>) -> Vec<Library> {
-    let candidates = match set {
-        Some(directory) => vec![directory.to_owned()],
-        None => directories(roots, family),
+/// Where libfabric asks for one of these by its path, containers need it there.
+fn note_paths(roots: &Roots, fabric: &Path, libraries: &mut [Library]) {
+    let loader::Candidate::Library(object) = closure::look(roots, fabric) else {
+        return;
     };
-    for directory in &candidates {
-        let libraries = in_directory(roots, family, directory, problems);
-        if libraries.is_empty() {
-            continue;
-        }
-        if let Some(first) = candidates.first().filter(|first| *first != directory) {
-            let reason = format!("not in {}: taken from {}", first.display(), directory.display());
-            problems.push(ReadError::new(family.soname, reason));
-        }
-        return libraries;
+    let paths = object.needed.iter().filter(|need| need.contains('/'));
+    for need in paths.filter(|need| given::refused_need(need).is_none()) {
+        let path = PathBuf::from(need);
+        let Ok(file) = roots.resolve(&path) else { continue };
+        let asked = libraries.iter_mut().find(|library| library.file == file);
+        asked
+            .into_iter()
+            .for_each(|library| library.asked_by_path.push(path.clone()));
     }
-    let searched: Vec<String> = candidates.iter().map(|path| path.display().to_string()).collect();
+}
+
+/// Takes the libraries of the first directory that has any.
+fn family(roots: &Roots, family: &Family, candidates: &[Candidate], found: &mut Found) {
+    for (at, candidate) in candidates.iter().enumerate() {
+        let libraries = in_directory(roots, family, &candidate.directory, &mut found.problems);
+        let Some(file) = libraries.first().map(|library| library.file.clone()) else {
+            continue;
+        };
+        let (before, after) = (candidates.iter().take(at), candidates.iter().skip(at + 1));
+        found.choices.push(LibraryChoice {
+            soname: family.soname,
+            directory: candidate.directory.clone(),
+            because: candidate.because,
+            passed_over: before
+                .chain(after)
+                .filter_map(|other| passed_over(roots, family, other, candidate, &file))
+                .fold(Vec::new(), distinct),
+        });
+        found.libraries.extend(libraries);
+        return;
+    }
     let reason = format!(
         "not found (searched {}): containers do not get it from the host",
-        searched.join(", ")
+        searched(roots, family)
     );
-    problems.push(ReadError::new(family.soname, reason));
-    Vec::new()
+    found.problems.push(ReadError::new(family.soname, reason));
 }
 
-/// The default directory, then HPE's versioned ones from the newest down, then where the loader finds the library.
-fn directories(roots: &Roots, family: &Family) -> Vec<PathBuf> {
-    let mut directories = known_directories(roots, family);
-    directories.extend(cached_directory(roots, family));
-    directories
-}
-
-fn known_directories(roots: &Roots, family: &Family) -> Vec<PathBuf> {
-    let mut directories = vec![PathBuf::from(family.default_directory)];
-    if family.name == LIBFABRIC.name {
-        let mut versions = roots.names(Path::new(LIBFABRIC_VERSIONS)).unwrap_or_default();
-        versions.sort_by_key(|version| std::cmp::Reverse(version_key(version)));
-        directories.extend(
-            versions
-                .iter()
-                .map(|version| Path::new(LIBFABRIC_VERSIONS).join(version).join("lib64")),
-        );
+fn distinct(mut all: Vec<PassedOver>, next: PassedOver) -> Vec<PassedOver> {
+    if all.iter().all(|known| known.directory != next.directory) {
+        all.push(next);
     }
-    directories
+    all
 }
 
-fn cached_directory(roots: &Roots, family: &Family) -> Option<PathBuf> {
-    let cached = ld_cache::find(roots, family.soname).ok().flatten()?;
-    cached.parent().map(Path::to_owned)
+/// Another file of the name, if there is one.
+fn passed_over(
+    roots: &Roots,
+    family: &Family,
+    other: &Candidate,
+    taken: &Candidate,
+    file: &Path,
+) -> Option<PassedOver> {
+    let real = roots.resolve(&other.directory.join(family.soname)).ok()?;
+    (real != file).then(|| PassedOver {
+        directory: other.directory.clone(),
+        reason: match (taken.because, other.because) {
+            (Because::Release, Because::Release) => "an older release".to_owned(),
+            (Because::Needed, _) => "this libfabric does not load it from there".to_owned(),
+            (Because::Loader, Because::Loader) => "the host's loader takes another one first".to_owned(),
+            (taken, Because::Release) => format!("a release; {taken} goes first"),
+            (taken, other) => format!("{other}; {taken} goes first"),
+        },
+    })
 }
 
-/// Numbers of a version for comparing: 2.10 is newer than 2.9, and 2.2.0 newer than its release candidate 2.2.0rc1.
-fn version_key(version: &str) -> (Vec<u64>, bool) {
-    let numbers_end = version
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(version.len());
-    let (numbers, rest) = version.split_at(numbers_end);
-    (
-        numbers.split('.').map_while(|number| number.parse().ok()).collect(),
-        rest.is_empty(),
-    )
+/// Where was looked.
+fn searched(roots: &Roots, family: &Family) -> String {
+    match family.set(roots) {
+        Some(set) => set.display().to_string(),
+        None => format!(
+            "{}, the loader's cache and its own directories",
+            family.usual.join(", ")
+        ),
+    }
 }
 
 fn in_directory(roots: &Roots, family: &Family, directory: &Path, problems: &mut Vec<ReadError>) -> Vec<Library> {
@@ -208,7 +221,7 @@ fn in_directory(roots: &Roots, family: &Family, directory: &Path, problems: &mut
     let mut paths_by_file: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
     for path in names
         .iter()
-        .filter(|name| is_of_family(name, family.name))
+        .filter(|name| family.includes(name))
         .map(|name| directory.join(name))
     {
         match roots.resolve(&path) {
@@ -229,39 +242,4 @@ fn in_directory(roots: &Roots, family: &Family, directory: &Path, problems: &mut
     // Of several versions that share a soname, the one that the loader takes comes first: the soname's link is its choice.
     libraries.sort_by_key(|library| !library.paths.contains(&directory.join(&library.soname)));
     libraries
-}
-
-/// `libcxi.so`, `libcxi.so.1`, `libcxi.so.1.7.0`; not `libcxi.a`, `libcxi.la`, nor `libcxiutils.so`.
-fn is_of_family(name: &str, family: &str) -> bool {
-    let version = name.strip_prefix(family).and_then(|rest| rest.strip_prefix(".so"));
-    version.is_some_and(|version| version.chars().all(|c| c == '.' || c.is_ascii_digit()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_shared_objects_of_the_family_belong_to_it() {
-        for name in ["libcxi.so", "libcxi.so.1", "libcxi.so.1.7.0"] {
-            assert!(is_of_family(name, "libcxi"), "{name}");
-        }
-        for name in [
-            "libcxi.a",
-            "libcxi.la",
-            "libcxiutils.so",
-            "libcxi.so.1-gdb.py",
-            "xlibcxi.so",
-            "libcxi",
-        ] {
-            assert!(!is_of_family(name, "libcxi"), "{name}");
-        }
-    }
-
-    #[test]
-    fn versions_compare_by_number() {
-        let mut versions = ["2.2.0rc1", "1.15.2.0", "2.9.0", "2.10.0", "2.2.0"];
-        versions.sort_by_key(|version| version_key(version));
-        assert_eq!(versions, ["1.15.2.0", "2.2.0rc1", "2.2.0", "2.9.0", "2.10.0"]);
-    }
 }

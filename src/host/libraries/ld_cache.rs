@@ -20,11 +20,6 @@ const PATHS_LIMIT: usize = 64;
 /// As for paths.
 const TEXT_LIMIT: usize = 4096;
 
-/// Where the loader finds `soname`; none when it is not in the cache.
-pub fn find(roots: &Roots, soname: &str) -> Reading<Option<PathBuf>> {
-    Ok(Cache::read(roots)?.paths(soname).into_iter().next())
-}
-
 /// A cache that was read.
 #[derive(Debug)]
 pub struct Cache(Vec<u8>);

@@ -1,13 +1,15 @@
 //! What containers get beside NICs: the host's libraries, and other device nodes that CXI programs use.
 
 use std::fs;
+use std::mem;
 use std::os::unix::fs::FileTypeExt;
 
 use super::scan_options::ScanOptions;
 use crate::host::files::roots::Roots;
 use crate::host::libraries;
+use crate::model::libs::choice::LibraryChoice;
 use crate::model::nic::companion::CompanionNode;
-use crate::model::nic::inventory::Library;
+use crate::model::nic::inventory::{Library, LibraryDirectory};
 use crate::model::reading::{ReadError, Reading};
 
 /// Its name in messages.
@@ -18,6 +20,10 @@ pub(super) const WHAT: &str = "the host's libraries";
 pub(super) struct Beside {
     /// In the order in which they are mounted.
     pub libraries: Vec<Library>,
+    /// Which of several they are.
+    pub library_choices: Vec<LibraryChoice>,
+    /// A directory of theirs, as a whole.
+    pub library_directory: Option<LibraryDirectory>,
     /// Those that the host has.
     pub companion_nodes: Vec<CompanionNode>,
     /// What is missing or makes no sense.
@@ -31,14 +37,19 @@ impl Beside {
     /// This process may open no more files, so that it sees nothing.
     pub(super) fn look(roots: &Roots, options: &ScanOptions) -> Reading<Self> {
         let roots = &roots.apart();
-        let mut problems = Vec::new();
-        let libraries = libraries::find(roots, options.libraries, &options.extra, &mut problems);
+        let mut found = libraries::find(roots, options.libraries, &options.extra);
+        let libraries = mem::take(&mut found.libraries);
+        let library_choices = mem::take(&mut found.choices);
+        let library_directory = found.directory.take();
+        let mut problems = found.said();
         let companion_nodes = companion_nodes(roots, options, &mut problems);
         if roots.take_fd_exhausted() {
             return Err(ReadError::new(WHAT, "too many open files"));
         }
         Ok(Self {
             libraries,
+            library_choices,
+            library_directory,
             companion_nodes,
             problems,
         })

@@ -114,6 +114,8 @@ impl Scanner {
             nics,
             cordoned_absent,
             libraries: beside.libraries,
+            library_choices: beside.library_choices,
+            library_directory: beside.library_directory,
             companion_nodes: beside.companion_nodes,
             problems,
         }

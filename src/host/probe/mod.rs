@@ -105,19 +105,19 @@ fn driver(roots: &Roots) -> DriverFacts {
     }
 }
 
-/// The listed ones first: what comes after their problems is about what they need.
 fn library_facts(roots: &Roots, site: &Site) -> facts::LibraryFacts {
     if site.libraries == LibraryMode::None {
         return facts::LibraryFacts::default();
     }
-    let mut problems = Vec::new();
-    let listed = libraries::find(roots, LibraryMode::Listed, &[], &mut problems);
-    let mut with_needs = Vec::new();
-    libraries::find(roots, LibraryMode::ClosureAll, &[], &mut with_needs);
+    let with_needs = libraries::find(roots, LibraryMode::ClosureAll, &[]);
+    // What containers get of these is what others have to read.
+    let given = libraries::find(roots, site.libraries, &[]);
     facts::LibraryFacts {
-        listed,
-        missing_needs: with_needs.into_iter().skip(problems.len()).collect(),
-        problems,
+        listed: with_needs.libraries,
+        choices: given.choices,
+        problems: given.problems,
+        restricted: given.restricted,
+        missing_needs: with_needs.needs,
     }
 }
 

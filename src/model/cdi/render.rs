@@ -10,6 +10,7 @@ use super::naming::{self, Naming};
 use super::netdev_view::{self, NetdevView};
 use crate::model::nic::inventory::{Inventory, Library, Nic};
 use crate::model::nic::selection::Selection;
+use crate::model::reading::ReadError;
 
 /// How containers find the host's libraries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -104,7 +105,7 @@ pub fn device_edits(nic: &Nic, inventory: &Inventory, policy: &Policy) -> Option
 pub fn common_edits(inventory: &Inventory, policy: &Policy) -> ContainerEdits {
     let mut environment = match policy.expose {
         Expose::LoaderPaths | Expose::Private => Vec::new(),
-        Expose::Env => library_path(&inventory.libraries).into_iter().collect(),
+        Expose::Env => library_path(inventory).into_iter().collect(),
     };
     environment.retain(|ours: &EnvironmentVariable| policy.environment.iter().all(|theirs| theirs.key() != ours.key()));
     environment.extend(policy.environment.iter().cloned());
@@ -114,7 +115,7 @@ pub fn common_edits(inventory: &Inventory, policy: &Policy) -> ContainerEdits {
             host_path: text(&node.host_path)?,
         })
     });
-    let mut mounts = library_mounts(&inventory.libraries, policy.expose);
+    let mut mounts = library_mounts(inventory, policy.expose);
     mounts.extend(netdev_view::class_mount(inventory, policy.netdev_view));
     ContainerEdits {
         env: environment.iter().map(ToString::to_string).collect(),
@@ -123,39 +124,113 @@ pub fn common_edits(inventory: &Inventory, policy: &Policy) -> ContainerEdits {
     }
 }
 
+/// What containers do not get because no LD_LIBRARY_PATH can name where it is, for an admin.
+pub fn problems(inventory: &Inventory, policy: &Policy) -> Vec<ReadError> {
+    if policy.expose != Expose::Env {
+        return Vec::new();
+    }
+    let unnameable = directories(inventory).filter(|directory| !is_nameable(directory));
+    let distinct: BTreeSet<&Path> = unnameable.collect();
+    let problem = |directory: &Path| {
+        let reason = format!(
+            "LD_LIBRARY_PATH cannot name {}, as it separates directories by ':' and ';': containers do not get its libraries \
+             this way; use --expose loader-paths (libraries.expose), or a link to it of another name",
+            directory.display()
+        );
+        ReadError::new(directory, reason)
+    };
+    distinct.into_iter().map(problem).collect()
+}
+
 /// Read-only binds of the libraries, each container path once: the first library of a name wins.
-fn library_mounts(libraries: &[Library], expose: Expose) -> Vec<Mount> {
+fn library_mounts(inventory: &Inventory, expose: Expose) -> Vec<Mount> {
+    let whole = whole_directory(inventory, expose);
+    let is_within = |library: &Library| {
+        let whole = inventory.library_directory.as_ref();
+        whole.is_some_and(|directory| library.file.parent() == Some(&directory.host))
+    };
     let mut taken = BTreeSet::new();
-    libraries
-        .iter()
-        .flat_map(|library| {
-            container_paths(library, expose)
-                .into_iter()
-                .map(move |path| (library, path))
-        })
+    let single = inventory.libraries.iter().flat_map(|library| {
+        // What is in the directory is found there.
+        let paths = match expose {
+            Expose::Env | Expose::Private if !whole.is_empty() && is_within(library) => asked_by_path(library),
+            Expose::LoaderPaths | Expose::Env | Expose::Private => container_paths(library, expose),
+        };
+        paths.into_iter().map(move |path| (library, path))
+    });
+    let single = single
         .filter(|(_, path)| taken.insert(path.clone()))
-        .filter_map(|(library, path)| Mount::read_only(&library.file, path.as_ref()))
-        .collect()
+        .filter_map(|(library, path)| Mount::read_only(&library.file, path.as_ref()));
+    whole.iter().cloned().chain(single).collect()
+}
+
+/// The directory that containers get as a whole, where its libraries look for each other, and where programs do.
+fn whole_directory(inventory: &Inventory, expose: Expose) -> Vec<Mount> {
+    let Some(directory) = &inventory.library_directory else {
+        return Vec::new();
+    };
+    let is_whole = |library: &Library| library.file.parent() == Some(&directory.host);
+    let mut places = vec![directory.container.as_path()];
+    // What is elsewhere could not be added to it.
+    if expose == Expose::Private && inventory.libraries.iter().all(is_whole) {
+        places.retain(|place| *place != directory.host);
+        places.insert(0, Path::new(PRIVATE));
+    }
+    if expose == Expose::Env && !is_nameable(&directory.container) {
+        return Vec::new();
+    }
+    let mounts = places
+        .into_iter()
+        .filter_map(|place| Mount::read_only(&directory.host, place));
+    mounts.collect()
 }
 
 fn container_paths(library: &Library, expose: Expose) -> Vec<String> {
-    match expose {
+    let mut paths: Vec<String> = match expose {
         // The first is searched by loaders of the RPM family, the second by those of Debian's.
         Expose::LoaderPaths => ["/usr/lib64".to_owned(), format!("/usr/lib/{}", library.triplet)]
             .map(|directory| format!("{directory}/{}", library.soname))
             .into(),
-        Expose::Env => library.paths.iter().filter_map(|path| text(path)).collect(),
+        Expose::Env => {
+            let nameable = library
+                .paths
+                .iter()
+                .filter(|path| path.parent().is_some_and(is_nameable));
+            nameable.filter_map(|path| text(path)).collect()
+        }
         Expose::Private => vec![format!("{PRIVATE}/{}", library.soname)],
-    }
+    };
+    paths.extend(asked_by_path(library));
+    paths
+}
+
+fn asked_by_path(library: &Library) -> Vec<String> {
+    library.asked_by_path.iter().filter_map(|path| text(path)).collect()
+}
+
+/// The directories that programs are to search, in order.
+fn directories(inventory: &Inventory) -> impl Iterator<Item = &Path> {
+    let whole = inventory.library_directory.as_ref();
+    let is_within = move |library: &&Library| whole.is_some_and(|whole| library.file.parent() == Some(&whole.host));
+    let single = inventory.libraries.iter().filter(move |library| !is_within(library));
+    let paths = single.flat_map(|library| &library.paths);
+    whole
+        .map(|whole| whole.container.as_path())
+        .into_iter()
+        .chain(paths.filter_map(|path| path.parent()))
+}
+
+/// glibc takes both for the end of a directory's name (`fillin_rpath`).
+fn is_nameable(directory: &Path) -> bool {
+    directory.to_str().is_some_and(|text| !text.contains([':', ';']))
 }
 
 /// LD_LIBRARY_PATH over the directories of the libraries, each once, in order.
-fn library_path(libraries: &[Library]) -> Option<EnvironmentVariable> {
+fn library_path(inventory: &Inventory) -> Option<EnvironmentVariable> {
     let mut seen = BTreeSet::new();
-    let directories: Vec<String> = libraries
-        .iter()
-        .flat_map(|library| &library.paths)
-        .filter_map(|path| text(path.parent()?))
+    let directories: Vec<String> = directories(inventory)
+        .filter(|directory| is_nameable(directory))
+        .filter_map(text)
         .filter(|directory| seen.insert(directory.clone()))
         .collect();
     EnvironmentVariable::new("LD_LIBRARY_PATH", &directories.join(":"))

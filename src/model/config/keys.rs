@@ -103,6 +103,7 @@ fn container(table: &mut Reader<'_>) -> ContainerSettings {
     ContainerSettings {
         devices: table.get("devices", Companion::usual()),
         netdev_view: table.get("netdev_view", NetdevView::Off),
+        presets: table.get("presets", Vec::new()),
         environment: table.entries("env", environment),
     }
 }

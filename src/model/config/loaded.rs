@@ -3,6 +3,7 @@
 use super::fragment::{Fragment, Table};
 use super::inputs::{self, Effective, Findings};
 use super::keys;
+use super::preset;
 use super::problem::{ConfigError, Origin, Problem};
 use super::settings::Settings;
 use super::socket_path;
@@ -33,7 +34,16 @@ impl LoadedConfig {
             // What comes after a fault may have been taken for something else.
             problems.extend(wrong.filter(|problem| fragment.faults.iter().all(|fault| problem.origin < fault.origin)));
         }
-        let (settings, findings) = keys::read(&inputs::merged(fragments));
+        let mut table = inputs::merged(fragments);
+        let (mut settings, mut findings) = keys::read(&table);
+        if !settings.container.presets.is_empty() {
+            let all = Fragment {
+                table,
+                ..Fragment::default()
+            };
+            table = inputs::merged([preset::fragment(&settings.container.presets), all]);
+            (settings, findings) = keys::read(&table);
+        }
         if problems.is_empty() {
             problems.extend(settings.contradictions(&findings.effective));
         }

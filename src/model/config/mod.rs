@@ -6,6 +6,7 @@ pub mod fragment;
 pub mod inputs;
 mod keys;
 pub mod loaded;
+pub mod preset;
 pub mod problem;
 pub mod reload;
 pub mod settings;

@@ -14,6 +14,13 @@ use crate::model::printable;
 pub enum Origin {
     /// Nowhere.
     Default,
+    /// In a preset that was asked for.
+    Preset {
+        /// Its name.
+        name: &'static str,
+        /// When its values were right.
+        dated: &'static str,
+    },
     /// In a file.
     File {
         /// The file.
@@ -39,6 +46,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
+            Self::Preset { name, dated } => write!(f, "preset {name} of {dated}"),
             Self::File { file, line: 0, .. } => write!(f, "{}", file.display()),
             Self::File { file, line, .. } => write!(f, "{}:{line}", file.display()),
             Self::Environment { name } => write!(f, "${name}"),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tracing::Level;
 
+use super::preset::Preset;
 use crate::model::alloc::resource::ResourceName;
 use crate::model::alloc::strategy::StrategySetting;
 use crate::model::cdi::environment::EnvironmentVariable;
@@ -125,7 +126,9 @@ pub struct LibrarySettings {
 /// What else containers get.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerSettings {
-    /// Environment.
+    /// Sets of variables for it.
+    pub presets: Vec<Preset>,
+    /// Environment, with that of the presets.
     pub environment: Vec<EnvironmentVariable>,
     /// Device nodes beside the NICs' own.
     pub devices: Vec<Companion>,

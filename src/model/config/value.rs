@@ -99,7 +99,7 @@ impl Value for PathBuf {
         let path = Self::from(text(node, expected)?);
         let is_right = match node.origin {
             Origin::Flag { .. } | Origin::Environment { .. } => true,
-            Origin::File { .. } | Origin::Default => path.is_absolute(),
+            Origin::File { .. } | Origin::Preset { .. } | Origin::Default => path.is_absolute(),
         };
         if is_right && !path.as_os_str().as_encoded_bytes().contains(&0) {
             Ok(path)
@@ -217,6 +217,7 @@ words!(
     crate::model::cdi::netdev_view::NetdevView,
     crate::model::cdi::render::Expose,
     crate::model::libs::library_mode::LibraryMode,
+    super::preset::Preset,
     super::settings::LogFormat,
     super::settings::LogTarget,
     crate::model::nic::offer::Functions

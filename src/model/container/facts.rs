@@ -1,6 +1,7 @@
 //! What is known of a container and of the NICs in it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::model::libs::image;
 use crate::model::reading::Reading;
@@ -24,6 +25,12 @@ pub struct ContainerFacts {
     pub environment: Reading<BTreeMap<String, String>>,
     /// What its loader makes of libfabric.
     pub libraries: image::ImageFacts,
+    /// The files that it loads with it, and the directories on the way to them.
+    pub library_files: Vec<FileInContainer>,
+    /// Its `/dev/kdreg2`, and the numbers of the host's.
+    pub kdreg2: Reading<(Option<NodeInContainer>, Option<(u64, u64)>)>,
+    /// What is known of its right to userfaultfd.
+    pub userfaultfd: Userfaultfd,
     /// Its class `cxi_user`; an error when `/sys` does not show it.
     pub class: Reading<()>,
 }
@@ -37,6 +44,31 @@ pub struct Identity {
     pub gids: Vec<u32>,
     /// Whether modes do not bind it: CAP_DAC_OVERRIDE in the host's user namespace.
     pub overrides_modes: bool,
+    /// Users and groups, as the first one and how many, whose files' modes do not bind it: with that capability in a user
+    /// namespace, those that this has.
+    pub overrides_of: (Vec<(u32, u32)>, Vec<(u32, u32)>),
+}
+
+/// A file or a directory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileInContainer {
+    /// In the container.
+    pub path: PathBuf,
+    /// Or a file.
+    pub is_directory: bool,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner and group.
+    pub owner: (u32, u32),
+}
+
+/// Whether a process may be told of page faults, by which libfabric can hear that memory goes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Userfaultfd {
+    /// A filter of system calls holds for it.
+    pub is_filtered: bool,
+    /// The kernel lets it.
+    pub is_permitted: bool,
 }
 
 /// What the driver says of the services of each NIC, by its PCI address.

@@ -4,12 +4,19 @@
 //! `cxip_query_if_list` and `cxip_get_if`), in their order, and what a program needs beyond them.
 
 mod facts;
+mod finding;
 mod given;
+mod node;
 pub mod parse;
+mod readable;
 mod service;
 mod ungiven;
+mod variables;
 mod verdict;
 
-pub use self::facts::{ContainerFacts, Identity, NicInContainer, NodeInContainer, ServicesOfNics};
+pub use self::facts::{
+    ContainerFacts, FileInContainer, Identity, NicInContainer, NodeInContainer, ServicesOfNics, Userfaultfd,
+};
+pub use self::finding::ContainerFinding;
 pub use self::given::{GivenFacts, HeldNode, PodContainer, PodContainers, Unfitting};
-pub use self::verdict::{ContainerFinding, ContainerReport, NicReport, judge};
+pub use self::verdict::{ContainerReport, NicReport, judge};

@@ -6,11 +6,33 @@ use std::path::Path;
 use super::facts::Identity;
 use crate::model::nic::pci::PciAddress;
 
-/// CAP_DAC_OVERRIDE as a bit of `CapEff`.
+/// Capabilities as bits of `CapEff`.
 const DAC_OVERRIDE: u64 = 1 << 1;
+const SYS_PTRACE: u64 = 1 << 19;
 
-/// `status`: name, state and ids. CAP_DAC_OVERRIDE counts only in the user namespace that owns the device nodes.
-pub fn identity(status: &str, in_host_users: bool) -> Option<Identity> {
+/// `status`: whether a filter of system calls holds, and whether it may trace others in the host's user namespace.
+pub fn is_filtered(status: &str) -> bool {
+    field(status, "Seccomp").is_some_and(|mode| mode != "0")
+}
+
+/// `status`: CAP_SYS_PTRACE.
+pub fn may_trace(status: &str) -> bool {
+    let capabilities = field(status, "CapEff").and_then(|text| u64::from_str_radix(text, 16).ok());
+    capabilities.is_some_and(|capabilities| capabilities & SYS_PTRACE != 0)
+}
+
+/// `uid_map` or `gid_map`: those of the host that a user namespace has, as the first one and how many.
+pub fn mapped(map: &str) -> Vec<(u32, u32)> {
+    let numbers = |line: &str| {
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    };
+    map.lines().filter_map(numbers).collect()
+}
+
+/// `status`: name, state and ids. CAP_DAC_OVERRIDE counts for everything in the user namespace that owns the device nodes, and in
+/// another one for what belongs to its users and groups, by `maps` of both.
+pub fn identity(status: &str, in_host_users: bool, maps: (&str, &str)) -> Option<Identity> {
     // The last number is that of the file system's view.
     let last = |name: &str| field(status, name)?.split_ascii_whitespace().last()?.parse().ok();
     let groups = field(status, "Groups").unwrap_or_default();
@@ -21,6 +43,11 @@ pub fn identity(status: &str, in_host_users: bool) -> Option<Identity> {
             .chain(groups.split_ascii_whitespace().filter_map(|gid| gid.parse().ok()))
             .collect(),
         overrides_modes: in_host_users && capabilities & DAC_OVERRIDE != 0,
+        overrides_of: if !in_host_users && capabilities & DAC_OVERRIDE != 0 {
+            (mapped(maps.0), mapped(maps.1))
+        } else {
+            Default::default()
+        },
     })
 }
 
@@ -136,10 +163,10 @@ mod tests {
 
     #[test]
     fn ids_are_those_that_open_files() {
-        let identity = identity(STATUS, true).unwrap();
+        let identity = identity(STATUS, true, ("", "")).unwrap();
         assert_eq!((identity.uid, identity.gids), (1001, vec![6, 7, 8]));
         assert!(identity.overrides_modes);
-        assert!(!super::identity(STATUS, false).unwrap().overrides_modes);
+        assert!(!super::identity(STATUS, false, ("", "")).unwrap().overrides_modes);
         assert_eq!(field(STATUS, "State"), Some("S (sleeping)"));
         for text in [
             "",
@@ -147,7 +174,7 @@ mod tests {
             "Uid:\tx\nGid:\t1\nCapEff:\t0",
             "Uid:\t1\nGid:\t1\nCapEff:\tz",
         ] {
-            assert_eq!(super::identity(text, true), None, "{text}");
+            assert_eq!(super::identity(text, true, ("", "")), None, "{text}");
         }
     }
 

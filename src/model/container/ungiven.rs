@@ -1,7 +1,8 @@
 //! What `explain --pid` says of NICs that a container holds and was not given, and the other way round.
 
+use super::finding::ContainerFinding;
 use super::given::{GivenFacts, HeldNode};
-use super::verdict::{ContainerFinding, ContainerReport, NOT_GIVEN};
+use super::verdict::{ContainerReport, NOT_GIVEN};
 use crate::model::health::Verdict;
 use crate::model::nic::pci::PciAddress;
 

@@ -5,27 +5,15 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::facts::{ContainerFacts, Identity, NicInContainer, NodeInContainer, ServicesOfNics};
-use super::{parse, service};
-use crate::model::health::{Check, Condition, Verdict};
+use super::finding::ContainerFinding;
+use super::node::node_fault;
+use super::{parse, readable, service, variables};
+use crate::model::health::{Check, Verdict};
 use crate::model::libs::image::{self, ImageFinding as LibraryFinding};
 use crate::model::reading::Reading;
-use crate::model::remedy;
 
 /// Kind of the finding about what a container holds beyond what it was given.
 pub(super) const NOT_GIVEN: &str = "not-given";
-
-/// Something that was checked and is not simply good.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ContainerFinding {
-    /// Which check, for programs.
-    pub kind: &'static str,
-    /// How it came out.
-    pub verdict: Verdict,
-    /// What is wrong, and where it was read.
-    pub reason: String,
-    /// What to type or to write.
-    pub remedy: String,
-}
 
 /// One NIC of the node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -68,7 +56,7 @@ pub fn judge(container: &ContainerFacts, views: &[NicInContainer], services: &Se
     let is_given =
         |view: &NicInContainer| matches!(view.node, Ok(Some(_)) | Err(_)) || promised.contains(&view.nic.address);
     let given = views.iter().any(is_given);
-    let mut findings = container_findings(container, &environment);
+    let mut findings = container_findings(container, &environment, views);
     let unknown = service::not_known(views.iter().filter(|view| is_given(view)), services);
     findings.extend(unknown.map(|reason| ContainerFinding::unknown("cxi-service", reason)));
     if !given {
@@ -106,41 +94,12 @@ pub fn judge(container: &ContainerFacts, views: &[NicInContainer], services: &Se
     ContainerReport { nics, findings }
 }
 
-impl ContainerFinding {
-    pub(super) fn new(verdict: Verdict, kind: &'static str, reason: impl Into<String>) -> Self {
-        Self {
-            kind,
-            verdict,
-            reason: reason.into(),
-            remedy: remedy::in_container(kind).to_owned(),
-        }
-    }
-
-    fn fail(kind: &'static str, reason: impl Into<String>) -> Self {
-        Self::new(Verdict::Fail, kind, reason)
-    }
-
-    fn unknown(kind: &'static str, reason: impl ToString) -> Self {
-        // That something cannot be read is no reason to change anything.
-        let look = if kind == "cxi-service" { kind } else { "node" };
-        Self {
-            remedy: remedy::in_container(look).to_owned(),
-            ..Self::new(Verdict::Unknown, kind, reason.to_string())
-        }
-    }
-
-    fn from_condition(condition: &Condition, verdict: Verdict, view: &NicInContainer) -> Self {
-        Self {
-            kind: condition.check.name(),
-            verdict,
-            reason: condition.text(),
-            remedy: view.nic.remedy(condition.check),
-        }
-    }
-}
-
 /// What holds for all NICs.
-fn container_findings(container: &ContainerFacts, environment: &BTreeMap<String, String>) -> Vec<ContainerFinding> {
+fn container_findings(
+    container: &ContainerFacts,
+    environment: &BTreeMap<String, String>,
+    views: &[NicInContainer],
+) -> Vec<ContainerFinding> {
     let mut findings = Vec::new();
     if let Err(read_error) = &container.class {
         let reason = format!("the container's /sys does not show the NICs, so libcxi finds none ({read_error})");
@@ -158,13 +117,11 @@ fn container_findings(container: &ContainerFacts, environment: &BTreeMap<String,
         Err(read_error) => findings.push(ContainerFinding::unknown("memlock", read_error)),
     }
     findings.extend(library_findings(&container.libraries));
+    findings.extend(readable::finding(&container.library_files, &container.identity));
     if let Err(read_error) = &container.environment {
         findings.push(ContainerFinding::unknown("environment", read_error));
     }
-    if let Some(provider) = environment.get("FI_PROVIDER").filter(|list| !names_cxi(list)) {
-        let reason = format!("libfabric is told to use other providers: FI_PROVIDER={provider}");
-        findings.push(ContainerFinding::fail("provider", reason));
-    }
+    findings.extend(variables::findings(container, environment, views));
     findings
 }
 
@@ -174,14 +131,6 @@ fn size(bytes: u64) -> String {
     } else {
         format!("{bytes} bytes")
     }
-}
-
-/// A list of providers that are wanted, or with `^` in front of those that are not (`fabric(7)`).
-fn names_cxi(list: &str) -> bool {
-    let (list, wanted) = list
-        .strip_prefix('^')
-        .map_or((list, true), |unwanted| (unwanted, false));
-    list.split([',', ';']).any(|name| name.eq_ignore_ascii_case("cxi")) == wanted
 }
 
 /// What an image makes of the host's libraries, as for images that do not run yet.
@@ -228,10 +177,9 @@ fn nic_findings(
         ));
     }
     findings.extend(netdev_findings(container, environment, view));
-    if let (Some(wanted), Some(cxi)) = (environment.get("FI_CXI_DEVICE_NAME"), &view.nic.cxi)
-        && !wanted.contains(cxi)
-    {
-        let reason = format!("libfabric is told to use others: FI_CXI_DEVICE_NAME={wanted}");
+    let cxi = view.nic.cxi.as_deref();
+    if let Some((variable, wanted)) = cxi.and_then(|cxi| variables::other_devices(cxi, environment)) {
+        let reason = format!("libfabric is told to use others: {variable}={wanted}");
         findings.push(ContainerFinding::fail("device-name", reason));
     }
     findings
@@ -247,37 +195,7 @@ fn seen(reading: &Reading<bool>, kind: &'static str, otherwise: &str) -> Option<
 
 /// The node that is there: another one, or one that cannot be opened for reading and writing.
 fn node_finding(node: &NodeInContainer, host: Option<(u64, u64)>, who: &Identity) -> Option<ContainerFinding> {
-    let (major, minor) = node.numbers;
-    if !node.is_char_device {
-        return Some(ContainerFinding::fail(
-            "stale-node",
-            "what stands at its place in /dev is no character device",
-        ));
-    }
-    if let Some(host) = host.filter(|host| *host != node.numbers) {
-        let reason = format!(
-            "the container's node is {major}:{minor}, the host's is {}:{} by now",
-            host.0, host.1
-        );
-        return Some(ContainerFinding::fail("stale-node", reason));
-    }
-    if node.nodev {
-        return Some(ContainerFinding::fail(
-            "nodev",
-            "its node is on a mount with the option nodev, so it cannot be opened",
-        ));
-    }
-    if !may_open(node, who) {
-        let reason = format!(
-            "its node has mode {:04o} and owner {}:{}, the process is user {}",
-            node.mode, node.owner.0, node.owner.1, who.uid
-        );
-        return Some(ContainerFinding::fail("mode", reason));
-    }
-    (node.cgroup_allows == Some(false)).then(|| {
-        let reason = format!("the container's device cgroup does not allow c {major}:{minor} rw");
-        ContainerFinding::fail("cgroup", reason)
-    })
+    node_fault(node, host, who).map(|(kind, reason)| ContainerFinding::fail(kind, reason))
 }
 
 /// Kubelet repeats the answer that it was given when the pod came, over reboots, too, and the NIC has another number by now.
@@ -291,17 +209,6 @@ fn old_name_finding(view: &NicInContainer, promised: &[String]) -> Option<Contai
     let now = view.nic.cxi.as_deref().unwrap_or("cxiN");
     let reason = format!("{old} in this container is {whose} NIC {address}, the host's {now}: delete the pod");
     Some(ContainerFinding::fail("old-name", reason))
-}
-
-fn may_open(node: &NodeInContainer, who: &Identity) -> bool {
-    let shift = if node.owner.0 == who.uid {
-        6
-    } else if who.gids.contains(&node.owner.1) {
-        3
-    } else {
-        0
-    };
-    who.overrides_modes || node.mode >> shift & 0o6 == 0o6
 }
 
 /// libfabric's tests behind libcxi's, and the NIC's own state, which no container mends.

@@ -7,6 +7,7 @@ use super::process::SystemProcess;
 use crate::model::cdi::survey::SpecFile;
 use crate::model::container::PodContainers;
 use crate::model::health::Evidence;
+use crate::model::libs::choice::LibraryChoice;
 use crate::model::nic::inventory::{Inventory, Library};
 use crate::model::nic::selection::Selection;
 use crate::model::pods::{Holdings, Unlisted};
@@ -69,8 +70,12 @@ pub struct DriverFacts {
 /// What the host has of libraries.
 #[derive(Debug, Default)]
 pub struct LibraryFacts {
-    /// libfabric and libcxi.
+    /// libfabric and libcxi, and what they need.
     pub listed: Vec<Library>,
+    /// Which of several these are.
+    pub choices: Vec<LibraryChoice>,
+    /// What not everybody may read.
+    pub restricted: Vec<ReadError>,
     /// What was odd about those.
     pub problems: Vec<ReadError>,
     /// What they need and the host does not have.

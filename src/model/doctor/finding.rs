@@ -92,6 +92,10 @@ finding_ids! {
     LibraryNeedMissing = "library-need-missing",
     /// A file that should be a library is none.
     LibraryUnusable = "library-unusable",
+    /// A library that not everybody may read.
+    LibraryNotReadable = "library-not-readable",
+    /// A library of the same name as one that containers get.
+    LibraryPassedOver = "library-passed-over",
     /// Usable NICs have no name in any CDI spec.
     CdiNameMissing = "cdi-name-missing",
     /// Two files of one CDI directory have the same names.

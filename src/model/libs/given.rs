@@ -1,7 +1,7 @@
 //! Which libraries are ours to give to containers, whatever brought them up: the lists, what they need, or a site's own.
 //! Pure.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::glibc;
 
@@ -46,6 +46,20 @@ pub fn refused_path(path: &Path) -> Option<String> {
         Some(name) => refused_name(name),
         None => Some("it is no path of a file".to_owned()),
     }
+}
+
+/// The same for a path by which another library asks for one: a plain absolute path of a file that is called like a library.
+pub fn refused_need(need: &str) -> Option<String> {
+    let path = Path::new(need);
+    let is_plain = |component: Component<'_>| matches!(component, Component::RootDir | Component::Normal(_));
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if !path.is_absolute() || need.contains('$') || !path.components().all(is_plain) {
+        return Some("it is no plain absolute path".to_owned());
+    }
+    if !name.starts_with("lib") || !name.contains(".so") {
+        return Some("it is not called like a library".to_owned());
+    }
+    refused_path(path)
 }
 
 /// A library of a site's own, by its path on the host.
@@ -105,6 +119,21 @@ mod tests {
         ] {
             let refused = refused_name(name).unwrap_or_default();
             assert!(refused.contains(part), "{name}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_need_by_its_path_is_one_of_a_library() {
+        assert_eq!(refused_need("/nix/store/x-libcxi/lib/libcxi.so.1"), None);
+        for need in [
+            "lib/libcxi.so.1",
+            "/x/../libcxi.so.1",
+            "$ORIGIN/libcxi.so.1",
+            "/etc/ld.so.preload",
+            "/etc/passwd",
+            "/lib64/libc.so.6",
+        ] {
+            assert!(refused_need(need).is_some(), "{need}");
         }
     }
 

@@ -11,6 +11,8 @@ pub enum LibraryMode {
     /// The same with those that images are likely to have.
     #[value(skip)]
     ClosureAll,
+    /// libfabric and libcxi, and the whole directory of libfabric as one: for stacks that are built to be in a container
+    Directory,
     /// Nothing: for images that bring their own
     None,
 }
@@ -22,7 +24,7 @@ impl LibraryMode {
         match (self, closure_all) {
             (mode, false) => Some(mode),
             (Self::Closure | Self::ClosureAll, true) => Some(Self::ClosureAll),
-            (Self::Listed | Self::None, true) => None,
+            (Self::Listed | Self::Directory | Self::None, true) => None,
         }
     }
 }

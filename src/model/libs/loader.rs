@@ -55,6 +55,28 @@ pub trait Disk {
     fn look(&mut self, path: &Path) -> Candidate;
     /// Where the loader's cache has a name.
     fn cached(&mut self, name: &str) -> Vec<PathBuf>;
+    /// Whether a directory is there.
+    fn has_directory(&mut self, path: &Path) -> bool;
+}
+
+/// A directory of libraries that belong together, as parts may be built to find each other in a container only. No loader
+/// knows of it; who gives the host's libraries to containers looks there for what its libraries need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stack {
+    /// By all its names.
+    pub directories: Vec<PathBuf>,
+    /// Before the loader's cache, and not only when all else fails. In either case in place of directories of an RPATH that are
+    /// not there.
+    pub is_first: bool,
+}
+
+impl Stack {
+    /// Whether a library lies in it.
+    pub fn has(&self, library: &Path) -> bool {
+        self.directories
+            .iter()
+            .any(|directory| library.parent() == Some(directory))
+    }
 }
 
 /// Whose rules hold.
@@ -75,10 +97,16 @@ pub struct Search {
     pub library_path: Vec<PathBuf>,
     /// The directories built into the loader.
     pub defaults: Vec<PathBuf>,
+    /// Whether it has a cache.
+    pub has_cache: bool,
     /// What `$LIB` may mean.
     pub lib: Vec<String>,
     /// What `$PLATFORM` means.
     pub platform: &'static str,
+    /// What belongs together.
+    pub stack: Option<Stack>,
+    /// The loader itself, which every program has loaded before it asks for anything: its name, and its file.
+    pub itself: Option<(String, PathBuf)>,
 }
 
 /// What loading starts with.

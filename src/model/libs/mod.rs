@@ -1,5 +1,6 @@
 //! Libraries: how loaders search, what glibc's own are, and what an image makes of the host's.
 
+pub mod choice;
 pub mod effort;
 pub mod given;
 pub mod glibc;
@@ -8,3 +9,4 @@ pub mod library_mode;
 pub mod loader;
 pub mod loading;
 mod places;
+pub mod release;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::effort::Effort;
-use super::loader::{Candidate, Disk, Kind, Loaded, Object, Search, Start};
+use super::loader::{Candidate, Disk, Kind, Loaded, Object, Search, Stack, Start};
 
 /// Why a library is missing that is nowhere.
 pub const NOT_FOUND: &str = "not found";
@@ -91,9 +91,15 @@ impl Places<'_> {
             }
             let origin = of.path.parent().unwrap_or(Path::new("/"));
             // One that is not absolute depends on where a program is started, and is left out.
-            let mut directories = expand(entry, origin, search).into_iter();
-            if let Some(end) = directories.find_map(|directory| self.look(directory.join(name))) {
-                return Some(end);
+            for directory in expand(entry, origin, search) {
+                let found = self.look(directory.join(name)).or_else(|| {
+                    let stack = search.stack.as_ref().filter(|stack| stack.has(&of.path))?;
+                    let is_for_containers = !self.disk.has_directory(&directory);
+                    is_for_containers.then(|| self.in_directories(&stack.directories, name))?
+                });
+                if found.is_some() {
+                    return found;
+                }
             }
         }
         None
@@ -112,6 +118,21 @@ fn by_name(
     name: &str,
     by: Option<&Loaded>,
 ) -> Option<End> {
+    if let Some((_, path)) = search.itself.as_ref().filter(|(itself, _)| itself == name) {
+        // Whatever it says of itself: it runs.
+        return places.look(path.clone()).map(|end| {
+            end.or_else(|_| {
+                let soname = Some(name.to_owned());
+                Ok((
+                    path.clone(),
+                    Object {
+                        soname,
+                        ..Object::default()
+                    },
+                ))
+            })
+        });
+    }
     let found = match search.kind {
         Kind::Glibc => {
             let runpath = by.and_then(|by| Some((by.object.runpath.as_ref()?, by)));
@@ -128,21 +149,28 @@ fn by_name(
             .in_directories(&search.library_path, name)
             .or_else(|| places.in_entries(of_chain(loaded, by, either), name, search)),
     };
+    let in_stack = |places: &mut Places<'_>, is_first| {
+        let of_stack = |stack: &&Stack| stack.is_first == is_first && by.is_some_and(|by| stack.has(&by.path));
+        let stack = search.stack.as_ref().filter(of_stack)?;
+        places.in_directories(&stack.directories, name)
+    };
+    let found = found.or_else(|| in_stack(places, true));
     if found.is_some() {
         return found;
     }
     let no_defaults = by.is_some_and(|by| by.object.no_defaults);
     let is_default = |path: &PathBuf| search.defaults.iter().any(|default| path.parent() == Some(default));
     let cached = match search.kind {
-        Kind::Glibc => places.disk.cached(name),
-        Kind::Musl => Vec::new(),
+        Kind::Glibc if search.has_cache => places.disk.cached(name),
+        Kind::Glibc | Kind::Musl => Vec::new(),
     };
     let mut cached = cached.into_iter().filter(|path| !no_defaults || !is_default(path));
     let found = cached.find_map(|path| places.look(path));
-    if no_defaults {
-        return found;
-    }
-    found.or_else(|| places.in_directories(&search.defaults, name))
+    let found = found.or_else(|| {
+        let defaults: &[PathBuf] = if no_defaults { &[] } else { &search.defaults };
+        places.in_directories(defaults, name)
+    });
+    found.or_else(|| in_stack(places, false))
 }
 
 /// Where there is a RUNPATH, an RPATH does not count.

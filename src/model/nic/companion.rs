@@ -27,7 +27,7 @@ pub struct Companion {
 impl Companion {
     /// What programs of libfabric use where the host has it.
     pub fn usual() -> Vec<Self> {
-        let usual = ["xpmem", "gdrdrv"].map(|name| Self {
+        let usual = ["xpmem", "gdrdrv", "kdreg2"].map(|name| Self {
             name: name.into(),
             is_optional: true,
         });

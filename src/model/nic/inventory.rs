@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::attributes::{Cordon, CxiName, DeviceNode, Fru, Function, Generation, Netdev, PcieLink, pcie_root};
 use super::companion::CompanionNode;
 use super::pci::PciAddress;
+use crate::model::libs::choice::LibraryChoice;
 use crate::model::reading::{ReadError, Reading};
 use crate::model::services::service::Service;
 
@@ -20,6 +21,10 @@ pub struct Inventory {
     pub cordoned_absent: BTreeMap<PciAddress, Cordon>,
     /// Libraries of libfabric's CXI provider, in the order in which they are mounted.
     pub libraries: Vec<Library>,
+    /// Which of several libraries of a name these are.
+    pub library_choices: Vec<LibraryChoice>,
+    /// The whole directory of libfabric, where containers get it.
+    pub library_directory: Option<LibraryDirectory>,
     /// Further device nodes that CXI programs use where the host has them, such as `/dev/xpmem`.
     pub companion_nodes: Vec<CompanionNode>,
     /// What could not be made sense of, for an admin.
@@ -156,6 +161,17 @@ pub struct Library {
     pub file: PathBuf,
     /// Every path on the host by which it was found: the file and its links.
     pub paths: Vec<PathBuf>,
+    /// Paths by which another library asks for it, whatever directories are searched: containers have it there, too.
+    pub asked_by_path: Vec<PathBuf>,
     /// Multiarch triplet of its machine, such as `x86_64-linux-gnu`.
     pub triplet: &'static str,
+}
+
+/// A directory of libraries that containers get as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LibraryDirectory {
+    /// On the host, with all links followed.
+    pub host: PathBuf,
+    /// In a container: where its libraries look for each other.
+    pub container: PathBuf,
 }

@@ -2,6 +2,8 @@
 #![cfg(test)]
 
 mod fake;
+#[path = "kubelet/relay.rs"]
+mod relay;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -13,6 +13,8 @@ give_nics() {
     cat >"/etc/systemd/system/$UNIT.d/10-node.conf" <<CONF
 [Service]
 Environment=SYSFS_ROOT=$HOST/sys DEVFS_ROOT=$HOST/dev OFI_ROOT=$HOST/opt/cray/lib64 CXI_ROOT=$HOST/usr/lib64
+# For the links by PCI address. The sandbox leaves only /dev itself writable.
+ReadWritePaths=$HOST/dev
 CONF
     systemctl daemon-reload
 }
@@ -195,7 +197,7 @@ check_directory_that_stays_read_only() {
     local before
     systemctl stop "$UNIT"
     # The unit's own list wins over ReadOnlyPaths= for the same directory.
-    drop_in 'ReadWritePaths=' 'ReadWritePaths=-/run/cdi'
+    drop_in 'ReadWritePaths=' "ReadWritePaths=-/run/cdi $HOST/dev"
     systemctl start "$UNIT"
     before=$(show MainPID)
     until_so said 'Read-only file system' "_PID=$before"

@@ -12,7 +12,7 @@ api() {
         -H 'Content-Type: application/json' "$@" "https://127.0.0.1:6443$path"
 }
 
-ctr() { "$BIN/ctr" --address /run/containerd/containerd.sock --namespace k8s.io "$@"; }
+ctr() { "$RUNTIME/ctr" --address /run/containerd/containerd.sock --namespace k8s.io "$@"; }
 
 node_json() { api GET "/api/v1/nodes/$NODE_NAME"; }
 pod_json() { api GET "$PODS/$1"; }

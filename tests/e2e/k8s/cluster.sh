@@ -83,6 +83,34 @@ current-context: rig
 Y
 }
 
+configure_containerd() {
+    local version=3 cri=io.containerd.cri.v1.runtime cni='bin_dirs = ["/usr/lib/cni"]' head
+    head="[plugins.\"io.containerd.cri.v1.images\".pinned_images]
+  sandbox = \"$IMAGE\"
+[plugins.\"$cri\"]"
+    # 1.7 has one plugin for all, and reads CDI specs only when it is told to.
+    if [[ $CONTAINERD == containerd-1.7 ]]; then
+        version=2 cri=io.containerd.grpc.v1.cri cni='bin_dir = "/usr/lib/cni"'
+        head="[plugins.\"$cri\"]
+  sandbox_image = \"$IMAGE\"
+  enable_cdi = ${CXI_K8S_ENABLE_CDI:-true}"
+    fi
+    cat <<Y
+version = $version
+root = "$WORK/containerd"
+state = "/run/containerd"
+disabled_plugins = ["io.containerd.internal.v1.opt"]
+[grpc]
+  address = "/run/containerd/containerd.sock"
+$head
+  restrict_oom_score_adj = true
+  disable_apparmor = true
+[plugins."$cri".cni]
+  $cni
+  conf_dir = "$WORK/cni"
+Y
+}
+
 configure_parts() {
     openssl genrsa -out "$WORK/accounts.key" 2048 2>/dev/null
     openssl rsa -in "$WORK/accounts.key" -pubout -out "$WORK/accounts.pub" 2>/dev/null
@@ -100,22 +128,7 @@ Y
 {"cniVersion": "1.0.0", "name": "rig", "plugins": [{"type": "ptp", "ipMasq": false, "ipam": {"type": "host-local",
  "dataDir": "/run/cni", "ranges": [[{"subnet": "10.98.0.0/16"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}
 Y
-    cat >"$WORK/containerd.toml" <<Y
-version = 3
-root = "$WORK/containerd"
-state = "/run/containerd"
-disabled_plugins = ["io.containerd.internal.v1.opt"]
-[grpc]
-  address = "/run/containerd/containerd.sock"
-[plugins."io.containerd.cri.v1.images".pinned_images]
-  sandbox = "$IMAGE"
-[plugins."io.containerd.cri.v1.runtime"]
-  restrict_oom_score_adj = true
-  disable_apparmor = true
-[plugins."io.containerd.cri.v1.runtime".cni]
-  bin_dirs = ["/usr/lib/cni"]
-  conf_dir = "$WORK/cni"
-Y
+    configure_containerd >"$WORK/containerd.toml"
     # No cgroups of its own, since a container that runs this rig may have none to give; a restarted container must not wait
     # for minutes; news reach the API server within a second.
     cat >"$WORK/kubelet.yaml" <<Y
@@ -165,7 +178,7 @@ Y
 begin() {
     local name=$1
     shift
-    PATH=$BIN:$PATH "$@" >>"$LOGS/$name.log" 2>&1 </dev/null &
+    PATH=$RUNTIME:$BIN:$PATH "$@" >>"$LOGS/$name.log" 2>&1 </dev/null &
     echo $! >"$WORK/$name.pid"
     # Else bash tells the reader of its end.
     disown
@@ -206,8 +219,8 @@ start() {
                 --service-account-private-key-file "$WORK/accounts.key" --node-monitor-period 2s ;;
             scheduler) begin scheduler "$BIN/kube-scheduler" --kubeconfig "$WORK/scheduler.conf" --leader-elect=false \
                 --bind-address 127.0.0.1 --cert-dir "$WORK/certificates-scheduler" ;;
-            containerd) begin containerd "$BIN/containerd" -c "$WORK/containerd.toml" ;;
-            kubelet) begin kubelet "$BIN/kubelet" --config "$WORK/kubelet.yaml" --kubeconfig "$WORK/node.conf" \
+            containerd) begin containerd "$RUNTIME/containerd" -c "$WORK/containerd.toml" ;;
+            kubelet) begin kubelet "$BIN/$KUBELET" --config "$WORK/kubelet.yaml" --kubeconfig "$WORK/node.conf" \
                 --hostname-override "$NODE_NAME" --node-ip "$IP" --cert-dir "$WORK/certificates-kubelet" ;;
             plugin) begin plugin env SYSFS_ROOT="$NODE/sys" DEVFS_ROOT="$NODE/dev" OFI_ROOT="$NODE/opt/cray/lib64" \
                 CXI_ROOT="$NODE/usr/lib64" "$PLUGIN" run --config "$WORK/plugin.toml" ;;
@@ -243,7 +256,7 @@ power_cut() {
     for name in kubelet plugin containerd; do stop "$name" KILL; done
     # Shims, and what their containers run: they have the rig's own process namespace in common with this shell only.
     for process in /proc/[0-9]*; do
-        if [[ $(readlink "$process/exe") == "$BIN/containerd-shim-runc-v2" ]] || grep -q ':/k8s.io/' "$process/cgroup"; then
+        if [[ $(readlink "$process/exe") == "$RUNTIME/containerd-shim-runc-v2" ]] || grep -q ':/k8s.io/' "$process/cgroup"; then
             kill -KILL "${process#/proc/}"
         fi
     done 2>/dev/null

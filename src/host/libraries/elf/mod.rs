@@ -1,6 +1,7 @@
 //! What the loader reads of a shared library. Files are hostile until parsed: every read is bounded.
 
 mod error;
+mod interpreter;
 mod versions;
 mod view;
 
@@ -10,6 +11,7 @@ use object::elf::{DF_1_NODEFLIB, DT_FLAGS_1, DT_NEEDED, DT_RPATH, DT_RUNPATH, DT
 use object::read::ReadCache;
 
 pub use self::error::ElfError;
+pub use self::interpreter::interpreter;
 use self::view::{ElfView, HOST, Metered, READ_LIMIT};
 use crate::model::libs::loader::Object;
 

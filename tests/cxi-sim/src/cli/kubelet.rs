@@ -72,6 +72,7 @@ async fn run_async(args: &Args) -> Result<ExitCode, Error> {
         timing: Timing::default(),
         root: args.root.clone(),
         pod_resources: args.pod_resources.clone(),
+        ..Settings::default()
     };
     match &args.scenario {
         Some(file) => run_scenario(args, file, settings).await,

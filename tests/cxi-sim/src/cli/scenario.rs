@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use cxi_sim::kubelet::Scenario;
+use cxi_sim::kubelet::{RealKubelet, Scenario};
 use cxi_sim::node::{Backend, Guest, Node, scratch_dir};
 use cxi_sim::scenario::{Outcome, ScenarioSetup, Trigger};
 
@@ -41,6 +41,16 @@ pub struct Args {
     /// How the daemon learns that the node has changed
     #[arg(long, value_enum, default_value_t = Tell::Sighup)]
     trigger: Tell,
+    /// Give pods the files of the tree itself, as a real container runtime wants them, and strategy direct
+    #[arg(long)]
+    for_runtime: bool,
+    /// A real kubelet's directory of sockets, such as /var/lib/kubelet/device-plugins; the daemon's calls go on to it
+    #[arg(long, value_name = "DIR", requires = "kubelet_control")]
+    kubelet_dir: Option<PathBuf>,
+    /// With --kubelet-dir: program that is called with reset, start, kill, terminate, pod NAME COUNT, delete NAME and has CAPACITY
+    /// ALLOCATABLE
+    #[arg(long, value_name = "PROGRAM", requires = "kubelet_dir")]
+    kubelet_control: Option<PathBuf>,
     /// Write what kubelet saw, without what depends on speed, to DIR/NAME.transcript
     #[arg(long, value_name = "DIR")]
     transcripts: Option<PathBuf>,
@@ -93,6 +103,12 @@ async fn one(args: &Args, name: &str, scenario: &Scenario) -> Result<bool, Box<d
             Tell::Sighup => Trigger::HangUp,
             Tell::Events => Trigger::Events,
         },
+        kubelet: args
+            .kubelet_dir
+            .clone()
+            .zip(args.kubelet_control.clone())
+            .map(|(dir, control)| RealKubelet { dir, control }),
+        is_for_runtime: args.for_runtime,
     };
     let (mut backend, depth): (Box<dyn Backend>, _) = match &args.modules {
         Some(modules) if args.node == On::Guest => (Box::new(Guest::fresh(modules)?), "guest"),

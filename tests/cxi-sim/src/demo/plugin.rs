@@ -17,6 +17,14 @@ use super::output::PATIENCE;
 /// News of a NIC's health does not wait: the stages are about what is published, not about when.
 const NO_HOLD: &str = "[health]\nhold_down = \"0s\"\nhold_up = \"0s\"\n";
 
+/// Where the parts of an emulated node are.
+const ROOTS: [(&str, &str); 4] = [
+    ("SYSFS_ROOT", "sys"),
+    ("DEVFS_ROOT", "dev"),
+    ("OFI_ROOT", "opt/cray/lib64"),
+    ("CXI_ROOT", "usr/lib64"),
+];
+
 /// A running plugin. It is killed when this value goes.
 pub struct Plugin {
     child: Child,
@@ -34,17 +42,39 @@ impl Plugin {
     /// As [`Plugin::start`], with the host's tree at `root` (none is the machine's own) and more flags. The log of an
     /// earlier one is kept.
     pub fn start_on(program: &Path, folder: &Path, root: Option<&Path>, flags: &[&str]) -> Done<Self> {
+        Self::begin(program, folder, flags, NO_HOLD, |command| {
+            if let Some(root) = root {
+                command.arg("--root").arg(root);
+            }
+        })
+    }
+
+    /// As [`Plugin::start_on`]; pods are given the files of the tree itself, as they lie on this machine.
+    pub fn start_beside(program: &Path, folder: &Path, root: &Path, flags: &[&str]) -> Done<Self> {
+        let config = format!("{NO_HOLD}[allocation]\nstrategy = \"direct\"\n");
+        Self::begin(program, folder, flags, &config, |command| {
+            for (variable, place) in ROOTS {
+                command.env(variable, root.join(place));
+            }
+        })
+    }
+
+    fn begin(
+        program: &Path,
+        folder: &Path,
+        flags: &[&str],
+        text: &str,
+        with_root: impl FnOnce(&mut Command),
+    ) -> Done<Self> {
         let (kubelet_dir, cdi_dir) = (folder.join("kubelet"), folder.join("cdi"));
         let log = File::options()
             .create(true)
             .append(true)
             .open(folder.join("daemon.log"))?;
         let config = folder.join("config.toml");
-        fs::write(&config, NO_HOLD)?;
+        fs::write(&config, text)?;
         let mut command = Command::new(program);
-        if let Some(root) = root {
-            command.arg("--root").arg(root);
-        }
+        with_root(&mut command);
         command
             .arg("--kubelet-dir")
             .arg(&kubelet_dir)

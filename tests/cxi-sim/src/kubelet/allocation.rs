@@ -46,10 +46,13 @@ pub enum AllocateError {
     /// The plugin did not answer. A real kubelet waits forever, and no other pod is admitted meanwhile.
     #[error("no answer from the plugin within {0:?}")]
     Guard(Duration),
+    /// What a real kubelet said.
+    #[error("{0}")]
+    Real(String),
 }
 
 /// Devices that a pod got.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Grant {
     /// Their IDs in ascending order.
     pub ids: Vec<String>,

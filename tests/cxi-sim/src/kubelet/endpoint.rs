@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prost::Message;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Response, Status, Streaming};
 
@@ -145,6 +145,43 @@ pub async fn follow(shared: Arc<Shared>, resource: String, connection: Connectio
             reason: ended,
         });
     });
+}
+
+/// Takes in the stream as [`follow`] does, and hands each message on to a real kubelet, until either side ends it.
+pub async fn hand_on(
+    shared: Arc<Shared>,
+    resource: String,
+    connection: Connection,
+    kubelet: mpsc::Sender<Result<List, Status>>,
+) {
+    let pass = async {
+        let mut stream = connection.client().list_and_watch(pb::Empty {}).await?.into_inner();
+        while let Some(list) = stream.message().await? {
+            take(&shared, &resource, &connection, &list, None)?;
+            if kubelet.send(Ok(list)).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    };
+    let mut closed = connection.closed.subscribe();
+    let ended = tokio::select! {
+        passed = pass => passed,
+        () = kubelet.closed() => Ok(()),
+        _ = closed.wait_for(|closed| *closed) => Ok(()),
+    };
+    let reason = ended.as_ref().map_or_else(go_text, |()| "one side ended it".to_owned());
+    shared.update(|state| {
+        if let Some(open) = state.streams.get_mut(&resource) {
+            *open = open.saturating_sub(1);
+        }
+        state.disconnect(&resource);
+        state.record(Event::StreamEnded { resource, reason });
+    });
+    if let Err(status) = ended {
+        // It may have ended too.
+        let _ = kubelet.send(Err(status)).await;
+    }
 }
 
 /// Reads messages until the stream ends.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
@@ -14,6 +15,7 @@ use super::pb::registration_server::RegistrationServer;
 use super::pod_resources::Lister;
 use super::pod_resources::pb::pod_resources_lister_server::PodResourcesListerServer;
 use super::registration::Registrar;
+use super::relay::Relay;
 use super::state::Shared;
 
 /// A running life. It has a thread and a runtime of its own, so that its end takes all its connections with it at once, as
@@ -25,8 +27,14 @@ pub struct Life {
 }
 
 impl Life {
-    /// Serves Registration on the listener, and PodResources on the other one, if there is any.
-    pub fn begin(listener: UnixListener, pods: Option<UnixListener>, shared: Arc<Shared>) -> io::Result<Life> {
+    /// Serves Registration on the listener, and PodResources on the other one, if there is any; or it stands for the `real`
+    /// kubelet.
+    pub fn begin(
+        listener: UnixListener,
+        pods: Option<UnixListener>,
+        shared: Arc<Shared>,
+        real: Option<PathBuf>,
+    ) -> io::Result<Life> {
         let (death, dead) = oneshot::channel();
         let (report, started) = mpsc::channel();
         let thread =
@@ -36,7 +44,10 @@ impl Life {
                     Ok((runtime, listener, pods)) => {
                         // Nobody listens only if `begin` is gone, and then `dead` ends this life.
                         let _ = report.send(Ok(()));
-                        runtime.block_on(serve(listener, pods, shared, dead));
+                        match real {
+                            Some(dir) => runtime.block_on(relay(listener, Relay { shared, dir }, dead)),
+                            None => runtime.block_on(serve(listener, pods, shared, dead)),
+                        }
                     }
                     Err(error) => {
                         let _ = report.send(Err(error));
@@ -69,6 +80,16 @@ fn runtime(listener: UnixListener, pods: Option<UnixListener>) -> io::Result<(Ru
     let pods = pods.map(Listener::from_std).transpose()?;
     drop(entered);
     Ok((runtime, listener, pods))
+}
+
+async fn relay(listener: Listener, relay: Relay, dead: oneshot::Receiver<()>) {
+    let server = Server::builder()
+        .add_service(RegistrationServer::new(relay))
+        .serve_with_incoming(UnixListenerStream::new(listener));
+    tokio::select! {
+        _ = dead => {}
+        _ = server => {}
+    }
 }
 
 async fn serve(listener: Listener, pods: Option<Listener>, shared: Arc<Shared>, dead: oneshot::Receiver<()>) {

@@ -33,6 +33,7 @@ pub mod pb;
 mod pod_resources;
 mod pods;
 mod registration;
+mod relay;
 mod rules;
 mod runner;
 pub mod scenario;
@@ -43,6 +44,7 @@ mod transcript;
 pub use allocation::{AllocateError, Grant};
 pub use devices::Device;
 pub use endpoint::Client;
+pub use relay::RealKubelet;
 pub use rules::{Rule, Violation};
 pub use runner::{Failure, Mismatch, Outcome};
 pub use scenario::Scenario;
@@ -84,6 +86,8 @@ pub struct Settings {
     pub root: Option<PathBuf>,
     /// Its socket that tells which pod holds what; none for no such socket.
     pub pod_resources: Option<PathBuf>,
+    /// A real kubelet that does what is asked of this one; then this one only stands between it and the plugin.
+    pub real: Option<RealKubelet>,
 }
 
 /// Why kubelet could not start.
@@ -132,6 +136,7 @@ fn describe(devices: &[Device]) -> String {
 pub struct Kubelet {
     shared: Arc<Shared>,
     pod_resources: Option<PathBuf>,
+    real: Option<RealKubelet>,
     life: Option<Life>,
 }
 
@@ -149,6 +154,7 @@ impl Kubelet {
         Kubelet {
             shared: Arc::new(Shared::new(dir.to_owned(), settings.timing, transcript)),
             pod_resources: settings.pod_resources,
+            real: settings.real,
             life: None,
         }
     }
@@ -163,6 +169,9 @@ impl Kubelet {
             dir: self.shared.dir.clone(),
             source,
         };
+        if let Some(real) = &self.real {
+            real.have(&["start"]).map_err(failed)?;
+        }
         let listener = directory::prepare(&self.shared.dir).map_err(failed)?;
         let pods = self
             .pod_resources
@@ -175,7 +184,8 @@ impl Kubelet {
             state.running = true;
             state.record(Event::KubeletStarted);
         });
-        let life = Life::begin(listener, pods, self.shared.clone());
+        let real = self.real.as_ref().map(|real| real.dir.clone());
+        let life = Life::begin(listener, pods, self.shared.clone(), real);
         self.life = Some(life.map_err(|source| {
             self.shared.update(state::State::forget_life);
             failed(source)
@@ -191,7 +201,7 @@ impl Kubelet {
 
     /// Kubelet ends as by SIGTERM: as [`Kubelet::stop`], and `kubelet.sock` is removed.
     pub fn shutdown(&mut self) {
-        if self.life.is_some() {
+        if self.real.is_none() && self.life.is_some() {
             // As Go's listener: the name goes before the connections do. It may have been removed by somebody else.
             let _ = directory::remove(&self.shared.dir.join(directory::SOCKET));
             let _ = self.pod_resources.as_deref().map(directory::remove);
@@ -305,6 +315,16 @@ impl Kubelet {
         })
     }
 
+    /// Whether a real kubelet tells of these devices what it was told of them.
+    ///
+    /// # Errors
+    /// What it tells.
+    pub fn agrees(&self, devices: &[Device]) -> io::Result<()> {
+        let Some(real) = &self.real else { return Ok(()) };
+        let healthy = devices.iter().filter(|device| device.is_healthy()).count();
+        real.have(&["has", &devices.len().to_string(), &healthy.to_string()])
+    }
+
     /// Waits until `wanted` holds for this kubelet, at most `limit`; false if it never did. It is asked after each change.
     pub async fn wait_until(&self, limit: Duration, wanted: impl Fn(&Kubelet) -> bool) -> bool {
         let mut changes = self.shared.changes();
@@ -329,6 +349,9 @@ impl Kubelet {
         pod: &str,
         containers: Vec<Vec<String>>,
     ) -> Result<pb::AllocateResponse, AllocateError> {
+        if self.real.is_some() {
+            return Err(AllocateError::Real("it chooses for itself".to_owned()));
+        }
         let ids = containers.concat();
         let response = self.allocate(resource, containers).await?;
         self.shared.update(|state| state.pods.insert(pod, resource, ids));
@@ -338,6 +361,15 @@ impl Kubelet {
     /// Admits a pod with one container that wants `count` devices. Kubelet refuses by itself if not enough of them are
     /// healthy and free; otherwise it asks the plugin for its preference, if it has one, and allocates.
     pub async fn allocate_count(&self, resource: &str, pod: &str, count: usize) -> Result<Grant, AllocateError> {
+        if let Some(real) = &self.real {
+            if !self.is_running() {
+                return Err(AllocateError::NotRunning);
+            }
+            let done = real.have(&["pod", pod, &count.to_string()]);
+            return done
+                .map(|()| Grant::default())
+                .map_err(|error| AllocateError::Real(error.to_string()));
+        }
         let grant = allocation::allocate_count(&self.shared, resource, count).await?;
         self.shared
             .update(|state| state.pods.insert(pod, resource, grant.ids.iter().cloned()));
@@ -346,11 +378,21 @@ impl Kubelet {
 
     /// The pod is gone and its devices are free. No plugin is told: the API has no such call. False if it held nothing.
     pub fn release(&self, pod: &str) -> bool {
+        if let Some(real) = &self.real {
+            return real.have(&["delete", pod]).is_ok();
+        }
         self.shared.update(|state| state.pods.release(pod))
     }
 
     fn end(&mut self, graceful: bool) {
         if let Some(life) = self.life.take() {
+            if let Some(real) = &self.real {
+                // One that goes on refuses its next start.
+                let _ = real.have(&[if graceful { "terminate" } else { "kill" }]);
+                if !real.has_socket() {
+                    let _ = directory::remove(&self.shared.dir.join(directory::SOCKET));
+                }
+            }
             // Drop waits for the end of the life: nothing of it can come after the state is cleared.
             drop(life);
             self.shared.update(|state| {

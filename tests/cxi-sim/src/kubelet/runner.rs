@@ -138,13 +138,16 @@ impl Scenario {
         let waited = kubelet
             .wait_for(&self.resource, wanted.within, |devices| wanted.holds(devices))
             .await;
-        waited.map(drop).map_err(|error| {
+        let devices = waited.map_err(|error| {
             let registrations = kubelet.registrations(&self.resource);
             mismatch(
                 wanted.to_string(),
                 format!("{} ({registrations} registrations)", describe(&error.seen)),
             )
-        })
+        })?;
+        kubelet
+            .agrees(&devices)
+            .map_err(|error| mismatch("the same devices on the node", error.to_string()))
     }
 
     async fn allocate(&self, kubelet: &Kubelet, wanted: &Allocate) -> Result<(), Mismatch> {

@@ -40,10 +40,17 @@ struct Bundle {
 #[derive(Deserialize)]
 struct Library {
     file: PathBuf,
+    #[serde(default = "usual_mode")]
+    mode: u32,
     soname: Option<String>,
     needed: Vec<String>,
     rpath: Vec<String>,
     runpath: Option<Vec<String>>,
+}
+
+/// Of libraries, in bundles of programs that do not say it.
+fn usual_mode() -> u32 {
+    0o755
 }
 
 /// Makes the tree of a bundle in a new or empty directory.
@@ -193,7 +200,7 @@ impl Library {
         remove_file(&place)?;
         write_file(
             &place,
-            0o755,
+            self.mode & 0o777,
             &shared_object_with(self.soname.as_deref(), &needed, &search),
         )
     }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::demo::plugin::Plugin;
 use crate::kubelet::change::{Change, Daemon};
 use crate::kubelet::scenario::Step;
-use crate::kubelet::{Failure, Kubelet, Line, Mismatch, Scenario, Settings};
+use crate::kubelet::{Failure, Kubelet, Line, Mismatch, RealKubelet, Scenario, Settings};
 use crate::node::Backend;
 use names::Names;
 use settled::Settled;
@@ -36,6 +36,10 @@ pub struct ScenarioSetup {
     pub folder: PathBuf,
     /// How the daemon learns of changes.
     pub trigger: Trigger,
+    /// The kubelet, if it is a real one.
+    pub kubelet: Option<RealKubelet>,
+    /// Whether pods are given the files of the tree itself, as a real container runtime wants them.
+    pub is_for_runtime: bool,
 }
 
 /// What came of a scenario.
@@ -69,8 +73,10 @@ impl ScenarioSetup {
     pub async fn run(&self, scenario: &Scenario, backend: &mut dyn Backend) -> Outcome {
         let settings = Settings {
             root: backend.root().map(Path::to_owned),
+            real: self.kubelet.clone(),
             ..Settings::default()
         };
+        let cleared = self.kubelet.as_ref().map_or(Ok(()), |real| real.have(&["reset"]));
         let mut kubelet = Kubelet::new(&self.folder.join("kubelet"), settings);
         let mut run = Run {
             stage: self,
@@ -80,7 +86,16 @@ impl ScenarioSetup {
             open: Vec::new(),
             settled: Settled::default(),
         };
-        let mut failures: Vec<_> = run.play(scenario, &mut kubelet).await.err().into_iter().collect();
+        let played = match cleared {
+            Ok(()) => run.play(scenario, &mut kubelet).await,
+            Err(error) => Err(Failure::Step {
+                number: 0,
+                step: "kubelet".to_owned(),
+                expected: "a kubelet without pods".to_owned(),
+                seen: error.to_string(),
+            }),
+        };
+        let mut failures: Vec<_> = played.err().into_iter().collect();
         failures.extend(kubelet.violations().into_iter().map(Failure::Violation));
         let mut transcript = kubelet.transcript();
         transcript
@@ -152,7 +167,10 @@ impl Run<'_> {
             Trigger::HangUp => &[],
             Trigger::Events => &["--pulse", "0"],
         };
-        let started = Plugin::start_on(program, folder, self.backend.root(), flags);
+        let started = match self.backend.root() {
+            Some(root) if self.stage.is_for_runtime => Plugin::start_beside(program, folder, root, flags),
+            root => Plugin::start_on(program, folder, root, flags),
+        };
         self.plugin = Some(started.map_err(refused("the daemon to start"))?);
         Ok(())
     }
