@@ -4,15 +4,20 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
 use common::daemon::{A, B};
 use common::hang::Hang;
 use common::skip::{Need, skip};
 use common::{Output, mounts, numbered, scratch};
+use cxi_device_plugin::model::services::abi::{self, Request};
+use cxi_device_plugin::model::services::descriptor::{Descriptor, Member};
+use cxi_sim::driver::{Caller, Nic, Parameters, Supervised};
 use cxi_sim::node::{DeviceNodes, Kind, NicSpec, Node};
 use nix::mount::{MsFlags, mount};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
@@ -115,6 +120,10 @@ impl ContainerFixture {
     }
 
     fn explain(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap().into()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cxi-device-plugin"));
         for variable in ["SYSFS_ROOT", "DEVFS_ROOT", "OFI_ROOT", "CXI_ROOT"] {
             command.env_remove(variable);
@@ -122,7 +131,62 @@ impl ContainerFixture {
         command.args(["explain", "--pid"]).args(args);
         command.arg("--root").arg(self.host.root());
         command.arg("--run-dir").arg(self.folder.path().join("run"));
-        command.output().unwrap().into()
+        command
+    }
+
+    /// The report, where a driver in memory answers for the services of both NICs.
+    fn report_with(&self, services: &[Descriptor]) -> Report {
+        let mut nic = Nic::new(Parameters::default());
+        for service in services {
+            let commands = if service.id == 1 {
+                vec![Request::with_value(abi::Command::ServiceEnable, 1, 1)]
+            } else {
+                vec![Request::alloc(&service.to_bytes())]
+            };
+            for request in commands.iter().chain(&netns_of(service)) {
+                nic.command(9, &ADMIN, &request.bytes(1, 1)).result.unwrap();
+            }
+        }
+        let node = |name: &str| fs::canonicalize(self.host.root()).unwrap().join("dev").join(name);
+        let nics = ["cxi0", "cxi1"].map(|name| (node(name), nic.clone()));
+        let nics = Arc::new(Mutex::new(BTreeMap::from(nics)));
+        let command = self.command(&[PID, "--output", "json"]);
+        let output: Output = Supervised::start(command, &nics, ADMIN)
+            .unwrap()
+            .output()
+            .unwrap()
+            .into();
+        let json: Value = serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+        Report {
+            code: output.code,
+            json,
+        }
+    }
+
+    /// It is refused both NICs for this reason alone.
+    #[track_caller]
+    fn refused_for(&self, services: &[Descriptor], words: &[&str]) {
+        let report = self.report_with(services);
+        assert_eq!(report.code, 3, "{report:?}");
+        for nic in [A, B] {
+            assert_eq!(report.nic(nic)["verdict"], "refused", "{report:?}");
+            assert_eq!(kinds(&report.nic(nic)["findings"]), ["cxi-service"], "{report:?}");
+            let reason = report.nic(nic)["findings"][0]["reason"].as_str().unwrap();
+            for words in words {
+                assert!(reason.contains(words), "{words}: {reason}");
+            }
+        }
+        assert_eq!(kinds(&report.json["findings"]), [""; 0], "{report:?}");
+    }
+
+    #[track_caller]
+    fn accepted_by(&self, services: &[Descriptor]) {
+        let report = self.report_with(services);
+        assert_eq!(report.code, 0, "{report:?}");
+        for nic in [A, B] {
+            assert_eq!(report.nic(nic)["verdict"], "accepted", "{report:?}");
+        }
+        assert_eq!(kinds(&report.json["findings"]), [""; 0], "{report:?}");
     }
 
     fn report(&self) -> Report {
@@ -143,10 +207,54 @@ impl ContainerFixture {
             assert_eq!(report.nic(nic)["verdict"], verdict, "{report:?}");
             assert_eq!(kinds(&report.nic(nic)["findings"]), of_nic, "{report:?}");
         }
-        let of_container: Vec<&str> = of_container.iter().copied().chain(["cxi-service"]).collect();
+        // The emulated node answers no command; where there is no NIC, nothing is asked for either.
+        let service = (verdict != "absent").then_some("cxi-service");
+        let of_container: Vec<&str> = of_container.iter().copied().chain(service).collect();
         assert_eq!(kinds(&report.json["findings"]), of_container, "{report:?}");
         report
     }
+}
+
+const ADMIN: Caller = Caller {
+    uid: 0,
+    gid: 0,
+    netns: 4_026_531_840,
+    is_admin: true,
+};
+
+/// The driver's own, on.
+fn default_service() -> Descriptor {
+    Descriptor {
+        id: 1,
+        ..Descriptor::default()
+    }
+}
+
+/// One for these.
+fn service_for(members: &[Member]) -> Descriptor {
+    Descriptor {
+        restricted_members: true,
+        restricted_vnis: true,
+        vnis: vec![20],
+        members: members.to_vec(),
+        ..Descriptor::default()
+    }
+}
+
+/// What it takes beside to admit a namespace: of the second service of a NIC.
+fn netns_of(service: &Descriptor) -> Vec<Request> {
+    let netns = service.members.iter().find_map(|member| match member {
+        Member::Netns(netns) => Some(*netns),
+        _ => None,
+    });
+    let switch = |on| Request::with_value(abi::Command::ServiceEnable, 2, on);
+    netns.map_or(Vec::new(), |netns| {
+        vec![
+            switch(0),
+            Request::with_value(abi::Command::SetNetns, 2, netns),
+            switch(1),
+        ]
+    })
 }
 
 #[derive(Debug)]
@@ -186,6 +294,74 @@ fn a_container_that_has_all_is_accepted_and_the_service_is_unknown() {
     assert_eq!(report.json["findings"][0]["verdict"], "unknown");
     let output = fixture.explain(&[PID]);
     assert!(output.stdout.contains("what to do: see which services"), "{output:?}");
+}
+
+#[test]
+fn a_process_that_no_service_admits_is_refused_in_a_pod_authors_words() {
+    let Some(fixture) = ContainerFixture::new() else { return };
+    let host = "user 7 and group 7 of the host, in network namespace unknown";
+    fixture.refused_for(
+        &[],
+        &["the default service (1) is off", host, "-38 (Function not implemented)"],
+    );
+    fixture.accepted_by(&[default_service()]);
+    fixture.refused_for(
+        &[service_for(&[Member::Uid(8), Member::Gid(9)])],
+        &["service 2 is for user 8, group 9"],
+    );
+    fixture.accepted_by(&[service_for(&[Member::Uid(8), Member::Gid(7)])]);
+    // Further groups do not count.
+    fixture.put(
+        "status",
+        "Name:\tmpi\nState:\tS\nUid:\t7 7 7 7\nGid:\t7 7 7 7\nGroups:\t9\nCapEff:\t0\n",
+    );
+    fixture.refused_for(&[service_for(&[Member::Gid(9)])], &["service 2 is for group 9"]);
+}
+
+#[test]
+fn a_service_for_a_namespace_admits_who_is_in_it() {
+    let Some(fixture) = ContainerFixture::new() else { return };
+    fixture.link("net", PID, "4026532000");
+    fixture.link("net", "1", "4026532000");
+    fixture.accepted_by(&[service_for(&[Member::Netns(4_026_532_000)])]);
+    fixture.refused_for(
+        &[service_for(&[Member::Netns(4_026_532_001)])],
+        &[
+            "service 2 is for network namespace 4026532001",
+            "in network namespace 4026532000",
+        ],
+    );
+}
+
+#[test]
+fn a_service_that_a_launcher_has_named_is_judged_alone() {
+    let Some(fixture) = ContainerFixture::new() else { return };
+    let named = |ids: &str| {
+        let variables = format!("SLINGSHOT_DEVICES=cxi0,cxi1\0SLINGSHOT_SVC_IDS={ids}\0SLINGSHOT_VNIS=20\0");
+        fixture.put("environ", variables);
+    };
+    named("2,2");
+    let error = "-22 (Invalid argument)";
+    fixture.refused_for(
+        &[service_for(&[Member::Uid(8)]), default_service()],
+        &["names service 2", "for user 8", error],
+    );
+    fixture.accepted_by(&[service_for(&[Member::Uid(7)])]);
+    named("5,5");
+    fixture.refused_for(
+        &[default_service()],
+        &["names service 5, which the NIC does not have", error],
+    );
+    // A number that leads nowhere is as none.
+    named(",");
+    fixture.accepted_by(&[default_service()]);
+}
+
+#[test]
+fn in_a_user_namespace_the_hosts_ids_count() {
+    let Some(fixture) = ContainerFixture::new() else { return };
+    fixture.link("user", PID, "4026532001");
+    fixture.refused_for(&[], &["which the ids in its user namespace stand for"]);
 }
 
 #[test]

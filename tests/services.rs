@@ -462,6 +462,134 @@ fn the_unit_passes_over_virtual_functions_and_a_hand_is_told() {
     assert_eq!(host.services("0000:61:00.1")[0]["enabled"], false);
 }
 
+/// A condition of a NIC in what `explain` says of it, with what to type.
+fn condition(host: &Host, nic: &str, check: &str) -> (String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cxi-device-plugin"));
+    command
+        .args(["explain", nic, "--output", "json", "--root"])
+        .arg(host.node.root());
+    command.arg("--run-dir").arg(host.folder.path().join("run"));
+    let output: Output = Supervised::start(command, &host.nics, host.caller)
+        .unwrap()
+        .output()
+        .unwrap()
+        .into();
+    let json: Value = serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    let conditions = json["nic"]["conditions"].as_array().or(json["conditions"].as_array());
+    let found = conditions
+        .unwrap_or_else(|| panic!("{json}"))
+        .iter()
+        .find(|found| found["check"] == check);
+    let found = found.unwrap_or_else(|| panic!("{json}"));
+    (
+        found["verdict"].as_str().unwrap().to_owned(),
+        found["reason"].as_str().unwrap().to_owned(),
+    )
+}
+
+#[test]
+fn explain_says_whether_a_pod_could_use_the_nic_and_whether_there_is_room() {
+    let host = Host::new();
+    let (verdict, reason) = condition(&host, "cxi0", "cxi-service");
+    assert_eq!(verdict, "warn");
+    assert!(reason.contains("the default service (1) is off"), "{reason}");
+    host.ok(&["enable-default", "cxi0"]);
+    assert_eq!(
+        condition(&host, "cxi0", "cxi-service"),
+        (
+            "ok".to_owned(),
+            "a pod of any user can use it, by CXI service 1".to_owned()
+        )
+    );
+    assert_eq!(condition(&host, "cxi0", "resources").0, "ok");
+    host.driver(0, |nic| nic.set_in_use(1, 3, 2047));
+    let (verdict, reason) = condition(&host, "cxi0", "resources");
+    assert_eq!(verdict, "warn");
+    assert!(reason.contains("2047 of 2047 EQs in use"), "{reason}");
+    host.driver(0, |nic| nic.fail(Some(errno::EIO)));
+    let (verdict, reason) = condition(&host, "cxi0", "cxi-service");
+    assert!(verdict == "unknown" && reason.contains("EIO"), "{verdict}: {reason}");
+    assert_eq!(condition(&host, "cxi1", "cxi-service").0, "warn");
+}
+
+/// What `doctor` finds about services, as `id subject`.
+fn findings(host: &Host) -> Vec<String> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cxi-device-plugin"));
+    command
+        .args(["doctor", "--output", "json", "--root"])
+        .arg(host.node.root());
+    let output: Output = Supervised::start(command, &host.nics, host.caller)
+        .unwrap()
+        .output()
+        .unwrap()
+        .into();
+    let json: Value = serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    let found = json["findings"].as_array().unwrap().iter();
+    let found = found.map(|found| format!("{} {}", found["id"], found["subject"]).replace('"', ""));
+    found.filter(|found| found.contains("service")).collect()
+}
+
+#[test]
+fn doctor_names_a_nic_that_no_pod_could_use_and_one_that_is_open_to_everybody() {
+    let host = Host::new();
+    host.ok(&["enable-default", "cxi1"]);
+    let found = findings(&host);
+    let of_nics: Vec<&str> = found
+        .iter()
+        .map(String::as_str)
+        .filter(|found| found.contains("0000:"))
+        .collect();
+    assert_eq!(of_nics.len(), 2, "{found:?}");
+    assert!(
+        of_nics
+            .iter()
+            .any(|found| found.starts_with("condition-cxi-service 0000:21:00.0")),
+        "{found:?}"
+    );
+    assert!(
+        of_nics
+            .iter()
+            .any(|found| found.starts_with("default-service-open 0000:61:00.0")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn the_daemon_knows_whether_a_pod_could_use_each_nic() {
+    let host = Host::new();
+    host.ok(&["enable-default", "cxi1"]);
+    let path = |name: &str| host.folder.path().join(name);
+    fs::create_dir(path("run")).unwrap();
+    fs::write(path("config.toml"), "[kubelet]\nenabled = false\n").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cxi-device-plugin"));
+    for variable in ["SYSFS_ROOT", "DEVFS_ROOT", "OFI_ROOT", "CXI_ROOT"] {
+        command.env_remove(variable);
+    }
+    command.arg("run").arg("--root").arg(host.node.root());
+    for (flag, name) in [("--config", "config.toml"), ("--run-dir", "run"), ("--cdi-dir", "cdi")] {
+        command.arg(flag).arg(path(name));
+    }
+    let daemon = Supervised::start(command, &host.nics, host.caller).unwrap();
+    let verdicts = || {
+        let record: Value = serde_json::from_str(&fs::read_to_string(path("run/status.json")).ok()?).ok()?;
+        let nics = record["nics"].as_array()?.iter();
+        let verdict = |nic: &Value| {
+            let conditions = nic["conditions"].as_array()?;
+            let found = conditions.iter().find(|found| found["check"] == "cxi-service")?;
+            Some(found["verdict"].as_str()?.to_owned())
+        };
+        nics.map(verdict).collect::<Option<Vec<String>>>()
+    };
+    common::daemon::until(
+        || verdicts() == Some(vec!["warn".into(), "ok".into()]),
+        || format!("{:?}", verdicts()),
+    );
+    let pid = nix::unistd::Pid::from_raw(daemon.pid().try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    let output: Output = daemon.output().unwrap().into();
+    assert_eq!(output.code, 0, "{output:?}");
+}
+
 /// Without the driver in memory: what a command meets then is a device that swallows it.
 #[test]
 fn a_device_that_swallows_commands_is_no_nic() {

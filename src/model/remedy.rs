@@ -51,8 +51,11 @@ pub fn for_check(check: Check, names: Names<'_>) -> String {
             "find it: lsns -t net; nsenter --net=NAMESPACE ip link; load what makes it: modprobe cxi_eth".to_owned()
         }
         Check::NetdevUp => format!("set it up: ip link set dev {netdev} up"),
-        Check::CxiService => format!("list them: cxi_service list -v -d {cxi}"),
-        Check::Resources => format!("see who uses them: cxi_service list -v -d {cxi}; fuser -v /dev/{cxi}"),
+        Check::CxiService => format!(
+            "see whom they admit: cxi-device-plugin services; make one for your users, or let everybody in: cxi-device-plugin \
+             services create --file FILE {cxi}; cxi-device-plugin services enable-default {cxi}"
+        ),
+        Check::Resources => format!("see who uses them: cxi-device-plugin services; fuser -v /dev/{cxi}"),
         Check::PcieErrors => format!("see them: cxi_stat -a -d {cxi}; dmesg | grep -i -e aer -e {address}"),
         Check::LinkFlaps => format!("look at the port: cxi_stat -d {cxi}; see to the cable and to the switch port"),
         Check::PcieLink => {
@@ -117,7 +120,11 @@ pub fn in_container(kind: &str) -> &'static str {
             "give the container the NICs that its launcher counts with, or take SLINGSHOT_DEVICES out of its environment"
         }
         "device-name" => "take the variable out of the container's environment: the number of a NIC moves",
-        "cxi-service" => "see which services there are and whom they admit: cxi_service list -v -d cxiN",
+        "cxi-service" => {
+            "see which services there are and whom they admit, on the host: cxi-device-plugin services; let its administrator make one \
+             for this user, or let everybody in: cxi-device-plugin services create --file FILE cxiN; cxi-device-plugin services \
+             enable-default cxiN"
+        }
         "musl" | "no-libc" | "glibc-too-old" => {
             "use an image with a newer glibc, or one with a libfabric of its own and --libraries none"
         }

@@ -23,7 +23,7 @@ struct Devices {
 /// Lists them.
 pub fn run(args: &DevicesArgs) -> anyhow::Result<Ended> {
     let node = args.node.configured()?;
-    let inventory = node_view::inventory(&node)?;
+    let inventory = node_view::inventory_with_services(&node)?;
     let settings = &node.settings;
     let pods = args
         .pods

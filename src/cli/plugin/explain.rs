@@ -47,7 +47,7 @@ fn explain_nic(args: &ExplainArgs, name: &str) -> anyhow::Result<Ended> {
                     "it cannot be told whether cxi-device-plugin runs ({reason}); this is a look of our own"
                 ));
             }
-            let inventory = node_view::inventory(&node)?;
+            let inventory = node_view::inventory_with_services(&node)?;
             (None, node_view::statuses(&inventory, &node.settings))
         }
     };

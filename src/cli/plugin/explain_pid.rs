@@ -11,7 +11,7 @@ use crate::host::containers::process::Process;
 use crate::host::files::patience;
 use crate::host::files::roots::Roots;
 use crate::host::files::untrusted::Place;
-use crate::model::container::{self, ContainerFinding, ContainerReport, NicReport};
+use crate::model::container::{self, ContainerFinding, ContainerReport, NicReport, ServicesOfNics};
 use crate::model::health::{AcrossNics, Verdict};
 use crate::model::status::NicStatus;
 
@@ -31,9 +31,12 @@ pub fn run(args: &ExplainArgs, pid: u32) -> anyhow::Result<Ended> {
     let place = Place::default();
     let (host, seen) = (roots.clone(), place.clone());
     let process = patience::within(&place, move || Process::find(&host, pid, &seen))??;
-    let nics = node_view::inventory(&node)?.nics;
+    let nics = node_view::inventory_with_services(&node)?.nics;
     let across_nics = AcrossNics::of(&nics);
     let command = process.command.clone();
+    // By the host's own nodes: a container's are not ours to open.
+    let services = nics.iter().map(|nic| (nic.address.to_string(), nic.services.clone()));
+    let services: ServicesOfNics = services.collect();
     let settings = node.settings;
     let variable = settings.resource.name.environment_variable();
     let looked = patience::within(&place, move || {
@@ -42,7 +45,7 @@ pub fn run(args: &ExplainArgs, pid: u32) -> anyhow::Result<Ended> {
         looked.map(|looked| (looked, given))
     })?;
     let ((container, views), (given, is_of_pod)) = looked?;
-    let mut report = container::judge(&container, &views);
+    let mut report = container::judge(&container, &views, &services);
     report.compare(&given, is_of_pod, |nic| {
         let called = views.iter().map(|view| &view.nic);
         let mut here = called.filter(|status| status.address == nic.to_string());

@@ -107,12 +107,12 @@ Examples:
       running daemon, else by a look at the node
   cxi-device-plugin explain --pid $(podman inspect -f '{{.State.Pid}}' NAME)
       Whether libfabric in that container would accept each NIC: device node, /sys, netdev, fabric address, retry
-      handler, locked memory, libraries; as root
+      handler, locked memory, libraries, and a CXI service that admits the process; as root
   cxi-device-plugin explain --pid $(crictl inspect --output go-template --template '{{.info.pid}}' CONTAINER)
       The same for a container of a pod; and which NICs it has without having been given them
 
 Not looked at:
-  SELinux and AppArmor, device rules of cgroup v2, CXI services, libraries by a program's own RPATH, variables that
+  SELinux and AppArmor, device rules of cgroup v2, libraries by a program's own RPATH, variables that
   a program has set after its start
 
 Exit codes:

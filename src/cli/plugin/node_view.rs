@@ -11,9 +11,9 @@ use crate::cli::exit;
 use crate::host::clock::unix_seconds;
 use crate::host::files::instance::{self, Life};
 use crate::host::files::roots::Roots;
-use crate::host::nics::cordons;
 use crate::host::nics::scan::Scanner;
 use crate::host::nics::scan_options::ScanOptions;
+use crate::host::nics::{cordons, services_now};
 use crate::model::config::Settings;
 use crate::model::health::AcrossNics;
 use crate::model::libs::library_mode::LibraryMode;
@@ -30,6 +30,13 @@ pub fn inventory(node: &ConfiguredNode) -> anyhow::Result<Inventory> {
     for problem in &inventory.problems {
         exit::warn(problem);
     }
+    Ok(inventory)
+}
+
+/// The same, with what the driver says of their services.
+pub fn inventory_with_services(node: &ConfiguredNode) -> anyhow::Result<Inventory> {
+    let mut inventory = inventory(node)?;
+    services_now::ask(&Roots::new(&node.roots)?, &mut inventory.nics);
     Ok(inventory)
 }
 

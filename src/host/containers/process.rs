@@ -170,7 +170,8 @@ impl Process {
         let environment = self.text("environ").map(|bytes| parse::environment(&bytes));
         let path = environment.iter().flatten().find(|(key, _)| *key == "LD_LIBRARY_PATH");
         let path = path.map(|(_, value)| value.clone()).unwrap_or_default();
-        let users = self.shares(host, "user").unwrap_or(false);
+        let in_host_users = self.shares(host, "user");
+        let users = *in_host_users.as_ref().unwrap_or(&false);
         let memlock = self.utf8("limits").and_then(|limits| {
             parse::memlock(&limits).ok_or_else(|| self.read_error("limits", "no limit of locked memory in it"))
         });
@@ -182,6 +183,8 @@ impl Process {
         Ok(ContainerFacts {
             identity: identity.ok_or_else(|| self.failed(io::Error::other("its status names no user")))?,
             in_host_network: self.shares(host, "net"),
+            in_host_users,
+            netns: self.namespace("net").ok().and_then(|link| parse::namespace(&link)),
             memlock,
             library_files: self.library_files(&libraries),
             libraries,
@@ -227,14 +230,19 @@ impl Process {
 
     /// Whether it is in the same namespace of this kind as the host's first process.
     fn shares(&self, host: &Roots, namespace: &str) -> Reading<bool> {
-        let name = format!("ns/{namespace}");
-        let own = within(&self.folder, &name).read_link();
-        let own = own.map_err(|error| self.read_error(&name, error))?;
-        let hosts = Path::new("/proc/1").join(&name);
+        let own = self.namespace(namespace)?;
+        let hosts = Path::new("/proc/1/ns").join(namespace);
         let hosts = host
             .link_target(&hosts)?
             .ok_or_else(|| ReadError::new(&hosts, "missing"))?;
         Ok(own == hosts)
+    }
+
+    /// Its own namespace of this kind, as the kernel writes it.
+    fn namespace(&self, namespace: &str) -> Reading<PathBuf> {
+        let name = format!("ns/{namespace}");
+        let own = within(&self.folder, &name).read_link();
+        own.map_err(|error| self.read_error(&name, error))
     }
 
     fn view(&self, host: &Roots, nic: &Nic, names: &NodeNames, assess: &impl Fn(&Nic) -> NicStatus) -> NicInContainer {

@@ -9,4 +9,6 @@ mod readers;
 pub mod scan;
 pub mod scan_options;
 pub mod scan_runner;
+mod service_lists;
+pub mod services_now;
 mod survey;

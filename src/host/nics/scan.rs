@@ -15,6 +15,7 @@ use super::cordons::{self, Orders};
 use super::fru::FruTexts;
 use super::readers::{PATIENCE, Read, Readers};
 use super::scan_options::ScanOptions;
+use super::service_lists::ServiceLists;
 use super::survey::{ClassEntries, FunctionId, Survey, functions_directory};
 use crate::host::files::roots::Roots;
 use crate::model::nic::attributes::{Cordon, CxiName, DeviceNode};
@@ -28,6 +29,7 @@ pub struct Scanner {
     roots: Roots,
     options: ScanOptions,
     fru: Option<FruTexts>,
+    services: Option<ServiceLists>,
     cordons: Option<PathBuf>,
 }
 
@@ -38,15 +40,19 @@ impl Scanner {
             roots,
             options: options.into(),
             fru: None,
+            services: None,
             cordons: None,
         }
     }
 
-    /// A scanner for a long life: it has each card's texts read once in the background and calls `on_news` when some
-    /// have come; it reads the admin's orders in the directory `cordons`.
+    /// A scanner for a long life: it has each card's texts read once in the background, asks for services there, and calls
+    /// `on_news` when something has come; it reads the admin's orders in the directory `cordons`.
     pub fn for_daemon(self, cordons: PathBuf, on_news: impl Fn() + Send + Sync + 'static) -> Self {
+        let on_news: Arc<dyn Fn() + Send + Sync> = Arc::new(on_news);
+        let of_services = Arc::clone(&on_news);
         Self {
-            fru: Some(FruTexts::new(on_news)),
+            fru: Some(FruTexts::new(move || on_news())),
+            services: Some(ServiceLists::new(move || of_services())),
             ..self.with_cordons(cordons)
         }
     }
@@ -159,6 +165,9 @@ impl Scanner {
         let nics = nics.collect();
         if let Some(fru) = &self.fru {
             fru.keep_only(&classes.cxi_user);
+        }
+        if let Some(services) = &self.services {
+            services.keep_only(&classes.cxi_user);
         }
         self.saw_all()?;
         Ok((nics, problems))
@@ -278,6 +287,13 @@ impl Scanner {
             speed_mbps: read.speed(&netdev),
             reported_speeds: read.reported_speeds(&netdev),
             driver_revision: read.text("properties/driver_rev"),
+            services: match (&self.services, &cxi) {
+                (Some(services), Ok(name)) => services.known(address, *name, &self.roots),
+                _ => Err(ReadError::new(
+                    self.roots.dev.join("cxiN"),
+                    "its services were not asked for",
+                )),
+            },
             fru: match (&self.fru, &cxi) {
                 (Some(fru), Ok(name)) => fru.texts(address, *name, &self.roots, &sysfs.join("fru")),
                 _ => Err(ReadError::new(sysfs.join("fru"), "not read")),

@@ -23,6 +23,7 @@ use super::libraries;
 use super::nics::cordons;
 use super::nics::scan::Scanner;
 use super::nics::scan_options::ScanOptions;
+use super::nics::services_now;
 use crate::model::doctor::facts::{self, DaemonFacts, DriverFacts, KubeletFacts, NetworkFacts, NodeFacts};
 use crate::model::health::{Evidence, HealthPolicy};
 use crate::model::libs::library_mode::LibraryMode;
@@ -70,7 +71,10 @@ pub fn look(roots: &Roots, site: &Site, pods: Result<Holdings, Unlisted>) -> Nod
     let cdi: Vec<_> = site.cdi.iter().map(|path| cdi::directory(roots, path)).collect();
     let cordons = cordons::directory(&local_directory(roots, &site.run));
     let options = ScanOptions::from(LibraryMode::None).with_numa(site.numa.clone());
-    let inventory = Scanner::new(roots.clone(), options).with_cordons(cordons).scan();
+    let mut inventory = Scanner::new(roots.clone(), options).with_cordons(cordons).scan();
+    if let Ok(inventory) = &mut inventory {
+        services_now::ask(roots, &mut inventory.nics);
+    }
     let nics = inventory.as_ref().map_or(&[][..], |inventory| &inventory.nics);
     let network = network(roots, nics);
     let containers = of_pods::survey(roots, nics, &site.variable);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::model::libs::image;
 use crate::model::reading::Reading;
+use crate::model::services::service::Service;
 use crate::model::status::NicStatus;
 
 /// What was read of a process in the container.
@@ -14,6 +15,10 @@ pub struct ContainerFacts {
     pub identity: Identity,
     /// Whether it is in the host's network namespace.
     pub in_host_network: Reading<bool>,
+    /// Whether it is in the host's user namespace.
+    pub in_host_users: Reading<bool>,
+    /// The number of its network namespace.
+    pub netns: Option<u32>,
     /// RLIMIT_MEMLOCK in bytes; none for no limit.
     pub memlock: Reading<Option<u64>>,
     /// The environment that it was started with.
@@ -82,6 +87,9 @@ pub struct Userfaultfd {
     /// The kernel lets it.
     pub is_permitted: bool,
 }
+
+/// What the driver says of the services of each NIC, by its PCI address.
+pub type ServicesOfNics = BTreeMap<String, Reading<Vec<Service>>>;
 
 /// One NIC of the node, and how it shows in the container.
 #[derive(Debug, Clone)]

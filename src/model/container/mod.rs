@@ -9,13 +9,14 @@ mod given;
 mod node;
 pub mod parse;
 mod readable;
+mod service;
 mod ungiven;
 mod variables;
 mod verdict;
 
 pub use self::facts::{
     CompanionInContainer, ContainerFacts, FileInContainer, Identity, MappedIds, NicInContainer, NodeInContainer,
-    Userfaultfd,
+    ServicesOfNics, Userfaultfd,
 };
 pub use self::finding::ContainerFinding;
 pub use self::given::{GivenFacts, HeldNode, PodContainer, PodContainers, Unfitting};

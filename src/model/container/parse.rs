@@ -1,6 +1,7 @@
 //! The texts of `/proc/PID`, written by the kernel but in part about what the process has chosen: taken with care.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::facts::{Identity, MappedIds};
 use crate::model::nic::pci::PciAddress;
@@ -51,6 +52,12 @@ pub fn identity(status: &str, in_host_users: bool, maps: (&str, &str)) -> Option
             MappedIds::default()
         },
     })
+}
+
+/// The number of a namespace, from the kernel's `net:[4026531840]`.
+pub fn namespace(link: &Path) -> Option<u32> {
+    let (_, number) = link.to_str()?.split_once(":[")?;
+    number.strip_suffix(']')?.parse().ok()
 }
 
 /// A line `NAME:<tab>VALUE` of `status`. The name of the process comes first there and has its line ends escaped.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::facts::{ContainerFacts, Identity, NicInContainer, NodeInContainer};
+use super::facts::{ContainerFacts, Identity, NicInContainer, NodeInContainer, ServicesOfNics};
 use super::finding::ContainerFinding;
 use super::node::node_fault;
-use super::{parse, readable, variables};
+use super::{parse, readable, service, variables};
 use crate::model::health::{Check, Verdict};
 use crate::model::libs::image::{self, ImageFinding as LibraryFinding};
 use crate::model::reading::Reading;
@@ -50,13 +50,15 @@ impl ContainerReport {
 }
 
 /// Judges.
-pub fn judge(container: &ContainerFacts, views: &[NicInContainer]) -> ContainerReport {
+pub fn judge(container: &ContainerFacts, views: &[NicInContainer], services: &ServicesOfNics) -> ContainerReport {
     let environment = container.environment.clone().unwrap_or_default();
     let promised: Vec<String> = parse::promised(&environment).iter().map(ToString::to_string).collect();
     let is_given =
         |view: &NicInContainer| matches!(view.node, Ok(Some(_)) | Err(_)) || promised.contains(&view.nic.address);
     let given = views.iter().any(is_given);
     let mut findings = container_findings(container, &environment, views);
+    let unknown = service::not_known(views.iter().filter(|view| is_given(view)), services);
+    findings.extend(unknown.map(|reason| ContainerFinding::unknown("cxi-service", reason)));
     if !given {
         findings.insert(
             0,
@@ -66,7 +68,10 @@ pub fn judge(container: &ContainerFacts, views: &[NicInContainer]) -> ContainerR
     let is_refused = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
     let nics = views.iter().map(|view| {
         let findings = if is_given(view) {
-            nic_findings(container, &environment, &promised, view)
+            let mut findings = nic_findings(container, &environment, &promised, view);
+            let refusal = service::refusal(container, &environment, view, services);
+            findings.extend(refusal.map(|reason| ContainerFinding::fail("cxi-service", reason)));
+            findings
         } else {
             Vec::new()
         };
@@ -117,10 +122,6 @@ fn container_findings(
         findings.push(ContainerFinding::unknown("environment", read_error));
     }
     findings.extend(variables::findings(container, environment, views));
-    findings.push(ContainerFinding::unknown(
-        "cxi-service",
-        "whether a CXI service admits the user needs a command on /dev/cxiN, which this version does not send",
-    ));
     findings
 }
 

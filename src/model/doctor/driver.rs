@@ -2,6 +2,7 @@
 
 use super::facts::NodeFacts;
 use super::finding::{Evidence, Examination, FindingId, Level};
+use crate::model::nic::attributes::Function;
 use crate::model::nic::inventory::Nic;
 use crate::model::nic::offer;
 
@@ -55,6 +56,7 @@ pub(super) fn examine(facts: &NodeFacts, examination: &mut Examination) {
     }
     modules(facts, examination);
     default_service(facts, examination);
+    open_service(&inventory.nics, examination);
 }
 
 /// Bound to a driver that is not ours, by an admin's choice.
@@ -108,6 +110,28 @@ fn or_none(list: &[&str]) -> String {
     }
 }
 
+/// No fault where the site wants it so; who does not know of it should.
+fn open_service(nics: &[Nic], examination: &mut Examination) {
+    for nic in nics.iter().filter(|nic| nic.function == Function::Physical) {
+        let open = nic
+            .services
+            .iter()
+            .flatten()
+            .find(|service| service.is_default() && service.is_open());
+        let Some(service) = open else { continue };
+        let vnis = service.descriptor.vnis.iter().map(ToString::to_string);
+        let vnis = vnis.collect::<Vec<_>>().join(" and ");
+        let cxi = nic.cxi.as_ref().map(ToString::to_string).unwrap_or_default();
+        examination.found(
+            (FindingId::DefaultServiceOpen, Level::Note),
+            nic.address,
+            format!("the default service (1) is on: every process of the node may use the fabric on VNIs {vnis}, and nothing keeps pods apart"),
+            vec![Evidence::new(format!("/dev/{cxi}"), "service 1 is enabled and has no restricted members")],
+            format!("where that is not meant: cxi-device-plugin services disable-default {}", nic.address),
+        );
+    }
+}
+
 fn default_service(facts: &NodeFacts, examination: &mut Examination) {
     let reading = &facts.driver.default_service_disabled;
     let Some(Some(value)) = examination.known("default service", reading) else {
@@ -119,10 +143,9 @@ fn default_service(facts: &NodeFacts, examination: &mut Examination) {
     examination.found(
         (FindingId::DefaultServiceOff, Level::Note),
         "services",
-        "the driver starts with the default service (1) off; an unprivileged pod needs one that is on. This version cannot \
-         list services",
+        "the driver starts with the default service (1) off; a pod needs a CXI service that admits it",
         vec![Evidence::new(&facts.driver.default_service_parameter, value)],
-        "cxi_service list -d cxi0 ; where the site allows the default service to all: cxi_service enable -d cxi0 -s 1, for \
-         each NIC and after each boot",
+        "cxi-device-plugin services ; where the site allows it to everybody: cxi-device-plugin services enable-default, and at each \
+         boot by cxi-default-service@.service",
     );
 }

@@ -56,6 +56,8 @@ finding_ids! {
     DriverOld = "driver-old",
     /// The driver leaves each NIC's default service off.
     DefaultServiceOff = "default-service-off",
+    /// The default service of a NIC is on, so that everybody may use the fabric.
+    DefaultServiceOpen = "default-service-open",
     /// Classes, PCI functions and links in sysfs contradict each other.
     SysfsInconsistent = "sysfs-inconsistent",
     /// No driver is bound to a NIC.

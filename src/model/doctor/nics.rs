@@ -47,7 +47,7 @@ fn nic_of(facts: &NodeFacts, nic: &Nic, across_nics: &AcrossNics, examination: &
         let is_known = match condition.check {
             Check::Present => is_explained,
             Check::FabricAddress | Check::NetdevUp => has_no_netdev && condition.verdict != Verdict::Fail,
-            // No look tells these: see the note about the default service.
+            // A driver that does not tell these is no fault of the node.
             Check::CxiService | Check::Resources => condition.verdict == Verdict::Unknown,
             // Only the daemon has an earlier count to compare with.
             Check::PcieErrors => condition.verdict == Verdict::Unknown && nic.pcie_uncorrectable_errors.is_ok(),

@@ -10,6 +10,7 @@ use super::companion::CompanionNode;
 use super::pci::PciAddress;
 use crate::model::libs::choice::LibraryChoice;
 use crate::model::reading::{ReadError, Reading};
+use crate::model::services::service::Service;
 
 /// Everything one scan found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -97,6 +98,8 @@ pub struct Nic {
     pub reported_speeds: Vec<ReportedSpeed>,
     /// `properties/driver_rev`: git hash of the driver.
     pub driver_revision: Reading<String>,
+    /// Its CXI services, as the driver told them last.
+    pub services: Reading<Vec<Service>>,
     /// Texts of the card, read once in the life of a NIC because they may wake its microcontroller.
     pub fru: Reading<Fru>,
 }
@@ -139,6 +142,7 @@ impl Nic {
             speed_mbps: none(&sysfs),
             reported_speeds: Vec::new(),
             driver_revision: none(&sysfs),
+            services: none(&sysfs),
             fru: none(&sysfs),
             sysfs,
         }

@@ -110,11 +110,11 @@ a_service_in_use_is_waited_for() {
     printf 'vnis: {vni: 40}\n' >/run/open.yaml
     ours create --file /run/open.yaml cxi0
     id=$(ours list --output json | sed -n 's/^ *"id": \([0-9]*\),$/\1/p' | sort -n | tail -n 1)
-    rm -f /run/user
-    mkfifo /run/user
-    "$CLIENT" hold /dev/cxi0 "$id" </run/user >/run/held &
+    rm -f /run/lni
+    mkfifo /run/lni
+    "$CLIENT" hold /dev/cxi0 "$id" </run/lni >/run/held &
     user=$!
-    exec 8>/run/user
+    exec 8>/run/lni
     wait_until grep -q held /run/held
     says 'still in use after 0 s' "$(ours delete --wait 0 cxi0 "$id")"
     ours delete --wait 600 cxi0 "$id" >"$waits" &
@@ -129,10 +129,10 @@ a_service_in_use_is_waited_for() {
 
 the_default_service_in_use_is_not_switched() {
     ours enable-default cxi0
-    rm -f /run/user
-    mkfifo /run/user
-    "$CLIENT" hold /dev/cxi0 1 </run/user >/run/held &
-    exec 8>/run/user
+    rm -f /run/lni
+    mkfifo /run/lni
+    "$CLIENT" hold /dev/cxi0 1 </run/lni >/run/held &
+    exec 8>/run/lni
     wait_until grep -q held /run/held
     says EBUSY "$(ours disable-default cxi0)"
     is_on /dev/cxi0 1

@@ -1,5 +1,6 @@
 //! Conditions of a NIC that works and may not do so for long: resources, errors and restarts that add up.
 
+use super::services;
 use crate::model::health::across_nics::AcrossNics;
 use crate::model::health::check_result::CheckResult;
 use crate::model::health::condition::{Check, follows};
@@ -21,8 +22,12 @@ pub(super) fn resources(nic: &Nic) -> CheckResult {
     };
     let outcome = if free == 0 {
         CheckResult::bad("no RGID is free, so no further process can use the NIC")
+    } else if let Some(used_up) = services::used_up(nic) {
+        CheckResult::bad(used_up)
+    } else if nic.services.is_err() {
+        CheckResult::ok("RGIDs are free; limits of CXI services are not known")
     } else {
-        CheckResult::ok("RGIDs are free; limits of CXI services are not looked at")
+        CheckResult::ok("RGIDs are free, and no limit of the CXI service of pods is reached")
     };
     outcome.with_attribute(nic, "properties/rgids_avail", free)
 }

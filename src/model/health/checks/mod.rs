@@ -2,6 +2,7 @@
 
 mod degradation;
 mod required;
+mod services;
 
 use super::across_nics::AcrossNics;
 use super::check_result::CheckResult;
@@ -10,13 +11,14 @@ use super::history::NicHistory;
 use crate::model::nic::inventory::Nic;
 
 /// What only a bound driver answers for.
-const DRIVERS_OWN: [Check; 9] = [
+const DRIVERS_OWN: [Check; 10] = [
     Check::Readable,
     Check::PciEnabled,
     Check::Link,
     Check::RetryHandler,
     Check::FabricAddress,
     Check::NetdevUp,
+    Check::CxiService,
     Check::Resources,
     Check::LinkFlaps,
     Check::LinkSpeed,
@@ -41,7 +43,7 @@ pub(super) fn assess(nic: &Nic, across_nics: &AcrossNics, history: &NicHistory, 
             Check::RetryHandler => required::retry_handler(nic, history),
             Check::FabricAddress => required::fabric_address(nic, &across_nics.others(nic)),
             Check::NetdevUp => required::netdev_up(nic),
-            Check::CxiService => CheckResult::unknown("needs a command on /dev/cxiN, which this version does not send"),
+            Check::CxiService => services::cxi_service(nic),
             Check::Resources => degradation::resources(nic),
             Check::PcieErrors => degradation::pcie_errors(nic, history),
             Check::LinkFlaps => degradation::link_flaps(nic, history, unix_seconds),

@@ -67,6 +67,11 @@ impl Supervised {
         Ok(Self { child, answering })
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for its end.
     ///
     /// # Errors

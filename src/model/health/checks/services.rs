@@ -1,0 +1,47 @@
+//! Could a pod use the NIC, by its CXI services?
+
+use std::collections::BTreeMap;
+
+use crate::model::health::check_result::CheckResult;
+use crate::model::nic::attributes::Function;
+use crate::model::nic::inventory::Nic;
+use crate::model::services::admission::{self, Admission, Asker};
+use crate::model::services::room;
+
+/// A service that a pod of any user could use.
+pub(super) fn cxi_service(nic: &Nic) -> CheckResult {
+    if nic.function == Function::Virtual {
+        // Its users are judged as the physical function's own thread is.
+        return CheckResult::unknown("a VF's services are those of its PF, and admit its users by other rules");
+    }
+    let services = match &nic.services {
+        Err(read_error) => return CheckResult::unknown(read_error),
+        Ok(services) => services,
+    };
+    let cxi = nic.cxi.as_ref().map(ToString::to_string).unwrap_or_default();
+    match admission::judge(services, Asker::default(), &BTreeMap::new(), &cxi) {
+        Admission::Admitted { service, .. } => {
+            CheckResult::ok(format!("a pod of any user can use it, by CXI service {service}"))
+        }
+        Admission::Refused { reason, .. } => {
+            CheckResult::bad(reason.replace("admits it:", "admits a pod of any user:"))
+        }
+    }
+}
+
+/// What the service of such a pod has no more of, for people.
+pub(super) fn used_up(nic: &Nic) -> Option<String> {
+    let services = nic.services.as_ref().ok()?;
+    let service = admission::for_plain_pod(services, Asker::default())?;
+    let out = room::used_up(service);
+    let said = out
+        .iter()
+        .map(|out| format!("{} of {} {}", out.in_use, out.max, out.resource.plural()));
+    let said = said.collect::<Vec<_>>().join(", ");
+    (!out.is_empty()).then(|| {
+        format!(
+            "CXI service {} has nothing left of what every user needs: {said} in use",
+            service.id()
+        )
+    })
+}
