@@ -117,7 +117,8 @@ a_service_in_use_is_waited_for() {
     exec 8>/run/lni
     wait_until grep -q held /run/held
     says 'still in use after 0 s' "$(ours delete --wait 0 cxi0 "$id")"
-    ours delete --wait 600 cxi0 "$id" >"$waits" &
+    # Without our end of the pipe: the user would never see it end.
+    ours delete --wait 600 cxi0 "$id" >"$waits" 8>&- &
     wait_until grep -q 'is in use; waiting for its end' "$waits"
     exec 8>&-
     wait "$user"
