@@ -63,21 +63,10 @@ impl Machine {
         let mut command = Command::new(program);
         command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args);
         // This test may have been started by make, and in CI.
-        for variable in [
-            "MAKEFLAGS",
-            "MAKELEVEL",
-            "MFLAGS",
-            "CARGO",
-            "CARGO_FLAGS",
-            "CI",
-            "CXI_TEST_SKIPS",
-            "CXI_BUSY_SECONDS",
-            "CXI_RANDOM_CASES",
-            "CXI_RANDOM_CONFIGURATIONS",
-            "CXI_RANDOM_HISTORIES",
-            "CXI_RANDOM_RESTARTS",
-            "CXI_RANDOM_ROUNDS",
-        ] {
+        for variable in ["MAKEFLAGS", "MAKELEVEL", "MFLAGS", "CARGO", "CARGO_FLAGS", "CI"] {
+            command.env_remove(variable);
+        }
+        for (variable, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"CXI_")) {
             command.env_remove(variable);
         }
         command.env("PATH", self.0.path());
