@@ -33,7 +33,7 @@ fn was_always_healthy(kubelet: &Kubelet, id: &str) -> bool {
 }
 
 /// The runtime's own thread, and one for each kind of what may hang.
-const THREADS: usize = 15;
+const THREADS: usize = 16;
 
 /// How many threads and open files the daemon has.
 fn threads(daemon: &Daemon) -> usize {

@@ -13,7 +13,7 @@ use cxi_device_plugin::model::nic::attributes::Fru;
 use cxi_device_plugin::model::reading::Reading;
 use cxi_sim::node::{Kind, NicSpec, Node, Variant};
 
-/// A scanner of the node and the news that a card's texts have come.
+/// A scanner of the node and its news.
 fn scanner(node: &Node) -> (Scanner, Receiver<()>) {
     let roots = Roots::new(&RootArgs {
         prefix: Some(node.root().to_owned()),
@@ -29,6 +29,13 @@ fn scanner(node: &Node) -> (Scanner, Receiver<()>) {
     )
 }
 
+/// Of each new NIC there is news twice: of its card's texts and of its services.
+fn both(arrivals: &Receiver<()>) {
+    for _ in 0..2 {
+        arrivals.recv_timeout(PATIENCE).unwrap();
+    }
+}
+
 fn fru(scanner: &mut Scanner) -> Reading<Fru> {
     scanner.scan().unwrap().nics[0].fru.clone()
 }
@@ -39,7 +46,7 @@ fn they_are_read_once_in_the_life_of_a_nic() {
     node.set(A, "fru/serial_number", b"FIRST\n").unwrap();
     let (mut scanner, arrivals) = scanner(&node);
     let _ = fru(&mut scanner); // begins to read
-    arrivals.recv_timeout(PATIENCE).unwrap();
+    both(&arrivals);
     assert_eq!(fru(&mut scanner).unwrap().serial_number, "FIRST");
 
     node.set(A, "fru/serial_number", b"SECOND\n").unwrap();
@@ -48,7 +55,7 @@ fn they_are_read_once_in_the_life_of_a_nic() {
 
     node.rebind(A).unwrap(); // a new life, with the driver's own value
     let _ = fru(&mut scanner);
-    arrivals.recv_timeout(PATIENCE).unwrap();
+    both(&arrivals);
     assert_ne!(fru(&mut scanner).unwrap().serial_number, "FIRST");
 }
 
@@ -57,13 +64,13 @@ fn texts_that_the_card_lacks_are_empty_and_those_that_cannot_be_read_are_unknown
     let (_folder, node) = common::node(&[NicSpec::new(Kind::Cassini1).variant(Variant::V7)]);
     let (mut scanner, arrivals) = scanner(&node);
     let _ = fru(&mut scanner);
-    arrivals.recv_timeout(PATIENCE).unwrap();
+    both(&arrivals);
     assert_eq!(fru(&mut scanner).unwrap().serial_number, "");
 
     node.rebind(A).unwrap();
     node.unset(A, "fru/part_number").unwrap();
     let _ = fru(&mut scanner);
-    arrivals.recv_timeout(PATIENCE).unwrap();
+    both(&arrivals);
     assert!(fru(&mut scanner).unwrap_err().path.ends_with("fru/part_number"));
 }
 

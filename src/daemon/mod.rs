@@ -70,7 +70,9 @@ pub fn run(config: ConfigReader, prefix: Option<PathBuf>) -> anyhow::Result<()> 
     for warning in loaded.warnings() {
         tracing::warn!("{warning}");
     }
-    tell_read_only(&loaded.settings);
+    // A place that hangs keeps nobody waiting. The thread ends with that.
+    let settings = loaded.settings.clone();
+    drop(Worker::new("places").submit(move || tell_read_only(&settings)));
     let _lock = InstanceLock::take(&loaded.settings.daemon.run_dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -124,7 +126,12 @@ async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
     let enabled = settings.kubelet.enabled;
     let session = session(&settings, &main_loop, streams, (kubelet, lives), &meter);
     // While others look.
-    let begin = async { (enabled != Enabled::No).then(|| session.begin()) };
+    let begin = async {
+        match enabled {
+            Enabled::No => Err(session),
+            Enabled::Auto | Enabled::Yes => Ok(session.begin()),
+        }
+    };
     let session = tokio::select! {
         ((), session) = async { tokio::join!(main_loop.look(), begin) } => session,
         () = signals.terminated() => return Ok(()),
@@ -267,10 +274,15 @@ fn cri_sockets(settings: &Settings, roots: &Roots) -> Vec<CriSocket> {
 }
 
 /// Waits for the end where kubelet is not to be served.
-async fn serve_kubelet(session: Option<Running>, mut stopping: watch::Receiver<bool>) -> Result<(), StaleSandbox> {
-    if let Some(session) = session {
-        return session.run(stopping).await;
-    }
+/// A session that is not to begin stays as it is: what it says of kubelet, that there is none, holds until the end.
+async fn serve_kubelet(
+    session: Result<Running, Session>,
+    mut stopping: watch::Receiver<bool>,
+) -> Result<(), StaleSandbox> {
+    let _idle = match session {
+        Ok(session) => return session.run(stopping).await,
+        Err(idle) => idle,
+    };
     tracing::info!("kubelet is not served: kubelet.enabled is false");
     let _ = stopping.wait_for(|stopping| *stopping).await;
     Ok(())

@@ -3,6 +3,8 @@
 //! driver's memory, or by a read of the NIC's registers; the one that may wake its microcontroller is not among them.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -27,16 +29,26 @@ type NicLife = (PciAddress, CxiName);
 #[derive(Debug)]
 struct State {
     answer: Reading<Vec<Service>>,
-    /// When it was asked for last, and whether that is still going on.
-    asked: Instant,
+    /// When it was asked for last, if ever, and whether that is still going on.
+    asked: Option<Instant>,
     is_asking: bool,
 }
+
+type Known = Arc<Mutex<BTreeMap<NicLife, State>>>;
 
 /// What is known.
 #[derive(Clone)]
 pub(super) struct ServiceLists {
-    known: Arc<Mutex<BTreeMap<NicLife, State>>>,
+    known: Known,
+    /// One thread asks NIC after NIC; one that is stuck with a NIC is left to it, and another goes on with the rest.
+    asker: Arc<Mutex<Option<Asker>>>,
     on_news: Arc<dyn Fn() + Send + Sync>,
+}
+
+/// A thread that asks. It ends with this.
+struct Asker {
+    queue: Sender<(NicLife, Roots)>,
+    busy: Arc<Mutex<Option<(NicLife, Instant)>>>,
 }
 
 impl std::fmt::Debug for ServiceLists {
@@ -52,6 +64,7 @@ impl ServiceLists {
     pub(super) fn new(on_news: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
             known: Arc::default(),
+            asker: Arc::default(),
             on_news: Arc::new(on_news),
         }
     }
@@ -60,64 +73,85 @@ impl ServiceLists {
     pub(super) fn known(&self, address: PciAddress, name: CxiName, roots: &Roots) -> Reading<Vec<Service>> {
         let life = (address, name);
         let node = roots.dev.join(name.to_string());
-        let mut known = self.lock();
-        if let Some(state) = known.get_mut(&life) {
-            if state.is_asking && state.asked.elapsed() > PATIENCE {
-                return Err(ReadError::new(&node, "a command on it hangs"));
-            }
-            if state.is_asking || state.asked.elapsed() < INTERVAL {
-                return state.answer.clone();
-            }
-            state.asked = Instant::now();
-            state.is_asking = true;
+        let mut asker = locked(&self.asker);
+        let mut known = locked(&self.known);
+        if let Some((stuck, _)) = asker.as_ref().and_then(Asker::stuck) {
+            *asker = None;
+            // Those behind it were not asked.
+            let others = known.iter_mut().filter(|(life, _)| **life != stuck);
+            others.for_each(|(_, state)| state.is_asking = false);
         }
         let state = known.entry(life).or_insert_with(|| State {
             answer: Err(ReadError::new(&node, "no answer yet")),
-            asked: Instant::now(),
-            is_asking: true,
+            asked: None,
+            is_asking: false,
         });
-        let answer = state.answer.clone();
-        drop(known);
-        self.ask(life, roots);
-        answer
+        let age = state.asked.map(|asked| asked.elapsed());
+        if state.is_asking && age > Some(PATIENCE) {
+            return Err(ReadError::new(&node, "a command on it hangs"));
+        }
+        if !state.is_asking && age.is_none_or(|age| age >= INTERVAL) && self.ask(&mut asker, life, roots) {
+            state.asked = Some(Instant::now());
+            state.is_asking = true;
+        }
+        state.answer.clone()
     }
 
-    fn ask(&self, life: NicLife, roots: &Roots) {
+    /// Whether it will be asked; without a thread the next look tries again.
+    fn ask(&self, asker: &mut Option<Asker>, life: NicLife, roots: &Roots) -> bool {
+        if asker.is_none() {
+            *asker = Asker::start(Arc::clone(&self.known), Arc::clone(&self.on_news)).ok();
+        }
         // Beside looks: what it cannot open is none of their business.
-        let (lists, roots) = (self.clone(), roots.apart());
-        let (_, name) = life;
-        let asking = thread::Builder::new().name(format!("svc-{name}")).spawn(move || {
-            let answer = ask(&roots, name).map_err(|refused| ReadError::new(roots.dev.join(name.to_string()), refused));
-            lists.take(life, answer);
-        });
-        if asking.is_err() {
-            // The next look tries again.
-            self.lock().remove(&life);
-        }
-    }
-
-    fn take(&self, life: NicLife, answer: Reading<Vec<Service>>) {
-        let is_news = self.lock().get_mut(&life).is_some_and(|state| {
-            let has_hung = state.asked.elapsed() > PATIENCE;
-            state.is_asking = false;
-            let is_news = has_hung || state.answer != answer;
-            state.answer = answer;
-            is_news
-        });
-        if is_news {
-            (self.on_news)();
-        }
+        let job = (life, roots.apart());
+        asker.as_ref().is_some_and(|asker| asker.queue.send(job).is_ok())
     }
 
     /// Forgets driver instances that are gone.
     pub(super) fn keep_only(&self, living: &BTreeMap<PciAddress, CxiName>) {
-        self.lock()
-            .retain(|(address, name), _| living.get(address) == Some(name));
+        locked(&self.known).retain(|(address, name), _| living.get(address) == Some(name));
+    }
+}
+
+impl Asker {
+    fn start(known: Known, on_news: Arc<dyn Fn() + Send + Sync>) -> io::Result<Self> {
+        let (queue, jobs) = mpsc::channel::<(NicLife, Roots)>();
+        let busy = Arc::new(Mutex::new(None));
+        let busy_with = Arc::clone(&busy);
+        thread::Builder::new().name("services".to_owned()).spawn(move || {
+            for (life, roots) in jobs {
+                *locked(&busy_with) = Some((life, Instant::now()));
+                let (_, name) = life;
+                let answer = ask(&roots, name);
+                let answer = answer.map_err(|refused| ReadError::new(roots.dev.join(name.to_string()), refused));
+                *locked(&busy_with) = None;
+                if take(&known, life, answer) {
+                    on_news();
+                }
+            }
+        })?;
+        Ok(Self { queue, busy })
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<NicLife, State>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The NIC that keeps it for too long.
+    fn stuck(&self) -> Option<(NicLife, Instant)> {
+        locked(&self.busy).filter(|(_, since)| since.elapsed() > PATIENCE)
     }
+}
+
+/// Whether the answer is news.
+fn take(known: &Known, life: NicLife, answer: Reading<Vec<Service>>) -> bool {
+    locked(known).get_mut(&life).is_some_and(|state| {
+        let has_hung = state.asked.is_some_and(|asked| asked.elapsed() > PATIENCE);
+        state.is_asking = false;
+        let is_news = has_hung || state.answer != answer;
+        state.answer = answer;
+        is_news
+    })
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn ask(roots: &Roots, name: CxiName) -> Result<Vec<Service>, Refused> {
