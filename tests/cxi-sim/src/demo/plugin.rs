@@ -17,6 +17,9 @@ use super::output::PATIENCE;
 /// News of a NIC's health does not wait: the stages are about what is published, not about when.
 const NO_HOLD: &str = "[health]\nhold_down = \"0s\"\nhold_up = \"0s\"\n";
 
+/// On a real kernel a netdev is down for a moment when its driver comes, which is no news that a scenario tells of.
+const SHORT_HOLD: &str = "[health]\nhold_down = \"1s\"\nhold_up = \"0s\"\n";
+
 /// Where the parts of an emulated node are.
 const ROOTS: [(&str, &str); 4] = [
     ("SYSFS_ROOT", "sys"),
@@ -42,7 +45,8 @@ impl Plugin {
     /// As [`Plugin::start`], with the host's tree at `root` (none is the machine's own) and more flags. The log of an
     /// earlier one is kept.
     pub fn start_on(program: &Path, folder: &Path, root: Option<&Path>, flags: &[&str]) -> Done<Self> {
-        Self::begin(program, folder, flags, NO_HOLD, |command| {
+        let config = if root.is_some() { NO_HOLD } else { SHORT_HOLD };
+        Self::begin(program, folder, flags, config, |command| {
             if let Some(root) = root {
                 command.arg("--root").arg(root);
             }
