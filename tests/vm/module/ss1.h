@@ -86,6 +86,8 @@ static inline int cxi_svc_vnis(const struct cxi_svc *svc)
 	return min_t(int, svc->desc.vni_count, CXI_MAX_VNIS);
 }
 
+/* Found, and svc_lock held; or NULL and not. */
+struct cxi_svc *cxi_svc_lock(struct cxi_dev *cdev, u32 id);
 int cxi_svc_add_profiles(struct cxi_dev *cdev, struct cxi_svc *svc, u32 first, u32 mask);
 void cxi_svc_drop_profiles(struct cxi_svc *svc);
 int cxi_svc_switch(struct cxi_svc *svc, bool on);

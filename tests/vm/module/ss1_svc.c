@@ -25,6 +25,18 @@ static int default_lnis_per_rgid = 1;
 module_param(default_lnis_per_rgid, int, 0644);
 MODULE_PARM_DESC(default_lnis_per_rgid, "LNIs per RGID of a new service");
 
+/* A change on one service: found by id, done under the lock. */
+struct cxi_svc *cxi_svc_lock(struct cxi_dev *cdev, u32 id)
+{
+	struct cxi_svc *svc;
+
+	mutex_lock(&cdev->svc_lock);
+	svc = idr_find(&cdev->svcs, id);
+	if (!svc)
+		mutex_unlock(&cdev->svc_lock);
+	return svc;
+}
+
 int cxi_svc_check(const struct cxi_abi_svc *desc)
 {
 	struct cxi_abi_limit totals[CXI_RESOURCES];
