@@ -52,6 +52,13 @@ void check(bool good, const char *format, ...)
 	fflush(stdout);
 }
 
+void is(const char *name, int got, int error)
+{
+	check(got == error, "%s: %s%s%s", name, error ? strerrorname_np(error) : "ok",
+	      got == error ? "" : ", got ",
+	      got == error ? "" : got ? strerrorname_np(got) : "ok");
+}
+
 bool expect(const char *name, int fd, const void *request, size_t size, int error)
 {
 	ssize_t rc = write(fd, request, size);

@@ -10,6 +10,8 @@
 void check(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Sends and compares the errno; 0 is success with all bytes taken. */
 bool expect(const char *name, int fd, const void *request, size_t size, int error);
+/* Compares two of them. */
+void is(const char *name, int got, int error);
 /* The same in a child that is somebody else; its checks are counted here. */
 void as_child(void (*body)(void *), void *argument);
 /* What identity a child may take on. */

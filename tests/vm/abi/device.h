@@ -28,8 +28,16 @@ void test_pointers(struct device *device);
 void test_info(struct device *device);
 void test_services(struct device *device);
 void test_settings(struct device *device);
+void test_access(struct device *device);
+void test_vnis(struct device *device);
+void test_rights(struct device *device);
+void test_pools(struct device *device);
+void test_update(struct device *device);
+void test_sysfs(struct device *device);
+void test_netdev(struct device *device, struct device *vf);
 void test_members(struct device *device);
 void test_privileges(struct device *device);
+void test_vf_access(struct device *vf, struct device *pf);
 void test_vf(struct device *vf, struct device *pf);
 void test_removal(struct device *device);
 

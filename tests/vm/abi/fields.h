@@ -20,10 +20,15 @@ struct command {
 static const struct command commands[] = {
 	{ "LNI_ALLOC",            1, 24,   4, false },
 	{ "LNI_FREE",             2,  8,   0, false },
+	{ "DOMAIN_ALLOC",         4, 32,  12, false },
+	{ "DOMAIN_FREE",          5,  8,   0, false },
+	{ "CP_ALLOC",             6, 32,   8, false },
+	{ "CP_FREE",              7,  8,   0, false },
 	{ "SVC_LIST_GET",        27, 32,   4, false },
 	{ "SVC_ALLOC",           28, 88,  24, true },
 	{ "SVC_DESTROY",         29,  8,   0, true },
 	{ "GET_DEV_PROPERTIES",  34, 16,  84, false },
+	{ "SVC_UPDATE",          44, 88,  20, true },
 	{ "SVC_GET",             45, 24,  68, false },
 	{ "SVC_RSRC_LIST_GET",   49, 32,   4, false },
 	{ "SVC_RSRC_GET",        50, 24,  24, false },
@@ -53,6 +58,7 @@ static const unsigned int refused_ops[] = { 35, 36, 39, 40, 41, 42, 46, 47, 93 }
 #define AT_FIELD	16
 #define AT_FIELD_2	20
 #define AT_FIELD_3	24
+#define AT_FIELD_4	28
 #define AT_LIST		24
 
 /* A service, 68 bytes. */
@@ -77,6 +83,7 @@ static const unsigned int refused_ops[] = { 35, 36, 39, 40, 41, 42, 46, 47, 93 }
 /* The use of a service's resources, 24 bytes. */
 #define USE_SIZE	24
 #define USE_SVC_ID	0
+#define USE_TLE_POOL	4
 #define USE_COUNTS	8
 
 /* Resources in the order of every array. */
@@ -121,9 +128,23 @@ static const struct {
 #define PROP_LIMITS	28
 #define PROP_VERSION	72
 
-/* The answer to SVC_ALLOC, 24 bytes: the id, and what was there to reserve. */
+/* The answer to SVC_ALLOC, 24 bytes: the id, what was there to reserve, which pools ran out. */
 #define ALLOC_ID	0
 #define ALLOC_AVAILABLE	4
+#define ALLOC_NO_LES	20
+#define ALLOC_NO_TLES	21
+
+/* Answers to DOMAIN_ALLOC, 12 bytes, and to CP_ALLOC, 8 bytes. */
+#define DOMAIN_ID	0
+#define DOMAIN_VNI	4
+#define DOMAIN_PID	8
+#define CP_ID		0
+#define CP_LCID		4
+#define ANY_PID		511
+#define TC_DEDICATED	0
+#define TC_LOW_LATENCY	1
+#define TC_BEST_EFFORT	3
+#define TC_ETHERNET	5
 
 #define DEFAULT_SVC	1
 #define NO_SVC		9999

@@ -34,11 +34,19 @@ int main(int argc, char **argv)
 	test_services(&device);
 	test_settings(&device);
 	test_members(&device);
+	test_access(&device);
+	test_vnis(&device);
+	test_rights(&device);
+	test_pools(&device);
+	test_update(&device);
+	test_sysfs(&device);
 	test_privileges(&device);
 	if (argc > 2) {
 		device_open(&vf, argv[2]);
 		test_info(&vf);
 		test_vf(&vf, &device);
+		test_vf_access(&vf, &device);
+		test_netdev(&device, &vf);
 		close(vf.fd);
 	}
 	test_removal(&device);

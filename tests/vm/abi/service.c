@@ -5,9 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "request.h"
-
-static int send_request(struct device *device, const struct request *request)
+int send_request(struct device *device, const struct request *request)
 {
 	return write(device->fd, request->bytes, request->size) < 0 ? errno : 0;
 }
@@ -82,6 +80,101 @@ int lni_alloc(struct device *device, uint32_t svc, uint32_t *lni)
 int lni_free(struct device *device, uint32_t lni)
 {
 	struct request made = brief(2, lni, 0);
+
+	return send_request(device, &made);
+}
+
+int update(struct device *device, const struct service *asked)
+{
+	static struct answer a;
+	struct request made = svc_alloc(&a, asked->bytes);
+
+	put32(made.bytes, AT_OP, 44);
+	return send_request(device, &made);
+}
+
+int set_netns(struct device *device, uint32_t id, uint32_t netns)
+{
+	struct request made = brief(84, id, netns);
+
+	return send_request(device, &made);
+}
+
+/* A command on a service whose answer begins with numbers. */
+static int get(struct device *device, unsigned int op, uint32_t id, uint32_t *first,
+	       uint32_t *second)
+{
+	static struct answer a;
+	struct request made = on_svc(op, &a, id);
+	int error = send_request(device, &made);
+
+	*first = get32(a.bytes, 0);
+	if (second)
+		*second = get32(a.bytes, 4);
+	return error;
+}
+
+int get_netns(struct device *device, uint32_t id, uint32_t *netns)
+{
+	return get(device, 85, id, netns, NULL);
+}
+
+int set_range(struct device *device, uint32_t id, uint32_t min, uint32_t max)
+{
+	struct request made = set_vni_range(id, min, max);
+
+	return send_request(device, &made);
+}
+
+int get_range(struct device *device, uint32_t id, uint32_t *min, uint32_t *max)
+{
+	return get(device, 82, id, min, max);
+}
+
+int set_lpr(struct device *device, uint32_t id, uint32_t lpr)
+{
+	struct request made = on_svc(53, NULL, id);
+
+	put32(made.bytes, AT_FIELD_2, lpr);
+	return send_request(device, &made);
+}
+
+int get_lpr(struct device *device, uint32_t id, uint32_t *lpr)
+{
+	return get(device, 54, id, lpr, NULL);
+}
+
+int domain_alloc(struct device *device, uint32_t lni, uint32_t vni, uint32_t pid,
+		 struct answer *a)
+{
+	struct request made = on_svc(4, a, lni);
+
+	put32(made.bytes, AT_FIELD_2, vni);
+	put32(made.bytes, AT_FIELD_3, pid);
+	return send_request(device, &made);
+}
+
+int domain_free(struct device *device, uint32_t domain)
+{
+	struct request made = brief(5, domain, 0);
+
+	return send_request(device, &made);
+}
+
+int cp_alloc(struct device *device, uint32_t lni, uint32_t vni, uint32_t tc, uint32_t type,
+	     struct answer *a)
+{
+	struct request made = on_svc(6, a, lni);
+
+	put32(made.bytes, AT_FIELD_2, vni);
+	put32(made.bytes, AT_FIELD_3, tc);
+	put32(made.bytes, AT_FIELD_4, type);
+	return send_request(device, &made);
+}
+
+int cp_free(struct device *device, uint32_t cp)
+{
+	struct request made = brief(7, cp, 0);
 
 	return send_request(device, &made);
 }

@@ -27,7 +27,7 @@ static void settle(void)
 
 /*
  * sysfs nodes live on while a cached name leads to them, radix trees keep spare
- * nodes: of these no exact number comes back. Their caches show if they grow.
+ * nodes: of these no exact number comes back.
  */
 static bool lingers(const char *line)
 {
@@ -35,25 +35,24 @@ static bool lingers(const char *line)
 }
 
 /* A block is a line with the number of objects, then the calls that made them. */
-static long count_in(const char *path, long *ours)
+static void count_in(const char *path, struct slabs *slabs)
 {
 	FILE *stream = fopen(path, "re");
-	long sum = 0, number = 0;
+	long *sum = NULL, number = 0;
 	char line[512];
 
 	while (stream && fgets(line, sizeof(line), stream)) {
 		if (strstr(line, " age=")) {
-			sum += atol(line);
-			number = lingers(line) ? 0 : atol(line);
+			number = atol(line);
+			sum = lingers(line) ? &slabs->lingering : &slabs->exact;
 		}
-		if (strstr(line, "[cxi_")) {
-			*ours += number;
-			number = 0;
+		if (sum && strstr(line, "[cxi_")) {
+			*sum += number;
+			sum = NULL;
 		}
 	}
 	if (stream)
 		fclose(stream);
-	return sum;
 }
 
 static void read_once(struct slabs *slabs)
@@ -63,12 +62,8 @@ static void read_once(struct slabs *slabs)
 	*slabs = (struct slabs){ 0 };
 	if (glob(TRACES, 0, NULL, &found))
 		return;
-	for (size_t i = 0; i < found.gl_pathc && i < MOST_SLABS; i++) {
-		sscanf(found.gl_pathv[i], "/sys/kernel/debug/slab/%63[^/]",
-		       slabs->caches[i].name);
-		slabs->caches[i].objects = count_in(found.gl_pathv[i], &slabs->ours);
-		slabs->count++;
-	}
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		count_in(found.gl_pathv[i], slabs);
 	globfree(&found);
 }
 
@@ -91,25 +86,7 @@ void slabs_take(struct slabs *slabs)
 		settle();
 		sleep(1);
 		read_once(slabs);
-		quiet = slabs->ours == last ? quiet + 1 : 0;
-		last = slabs->ours;
+		quiet = slabs->exact == last ? quiet + 1 : 0;
+		last = slabs->exact;
 	}
-}
-
-int slabs_grown(const struct slabs *before, const struct slabs *after, long limit)
-{
-	int grown = 0;
-
-	for (int i = 0; i < after->count; i++)
-		for (int j = 0; j < before->count; j++) {
-			long growth = after->caches[i].objects - before->caches[j].objects;
-
-			if (strcmp(after->caches[i].name, before->caches[j].name) ||
-			    growth <= limit)
-				continue;
-			printf("grown: %s by %ld objects to %ld\n", after->caches[i].name, growth,
-			       after->caches[i].objects);
-			grown++;
-		}
-	return grown;
 }

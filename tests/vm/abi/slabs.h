@@ -5,24 +5,15 @@
 
 #include <stdbool.h>
 
-#define MOST_SLABS 512
-
+/* Objects that were allocated below calls of our modules, whatever their cache. */
 struct slabs {
-	int count;
-	struct {
-		char name[64];
-		/* Live objects; exact, unlike /proc/slabinfo. */
-		long objects;
-	} caches[MOST_SLABS];
-	/* Those allocated below calls of our modules. */
-	long ours;
+	long exact;
+	/* Of caches that keep some for later: no exact number comes back. */
+	long lingering;
 };
 
 /* Whether the kernel keeps book: slub_debug with U on its command line. */
 bool slabs_known(void);
 /* Waits until the numbers stand still, then takes them. */
 void slabs_take(struct slabs *slabs);
-/* Prints what grew by more than limit; returns how many caches did. */
-int slabs_grown(const struct slabs *before, const struct slabs *after, long limit);
-
 #endif

@@ -11,8 +11,8 @@
 #include "check.h"
 #include "request.h"
 #include "service.h"
+#include "who.h"
 
-#define NOBODY 65534
 
 /* One attempt to use a service, by whom and with which end. */
 struct attempt {

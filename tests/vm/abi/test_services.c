@@ -10,13 +10,6 @@
 #include "request.h"
 #include "service.h"
 
-static void is(const char *name, int got, int error)
-{
-	check(got == error, "%s: %s%s%s", name, error ? strerrorname_np(error) : "ok",
-	      got == error ? "" : ", got ",
-	      got == error ? "" : got ? strerrorname_np(got) : "ok");
-}
-
 /* As the driver makes it: VNIs 1 and 10, four TCs, everything, 512 TLEs. */
 static void test_default(struct device *device)
 {
@@ -110,6 +103,7 @@ static void test_refusals(struct device *device)
 	struct service wrong = service(FLAG_VNIS);
 	static struct answer a;
 	struct request made;
+	uint32_t id;
 
 	wrong.bytes[SVC_VNI_COUNT] = 5;
 	refused(device, "SVC_ALLOC with 5 VNIs", &wrong, EINVAL);
@@ -130,8 +124,17 @@ static void test_refusals(struct device *device)
 	refused(device, "SVC_ALLOC of all TLEs", &wrong, ENOSPC);
 	made = svc_alloc(&a, wrong.bytes);
 	(void)!write(device->fd, made.bytes, made.size);
-	check(get16(a.bytes, ALLOC_AVAILABLE + 2 * RESOURCE_TLE) == 2048 - 512,
-	      "SVC_ALLOC says that 1536 TLEs are left");
+	check(!get16(a.bytes, ALLOC_AVAILABLE + 2 * RESOURCE_TLE) && !a.bytes[ALLOC_NO_TLES],
+	      "SVC_ALLOC does not say how many TLEs are left");
+	wrong = service(FLAG_VNIS | FLAG_LIMITS);
+	put16(wrong.bytes, SVC_LIMITS, 2048);
+	put16(wrong.bytes, SVC_LIMITS + 2, 2048);
+	is("SVC_ALLOC of all PTEs", alloc(device, &wrong, &id), 0);
+	put16(wrong.bytes, SVC_LIMITS + 2, 1);
+	made = svc_alloc(&a, wrong.bytes);
+	expect("SVC_ALLOC of one more", device->fd, made.bytes, made.size, ENOSPC);
+	check(!get16(a.bytes, ALLOC_AVAILABLE), "SVC_ALLOC says that no PTE is left");
+	destroy(device, id);
 }
 
 static void test_life(struct device *device)

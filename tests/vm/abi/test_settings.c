@@ -14,7 +14,7 @@ static void send_expecting(struct device *device, const char *name, struct reque
 	expect(name, device->fd, made.bytes, made.size, error);
 }
 
-static struct request set_lpr(uint32_t svc, uint32_t lpr)
+static struct request lpr_of(uint32_t svc, uint32_t lpr)
 {
 	struct request made = on_svc(53, NULL, svc);
 
@@ -39,14 +39,14 @@ static void test_lpr(struct device *device, uint32_t id)
 	send_expecting(device, "SVC_GET_LPR 1", on_svc(54, &a, DEFAULT_SVC), 0);
 	check(get32(a.bytes, 0) == 1 && written(&a) == 4, "SVC_GET_LPR: 1");
 	send_expecting(device, "SVC_GET_LPR of none", on_svc(54, &a, NO_SVC), EINVAL);
-	send_expecting(device, "SVC_SET_LPR 8", set_lpr(id, 8), 0);
+	send_expecting(device, "SVC_SET_LPR 8", lpr_of(id, 8), 0);
 	send_expecting(device, "SVC_GET_LPR", on_svc(54, &a, id), 0);
 	check(get32(a.bytes, 0) == 8, "SVC_GET_LPR: 8");
-	send_expecting(device, "SVC_SET_LPR 9", set_lpr(id, 9), EINVAL);
-	send_expecting(device, "SVC_SET_LPR of none", set_lpr(NO_SVC, 1), EINVAL);
+	send_expecting(device, "SVC_SET_LPR 9", lpr_of(id, 9), EINVAL);
+	send_expecting(device, "SVC_SET_LPR of none", lpr_of(NO_SVC, 1), EINVAL);
 	enable(device, id, 1);
 	lni_alloc(device, id, &lni);
-	send_expecting(device, "SVC_SET_LPR in use", set_lpr(id, 1), EBUSY);
+	send_expecting(device, "SVC_SET_LPR in use", lpr_of(id, 1), EBUSY);
 	lni_free(device, lni);
 	enable(device, id, 0);
 }
@@ -72,7 +72,7 @@ static void test_range(struct device *device, uint32_t id)
 	send_expecting(device, "SVC_SET_VNI_RANGE downwards", set_vni_range(id, 127, 64), EINVAL);
 	send_expecting(device, "SVC_SET_VNI_RANGE of 63", set_vni_range(id, 64, 126), EINVAL);
 	send_expecting(device, "SVC_SET_VNI_RANGE unaligned", set_vni_range(id, 32, 95), EINVAL);
-	send_expecting(device, "SVC_SET_VNI_RANGE over VNI 1", set_vni_range(id, 1, 1), EEXIST);
+	send_expecting(device, "SVC_SET_VNI_RANGE over VNI 10", set_vni_range(id, 8, 15), EEXIST);
 	send_expecting(device, "SVC_SET_VNI_RANGE 64-127", set_vni_range(id, 64, 127), 0);
 	send_expecting(device, "SVC_GET_VNI_RANGE", on_svc(82, &a, id), 0);
 	check(get32(a.bytes, 0) == 64 && get32(a.bytes, 4) == 127 && written(&a) == 8,

@@ -107,8 +107,8 @@ static void bad_answer(struct device *device, const struct command *command, voi
 static bool answers_on_default(const struct command *command)
 {
 	/* The others have nothing to say of the default service, or change things. */
-	return command->answer && !command->admin && command->op != 1 &&
-	       command->op != 82 && command->op != 85;
+	return command->answer && !command->admin && command->op != 1 && command->op != 4 &&
+	       command->op != 6 && command->op != 82 && command->op != 85;
 }
 
 void test_pointers(struct device *device)
@@ -133,6 +133,11 @@ void test_pointers(struct device *device)
 	expect("a request at NULL", device->fd, NULL, 16, EFAULT);
 	memcpy(page + 4096 - 8, made.bytes, 8);
 	expect("a request that ends behind its page", device->fd, page + 4096 - 8, 16, EFAULT);
+	made = brief(2, 4000, 0);
+	memcpy(page + 4096 - 8, made.bytes, 8);
+	expect("D17: LNI_FREE at the end of its page", device->fd, page + 4096 - 8, 8, EFAULT);
+	memcpy(page + 4096 - 16, made.bytes, 8);
+	expect("D17: LNI_FREE 16 bytes before it", device->fd, page + 4096 - 16, 8, EINVAL);
 	made = lists(27, &a, 1000, NULL);
 	expect("SVC_LIST_GET with a list at NULL", device->fd, made.bytes, made.size, EFAULT);
 	made = lists(49, &a, 1000, read_only);

@@ -91,6 +91,8 @@ virtual_function() {
     nics c1
     echo 1 >/sys/bus/pci/devices/0000:21:00.0/sriov_numvfs
     udevadm settle
+    # A VF's netdev uses the default service.
+    "$MODULES/cxi-client" enable /dev/cxi0 1 1
     bring_up hsn1
     generate --netdev-view sysfs --functions vf
     expect 'with the check for a retry handler' "$(lines "$(no_node cxi0)" 'cxi1 unusable: no retry handler')" \

@@ -69,6 +69,8 @@ list_all() {
     kernel_node c1
     echo 1 >"/sys/bus/pci/devices/$NIC/sriov_numvfs"
     udevadm settle
+    # A VF's netdev uses the default service.
+    "$MODULES/cxi-client" enable /dev/cxi0 1 1
     set_up hsn1
     kernel_list c1-with-vf "$NIC"
     kernel_list c1vf "$VF"

@@ -12,10 +12,15 @@
 enum cxi_op {
 	CXI_OP_LNI_ALLOC = 1,
 	CXI_OP_LNI_FREE = 2,
+	CXI_OP_DOMAIN_ALLOC = 4,
+	CXI_OP_DOMAIN_FREE = 5,
+	CXI_OP_CP_ALLOC = 6,
+	CXI_OP_CP_FREE = 7,
 	CXI_OP_SVC_LIST_GET = 27,
 	CXI_OP_SVC_ALLOC = 28,
 	CXI_OP_SVC_DESTROY = 29,
 	CXI_OP_GET_DEV_PROPERTIES = 34,
+	CXI_OP_SVC_UPDATE = 44,
 	CXI_OP_SVC_GET = 45,
 	CXI_OP_SVC_RSRC_LIST_GET = 49,
 	CXI_OP_SVC_RSRC_GET = 50,
@@ -42,6 +47,12 @@ enum cxi_resource {
 #define CXI_MAX_VNIS		4
 #define CXI_MAX_LPR		8
 
+/* Traffic classes 0 to 4 are a service's; those behind them are for Ethernet. */
+enum cxi_tc { CXI_TC_DEDICATED, CXI_TC_LOW_LATENCY, CXI_TC_BULK_DATA, CXI_TC_BEST_EFFORT,
+	      CXI_TC_ETH, CXI_TCS, CXI_TCS_WITH_ETH = 8 };
+enum cxi_tc_type { CXI_TC_DEFAULT, CXI_TC_HRP, CXI_TC_RESTRICTED, CXI_TC_COLL_LEAF,
+		   CXI_TC_TYPES };
+
 enum cxi_member { CXI_MEMBER_IGNORE, CXI_MEMBER_UID, CXI_MEMBER_GID, CXI_MEMBER_NETNS,
 		  CXI_MEMBER_TYPES };
 
@@ -62,7 +73,7 @@ struct cxi_abi_svc {
 	u8 flags;
 	u8 vni_count;
 	u16 vnis[CXI_MAX_VNIS];
-	u8 tcs[5];
+	u8 tcs[CXI_TCS];
 	u8 pad;
 	struct {
 		u32 id;
@@ -85,6 +96,22 @@ struct cxi_abi_svc_alloc_resp {
 	u8 no_tle_pools;
 	u8 no_cntr_pools;
 	u8 pad;
+};
+
+/* Nothing is ever said in it. */
+struct cxi_abi_svc_update_resp {
+	u8 bytes[20];
+};
+
+struct cxi_abi_domain {
+	u32 id;
+	u32 vni;
+	u32 pid;
+};
+
+struct cxi_abi_cp {
+	u32 id;
+	u32 lcid;
 };
 
 struct cxi_abi_dev_info {
@@ -143,6 +170,9 @@ struct cxi_abi_properties {
 static_assert(sizeof(struct cxi_abi_svc) == 68);
 static_assert(sizeof(struct cxi_abi_use) == 24);
 static_assert(sizeof(struct cxi_abi_svc_alloc_resp) == 24);
+static_assert(sizeof(struct cxi_abi_svc_update_resp) == 20);
+static_assert(sizeof(struct cxi_abi_domain) == 12);
+static_assert(sizeof(struct cxi_abi_cp) == 8);
 static_assert(sizeof(struct cxi_abi_dev_info) == 120);
 static_assert(sizeof(struct cxi_abi_properties) == 84);
 
@@ -157,5 +187,12 @@ static_assert(sizeof(struct cxi_abi_properties) == 84);
 #define CXI_NUM_ACS	1022
 #define CXI_PID_BITS	9
 #define CXI_RDZV_IDX	255
+#define CXI_PIDS	511
+#define CXI_ANY_PID	511
+/* Pools of LEs and TLEs. The default service has the first of each. */
+#define CXI_LE_POOLS	16
+#define CXI_TLE_POOLS	4
+/* Communication profiles of a resource group. */
+#define CXI_LCIDS	16
 
 #endif

@@ -15,6 +15,7 @@
 #define CXI_MTU		2112
 
 struct cxi_tree;
+struct cxi_rgid;
 
 struct cxi_dev {
 	/* Class cxi; its release ends this structure. */
@@ -31,10 +32,19 @@ struct cxi_dev {
 	bool disabled;
 	struct cxi_tree *tree;
 
+	/* Guards what follows. */
 	struct mutex svc_lock;
 	struct idr svcs;
 	unsigned int svc_count;
+	struct ida le_pools;
+	struct ida tle_pools;
+	/* Who may send with which VNI, and who may receive. */
+	struct list_head tx_profiles;
+	struct list_head rx_profiles;
+	struct cxi_rgid *rgids[EMU_RGIDS];
 	struct ida lnis;
+	struct ida domains;
+	struct list_head domain_list;
 };
 
 enum cxi_event { CXI_LINK_UP, CXI_LINK_DOWN };
@@ -67,14 +77,27 @@ int cxi_svc_get_vni_range(struct cxi_dev *cdev, u32 id, u32 *min, u32 *max);
 int cxi_svc_set_vni_range(struct cxi_dev *cdev, u32 id, u32 min, u32 max);
 int cxi_svc_get_netns(struct cxi_dev *cdev, u32 id, u32 *netns);
 int cxi_svc_set_netns(struct cxi_dev *cdev, u32 id, u32 netns);
+/* The answer says what was missing. */
 int cxi_svc_alloc(struct cxi_dev *cdev, const struct cxi_abi_svc *desc,
 		  struct cxi_abi_svc_alloc_resp *resp);
+int cxi_svc_update(struct cxi_dev *cdev, const struct cxi_abi_svc *desc);
 int cxi_svc_destroy(struct cxi_dev *cdev, u32 id);
 int cxi_svc_enable(struct cxi_dev *cdev, u32 id, bool on);
 
 struct cxi_lni;
 struct cxi_lni *cxi_lni_alloc(struct cxi_dev *cdev, u32 svc_id);
 int cxi_lni_id(const struct cxi_lni *lni);
-void cxi_lni_free(struct cxi_lni *lni);
+/* Refused with EBUSY while it has domains or profiles. */
+int cxi_lni_free(struct cxi_lni *lni);
+
+struct cxi_domain;
+struct cxi_domain *cxi_domain_alloc(struct cxi_lni *lni, u32 vni, u32 pid);
+void cxi_domain_describe(const struct cxi_domain *domain, struct cxi_abi_domain *abi);
+void cxi_domain_free(struct cxi_domain *domain);
+
+struct cxi_cp;
+struct cxi_cp *cxi_cp_alloc(struct cxi_lni *lni, u32 vni, u32 tc, u32 tc_type);
+u32 cxi_cp_lcid(const struct cxi_cp *cp);
+void cxi_cp_free(struct cxi_cp *cp, struct cxi_lni *lni);
 
 #endif

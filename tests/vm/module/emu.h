@@ -17,6 +17,7 @@
 
 #define EMU_CONFIG_SIZE	4096
 #define EMU_RESTARTS	10
+#define EMU_RGIDS	256
 #define EMU_MAX_VFS	64
 #define EMU_NID_UNSET	0xffffffffU
 
@@ -106,6 +107,8 @@ struct emu_nic {
 	int amo_remap;
 	int ac_filter_disabled;
 	unsigned int slow_ms;
+	/* Resource groups that LNIs have. */
+	unsigned int rgids;
 	struct emu_failure failures[EMU_POINTS];
 };
 
@@ -124,6 +127,14 @@ static inline bool emu_has(const struct emu_nic *nic, u32 variant)
 	return nic->spec.variants & variant;
 }
 
+/* Resource groups for LNIs. */
+static inline int emu_rgids(const struct emu_nic *nic)
+{
+	bool has_handler = !emu_is_vf(nic) && READ_ONCE(nic->pct_eq);
+
+	return EMU_RGIDS - 1 - has_handler;
+}
+
 /* For the driver. */
 struct emu_nic *emu_nic_find(struct pci_dev *pdev);
 void emu_nic_put(struct emu_nic *nic);
@@ -137,5 +148,7 @@ u32 emu_nic_nid(struct emu_nic *nic);
 void emu_nic_set_nid(struct emu_nic *nic, u32 nid, bool by_hand);
 int emu_vfs_create(struct emu_nic *pf, int count);
 void emu_vfs_destroy(struct emu_nic *pf);
+/* Whether the driver is one that lets services share single VNIs. */
+bool emu_shares_single_vnis(void);
 
 #endif

@@ -13,6 +13,16 @@ static char *nics = "";
 module_param(nics, charp, 0444);
 MODULE_PARM_DESC(nics, "NICs to add at load, separated by ';', each as in 'add' of debugfs cxi-emu/control");
 
+static bool share_single_vnis = true;
+module_param(share_single_vnis, bool, 0644);
+MODULE_PARM_DESC(share_single_vnis, "Two services may have one single VNI, as with the driver since 2026-06");
+
+bool emu_shares_single_vnis(void)
+{
+	return READ_ONCE(share_single_vnis);
+}
+EXPORT_SYMBOL_GPL(emu_shares_single_vnis);
+
 static int __init add_nics(void)
 {
 	char *copy = kstrdup(nics, GFP_KERNEL);

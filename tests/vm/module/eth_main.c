@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* cxi-eth: one Ethernet interface for each device. Frames go nowhere. */
+#include <linux/cred.h>
+#include <linux/err.h>
 #include <linux/etherdevice.h>
 #include <linux/ethtool.h>
 #include <linux/module.h>
@@ -11,6 +13,19 @@ struct port {
 	struct list_head node;
 	struct net_device *ndev;
 	struct cxi_dev *cdev;
+	/* While it is up. */
+	struct cxi_lni *lni;
+	u32 svc_id;
+};
+
+/* As the driver has them with 16 queues each way. */
+static const struct cxi_abi_svc own_service = {
+	.flags = CXI_SVC_RESTRICTED_MEMBERS | CXI_SVC_RESTRICTED_VNIS | CXI_SVC_RESOURCE_LIMITS |
+		 CXI_SVC_SYSTEM,
+	.limits = {
+		[CXI_PTE] = { 17, 8 }, [CXI_TXQ] = { 32, 1 }, [CXI_TGQ] = { 18, 1 },
+		[CXI_EQ] = { 49, 1 }, [CXI_LE] = { 16384, 660 }, [CXI_AC] = { 1, 1 },
+	},
 };
 
 /* Changed and read by the core's calls only, which are serialised. */
@@ -37,7 +52,56 @@ static int set_mac(struct net_device *ndev, void *address)
 	return rc;
 }
 
+/* A PF has a service of its own, for whoever sets it up. A VF has the default one. */
+static int get_service(struct port *port)
+{
+	struct cxi_abi_svc desc = own_service;
+	struct cxi_abi_svc_alloc_resp resp = {};
+	int rc;
+
+	port->svc_id = CXI_DEFAULT_SVC;
+	if (!port->cdev->is_physfn)
+		return 0;
+	desc.members[0].type = CXI_MEMBER_UID;
+	desc.members[0].id = __kuid_val(current_euid());
+	rc = cxi_svc_alloc(port->cdev, &desc, &resp);
+	if (!rc)
+		port->svc_id = resp.svc_id;
+	return rc;
+}
+
+static void put_service(struct port *port)
+{
+	if (port->svc_id != CXI_DEFAULT_SVC)
+		cxi_svc_destroy(port->cdev, port->svc_id);
+}
+
+static int open_port(struct net_device *ndev)
+{
+	struct port *port = netdev_priv(ndev);
+	int rc = get_service(port);
+
+	if (rc)
+		return rc;
+	port->lni = cxi_lni_alloc(port->cdev, port->svc_id);
+	rc = PTR_ERR_OR_ZERO(port->lni);
+	if (rc)
+		put_service(port);
+	return rc;
+}
+
+static int stop_port(struct net_device *ndev)
+{
+	struct port *port = netdev_priv(ndev);
+
+	cxi_lni_free(port->lni);
+	put_service(port);
+	return 0;
+}
+
 static const struct net_device_ops operations = {
+	.ndo_open = open_port,
+	.ndo_stop = stop_port,
 	.ndo_start_xmit = transmit,
 	.ndo_set_mac_address = set_mac,
 	.ndo_validate_addr = eth_validate_addr,

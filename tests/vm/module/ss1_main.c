@@ -66,6 +66,7 @@ static void release(struct device *dev)
 	if (cdev->services != cdev)
 		put_device(&cdev->services->class_dev);
 	ida_destroy(&cdev->lnis);
+	ida_destroy(&cdev->domains);
 	emu_nic_put(cdev->nic);
 	kfree(cdev);
 }
@@ -109,7 +110,13 @@ static struct cxi_dev *new_device(struct pci_dev *pdev, struct emu_nic *nic)
 	cdev->services = services_of(cdev);
 	mutex_init(&cdev->svc_lock);
 	idr_init(&cdev->svcs);
+	ida_init(&cdev->le_pools);
+	ida_init(&cdev->tle_pools);
 	ida_init(&cdev->lnis);
+	ida_init(&cdev->domains);
+	INIT_LIST_HEAD(&cdev->domain_list);
+	INIT_LIST_HEAD(&cdev->tx_profiles);
+	INIT_LIST_HEAD(&cdev->rx_profiles);
 	cdev->number = take_number(nic);
 	snprintf(cdev->name, sizeof(cdev->name), "cxi%u", cdev->number);
 	device_initialize(&cdev->class_dev);

@@ -108,6 +108,15 @@ static ssize_t system_type_show(struct emu_nic *nic, char *to)
 	return sysfs_emit(to, "%u\n", emu_is_c2(nic) ? 2 : 1);
 }
 
+/* The first is nobody's, a retry handler has one, and each LNI or some of one service. */
+static ssize_t rgids_show(struct emu_nic *nic, char *to)
+{
+	struct emu_nic *physical = nic->pf ?: nic;
+	int left = emu_rgids(physical) - (int)READ_ONCE(physical->rgids);
+
+	return sysfs_emit(to, "%d\n", max(left, 0));
+}
+
 const struct cxi_entry cxi_properties[] = {
 	{ "amo_remap_to_pcie_fadd", 0644, .show = amo_show, .store = amo_store },
 	{ "ats_enabled", 0444, "0\n", .missing = EMU_V_OLD_DRIVER },
@@ -138,7 +147,7 @@ const struct cxi_entry cxi_properties[] = {
 	{ "rdzv_get_en", 0644, .show = rdzv_get_en_show, .store = rdzv_get_en_store },
 	{ "rdzv_get_idx", 0444, __stringify(CXI_RDZV_IDX) "\n" },
 	{ "rev", 0444, .show = rev_show },
-	{ "rgids_avail", 0444, "254\n" },
+	{ "rgids_avail", 0444, .show = rgids_show },
 	{ "speed", 0444, .show = speed_show },
 	{ "system_type_identifier", 0444, .show = system_type_show,
 	  .missing = EMU_V_OLD_DRIVER },

@@ -91,12 +91,29 @@ CONSTANT(hni_pcs_uncorrected_cw, READ_ONCE(nic->telemetry_uncorr))
 CONSTANT(paused, 0)
 CONSTANT(posted, 48213)
 
+#define PAUSED(name) { name, 0444, .show = paused_show }
+
 const struct cxi_entry cxi_telemetry[] = {
 	{ "hni_pcs_corrected_cw", 0444, .show = hni_pcs_corrected_cw_show },
 	{ "hni_pcs_good_cw", 0444, .show = hni_pcs_good_cw_show },
 	{ "hni_pcs_uncorrected_cw", 0444, .show = hni_pcs_uncorrected_cw_show },
-	{ "hni_rx_paused_0", 0444, .show = paused_show },
-	{ "hni_tx_paused_0", 0444, .show = paused_show },
+	PAUSED("hni_rx_paused_0"),
+	PAUSED("hni_rx_paused_1"),
+	PAUSED("hni_rx_paused_2"),
+	PAUSED("hni_rx_paused_3"),
+	PAUSED("hni_rx_paused_4"),
+	PAUSED("hni_rx_paused_5"),
+	PAUSED("hni_rx_paused_6"),
+	PAUSED("hni_rx_paused_7"),
+	PAUSED("hni_rx_paused_std"),
+	PAUSED("hni_tx_paused_0"),
+	PAUSED("hni_tx_paused_1"),
+	PAUSED("hni_tx_paused_2"),
+	PAUSED("hni_tx_paused_3"),
+	PAUSED("hni_tx_paused_4"),
+	PAUSED("hni_tx_paused_5"),
+	PAUSED("hni_tx_paused_6"),
+	PAUSED("hni_tx_paused_7"),
 	{ "parbs_tarb_pi_posted_pkts", 0444, .show = posted_show },
 	{}
 };

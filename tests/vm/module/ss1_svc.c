@@ -5,9 +5,6 @@
 
 #include "ss1.h"
 
-#define MOST_SVCS	256
-#define LEAST_TLES	8
-
 static bool disable_default_svc = true;
 module_param(disable_default_svc, bool, 0444);
 MODULE_PARM_DESC(disable_default_svc, "Leave the default service disabled");
@@ -24,30 +21,25 @@ static unsigned int default_vnis[CXI_MAX_VNIS] = { 1, 10, 0, 0 };
 module_param_array(default_vnis, uint, NULL, 0444);
 MODULE_PARM_DESC(default_vnis, "VNIs of the default service, up to the first 0");
 
-static bool enable_rgid_sharing = true;
-module_param(enable_rgid_sharing, bool, 0444);
-MODULE_PARM_DESC(enable_rgid_sharing, "Not emulated");
-
 static int default_lnis_per_rgid = 1;
-module_param(default_lnis_per_rgid, int, 0444);
+module_param(default_lnis_per_rgid, int, 0644);
 MODULE_PARM_DESC(default_lnis_per_rgid, "LNIs per RGID of a new service");
 
-static const u16 totals[CXI_RESOURCES] = {
-	[CXI_PTE] = CXI_NUM_PTES, [CXI_TXQ] = CXI_NUM_TXQS, [CXI_TGQ] = CXI_NUM_TGQS,
-	[CXI_EQ] = CXI_NUM_EQS, [CXI_CT] = CXI_NUM_CTS, [CXI_LE] = CXI_NUM_LES,
-	[CXI_TLE] = CXI_NUM_TLES, [CXI_AC] = CXI_NUM_ACS,
-};
-
-void cxi_svcs_limits(struct cxi_abi_limit *limits)
+/* A change on one service: found by id, done under the lock. */
+struct cxi_svc *cxi_svc_lock(struct cxi_dev *cdev, u32 id)
 {
-	int i;
+	struct cxi_svc *svc;
 
-	for (i = 0; i < CXI_RESOURCES; i++)
-		limits[i] = (struct cxi_abi_limit){ .max = totals[i] };
+	mutex_lock(&cdev->svc_lock);
+	svc = idr_find(&cdev->svcs, id);
+	if (!svc)
+		mutex_unlock(&cdev->svc_lock);
+	return svc;
 }
 
-static int check(const struct cxi_abi_svc *desc)
+int cxi_svc_check(const struct cxi_abi_svc *desc)
 {
+	struct cxi_abi_limit totals[CXI_RESOURCES];
 	int i;
 
 	if (desc->flags & CXI_SVC_RESTRICTED_VNIS) {
@@ -61,95 +53,71 @@ static int check(const struct cxi_abi_svc *desc)
 		for (i = 0; i < CXI_MAX_MEMBERS; i++)
 			if (desc->members[i].type >= CXI_MEMBER_TYPES)
 				return -EINVAL;
+	cxi_svcs_limits(totals);
 	if (desc->flags & CXI_SVC_RESOURCE_LIMITS)
 		for (i = 0; i < CXI_RESOURCES; i++)
 			if (desc->limits[i].max < desc->limits[i].res ||
-			    desc->limits[i].max > totals[i])
+			    desc->limits[i].max > totals[i].max)
 				return -EINVAL;
 	return 0;
 }
 
-/* What is left to reserve; the caller holds svc_lock. */
-static int available(struct cxi_dev *cdev, int type)
+/* A namespace has no place for its number: it gets 0, or the number before it. */
+static int add_members(struct cxi_svc *svc)
 {
-	struct cxi_svc *svc;
-	int left = totals[type];
-	int id;
-
-	idr_for_each_entry(&cdev->svcs, svc, id)
-		left -= svc->desc.limits[type].res;
-	return max(left, 0);
-}
-
-static int reserve(struct cxi_dev *cdev, struct cxi_abi_svc *desc, bool is_default,
-		   struct cxi_abi_svc_alloc_resp *resp)
-{
-	struct cxi_abi_limit *tles = &desc->limits[CXI_TLE];
+	u32 number = 0;
+	int rc = 0;
 	int i;
 
-	if (!(desc->flags & CXI_SVC_RESOURCE_LIMITS))
-		cxi_svcs_limits(desc->limits);
-	if (!is_default && (tles->res || tles->max)) {
-		tles->res = max_t(u16, tles->res, LEAST_TLES);
-		tles->max = tles->res;
-	}
-	for (i = 0; i < CXI_RESOURCES; i++) {
-		if (!desc->limits[i].res && !desc->limits[i].max)
+	if (!(svc->desc.flags & CXI_SVC_RESTRICTED_MEMBERS))
+		return cxi_acl_add(&svc->acl, CXI_ANYBODY, 0);
+	for (i = 0; i < CXI_MAX_MEMBERS && !rc; i++) {
+		u32 type = svc->desc.members[i].type;
+
+		if (type == CXI_MEMBER_IGNORE)
 			continue;
-		resp->available[i] = available(cdev, i);
-		if (desc->limits[i].res > resp->available[i])
-			return -ENOSPC;
+		if (type != CXI_MEMBER_NETNS)
+			number = svc->desc.members[i].id;
+		rc = cxi_acl_add(&svc->acl, type, number);
 	}
-	return 0;
+	return rc;
 }
 
-/* VNI ranges may not overlap anything; single VNIs may be shared. */
-bool cxi_svc_vnis_clash(struct cxi_dev *cdev, const struct cxi_svc *svc)
+/* All that a service has besides itself. */
+static void strip(struct cxi_dev *cdev, struct cxi_svc *svc)
 {
-	struct cxi_svc *other;
-	int id, i;
+	cxi_svc_give_back(cdev, svc);
+	cxi_svc_drop_profiles(svc);
+	cxi_acl_clear(&svc->acl);
+}
 
-	idr_for_each_entry(&cdev->svcs, other, id) {
-		if (other == svc)
-			continue;
-		if (svc->has_range && other->has_range &&
-		    svc->vni_min <= other->vni_max && other->vni_min <= svc->vni_max)
-			return true;
-		for (i = 0; svc->has_range && !other->has_range &&
-		     i < other->desc.vni_count; i++)
-			if (other->desc.vnis[i] >= svc->vni_min &&
-			    other->desc.vnis[i] <= svc->vni_max)
-				return true;
-		for (i = 0; !svc->has_range && other->has_range &&
-		     i < svc->desc.vni_count; i++)
-			if (svc->desc.vnis[i] >= other->vni_min &&
-			    svc->desc.vnis[i] <= other->vni_max)
-				return true;
-	}
-	return false;
+static int equip(struct cxi_dev *cdev, struct cxi_svc *svc, struct cxi_abi_svc_alloc_resp *resp)
+{
+	int rc = add_members(svc);
+
+	if (!rc && (svc->desc.flags & CXI_SVC_RESTRICTED_VNIS))
+		rc = cxi_svc_add_profiles(cdev, svc, 0, 0);
+	return rc ?: cxi_svc_reserve(cdev, svc, resp);
 }
 
 /* Caller holds svc_lock. Returns the id. */
 static int insert(struct cxi_dev *cdev, struct cxi_svc *svc,
 		  struct cxi_abi_svc_alloc_resp *resp)
 {
-	bool is_default = idr_is_empty(&cdev->svcs);
-	bool restricted = svc->desc.flags & CXI_SVC_RESTRICTED_VNIS;
-	int rc = 0;
+	bool is_off = idr_is_empty(&cdev->svcs) && disable_default_svc;
+	int rc = equip(cdev, svc, resp);
 
-	if (restricted && cxi_svc_vnis_clash(cdev, svc))
-		rc = -EEXIST;
 	if (!rc)
-		rc = reserve(cdev, &svc->desc, is_default, resp);
-	if (!rc)
-		rc = idr_alloc(&cdev->svcs, svc, CXI_DEFAULT_SVC, MOST_SVCS, GFP_KERNEL);
-	if (rc < 0)
+		rc = idr_alloc(&cdev->svcs, svc, CXI_DEFAULT_SVC, 0, GFP_KERNEL);
+	if (rc < 0) {
+		strip(cdev, svc);
 		return rc;
+	}
 	svc->desc.id = rc;
 	svc->desc.flags &= ~CXI_SVC_ENABLED;
 	/* Without single VNIs it waits for its range. */
-	if (restricted && !(is_default && disable_default_svc))
-		svc->desc.flags |= CXI_SVC_ENABLED;
+	if ((svc->desc.flags & CXI_SVC_RESTRICTED_VNIS) && !is_off)
+		cxi_svc_switch(svc, true);
 	cdev->svc_count++;
 	return rc;
 }
@@ -158,7 +126,7 @@ int cxi_svc_alloc(struct cxi_dev *cdev, const struct cxi_abi_svc *desc,
 		  struct cxi_abi_svc_alloc_resp *resp)
 {
 	struct cxi_svc *svc;
-	int rc = check(desc);
+	int rc = cxi_svc_check(desc);
 
 	if (rc)
 		return rc;
@@ -167,7 +135,10 @@ int cxi_svc_alloc(struct cxi_dev *cdev, const struct cxi_abi_svc *desc,
 		return -ENOMEM;
 	svc->desc = *desc;
 	svc->desc.pad = 0;
-	svc->lpr = desc->flags & CXI_SVC_SYSTEM ? 1 : default_lnis_per_rgid;
+	svc->le_pool = -1;
+	svc->tle_pool = -1;
+	svc->lpr = desc->flags & CXI_SVC_SYSTEM ? 1 : READ_ONCE(default_lnis_per_rgid);
+	cxi_acl_init(&svc->acl);
 	mutex_lock(&cdev->svc_lock);
 	rc = insert(cdev, svc, resp);
 	mutex_unlock(&cdev->svc_lock);
@@ -197,6 +168,7 @@ int cxi_svc_destroy(struct cxi_dev *cdev, u32 id)
 	if (!rc) {
 		idr_remove(&cdev->svcs, id);
 		cdev->svc_count--;
+		strip(cdev, svc);
 		kfree(svc);
 	}
 	mutex_unlock(&cdev->svc_lock);
@@ -225,12 +197,12 @@ EXPORT_SYMBOL_GPL(cxi_svc_list);
 static void use_of(struct cxi_svc *svc, struct cxi_abi_use *use)
 {
 	*use = (struct cxi_abi_use){ .svc_id = svc->desc.id };
-	if (!svc->desc.limits[CXI_LE].res)
+	if (svc->le_pool < 0)
 		use->in_use[CXI_LE] = U16_MAX;
-	if (!svc->desc.limits[CXI_TLE].res)
+	if (svc->tle_pool < 0)
 		use->in_use[CXI_TLE] = U16_MAX;
 	else
-		use->tle_pool = svc->desc.id;
+		use->tle_pool = svc->tle_pool;
 }
 
 int cxi_svc_use_list(struct cxi_dev *cdev, unsigned int room, struct cxi_abi_use *list)
@@ -284,8 +256,8 @@ static int make_default(struct cxi_dev *cdev)
 {
 	struct cxi_abi_svc desc = { .flags = CXI_SVC_RESOURCE_LIMITS };
 	struct cxi_abi_svc_alloc_resp resp = {};
-	u16 tles = clamp(default_svc_num_tles, LEAST_TLES, CXI_NUM_TLES);
-	int i;
+	u16 tles = clamp(default_svc_num_tles, 8, CXI_NUM_TLES);
+	int rc, i;
 
 	cxi_svcs_limits(desc.limits);
 	desc.limits[CXI_TLE] = (struct cxi_abi_limit){ tles, tles };
@@ -301,23 +273,33 @@ static int make_default(struct cxi_dev *cdev)
 		if (!desc.vni_count)
 			return -EINVAL;
 	}
-	return cxi_svc_alloc(cdev, &desc, &resp);
+	rc = cxi_svc_alloc(cdev, &desc, &resp);
+	/* Whatever the default for others is. */
+	return rc ?: cxi_svc_reset_lpr(cdev, resp.svc_id);
 }
 
 int cxi_svcs_init(struct cxi_dev *cdev)
 {
+	WRITE_ONCE(cdev->nic->rgids, 0);
 	return cdev->services == cdev ? make_default(cdev) : 0;
 }
 
+/* What is in use stays until its user goes. */
 void cxi_svcs_exit(struct cxi_dev *cdev)
 {
 	struct cxi_svc *svc;
 	int id;
 
 	mutex_lock(&cdev->svc_lock);
-	idr_for_each_entry(&cdev->svcs, svc, id)
+	idr_for_each_entry(&cdev->svcs, svc, id) {
+		strip(cdev, svc);
 		kfree(svc);
+	}
 	idr_destroy(&cdev->svcs);
 	cdev->svc_count = 0;
+	cxi_profiles_forget(&cdev->tx_profiles);
+	cxi_profiles_forget(&cdev->rx_profiles);
+	ida_destroy(&cdev->le_pools);
+	ida_destroy(&cdev->tle_pools);
 	mutex_unlock(&cdev->svc_lock);
 }

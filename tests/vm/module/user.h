@@ -32,10 +32,24 @@ struct user_client {
 	int id;
 	struct kobject *kobj;
 	struct kobject *wait_kobj;
-	/* Guards lnis: a file may be shared by threads. */
-	struct mutex lnis_lock;
+	/* Guards what follows: a file may be shared by threads. */
+	struct mutex objects_lock;
 	struct idr lnis;
+	struct idr domains;
+	struct idr cps;
 };
+
+/* user_objects.c: what commands make and a file's end frees. */
+void user_objects_init(struct user_client *client);
+void user_objects_free(struct user_client *client);
+int user_lni_alloc(struct user_client *client, u32 svc_id, u32 *id);
+int user_lni_free(struct user_client *client, u32 id);
+int user_domain_alloc(struct user_client *client, u32 lni, u32 vni, u32 pid,
+		      struct cxi_abi_domain *abi);
+int user_domain_free(struct user_client *client, u32 id);
+int user_cp_alloc(struct user_client *client, u32 lni, u32 vni, u32 tc, u32 tc_type,
+		  struct cxi_abi_cp *abi);
+int user_cp_free(struct user_client *client, u32 id);
 
 int user_command(struct user_client *client, const void __user *from, size_t count);
 

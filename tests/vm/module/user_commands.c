@@ -32,6 +32,13 @@ struct request {
 					u32 min;
 					u32 max;
 				};
+				/* The third is a PID or a traffic class. */
+				struct {
+					u32 lni;
+					u32 vni;
+					u32 third;
+					u32 fourth;
+				} on_lni;
 				struct cxi_abi_svc svc;
 			};
 		};
@@ -50,37 +57,61 @@ static struct cxi_dev *device(struct user_client *client)
 	return client->user->dev;
 }
 
+/* What cannot be said to anybody is undone. */
 static int lni_alloc(struct user_client *client, const struct request *request)
 {
-	struct cxi_lni *lni = cxi_lni_alloc(device(client), request->id);
 	u32 id;
-	int rc;
+	int rc = user_lni_alloc(client, request->id, &id);
 
-	if (IS_ERR(lni))
-		return PTR_ERR(lni);
-	id = cxi_lni_id(lni);
+	if (rc)
+		return rc;
 	rc = answer(request, &id, sizeof(id));
-	if (!rc) {
-		mutex_lock(&client->lnis_lock);
-		rc = idr_alloc(&client->lnis, lni, id, id + 1, GFP_KERNEL);
-		mutex_unlock(&client->lnis_lock);
-	}
-	if (rc < 0)
-		cxi_lni_free(lni);
-	return min(rc, 0);
+	if (rc)
+		user_lni_free(client, id);
+	return rc;
 }
 
 static int lni_free(struct user_client *client, const struct request *request)
 {
-	struct cxi_lni *lni;
+	return user_lni_free(client, request->brief.first);
+}
 
-	mutex_lock(&client->lnis_lock);
-	lni = idr_remove(&client->lnis, request->brief.first);
-	mutex_unlock(&client->lnis_lock);
-	if (!lni)
-		return -EINVAL;
-	cxi_lni_free(lni);
-	return 0;
+static int domain_alloc(struct user_client *client, const struct request *request)
+{
+	struct cxi_abi_domain abi = {};
+	int rc = user_domain_alloc(client, request->on_lni.lni, request->on_lni.vni,
+				   request->on_lni.third, &abi);
+
+	if (rc)
+		return rc;
+	rc = answer(request, &abi, sizeof(abi));
+	if (rc)
+		user_domain_free(client, abi.id);
+	return rc;
+}
+
+static int domain_free(struct user_client *client, const struct request *request)
+{
+	return user_domain_free(client, request->brief.first);
+}
+
+static int cp_alloc(struct user_client *client, const struct request *request)
+{
+	struct cxi_abi_cp abi = {};
+	int rc = user_cp_alloc(client, request->on_lni.lni, request->on_lni.vni,
+			       request->on_lni.third, request->on_lni.fourth, &abi);
+
+	if (rc)
+		return rc;
+	rc = answer(request, &abi, sizeof(abi));
+	if (rc)
+		user_cp_free(client, abi.id);
+	return rc;
+}
+
+static int cp_free(struct user_client *client, const struct request *request)
+{
+	return user_cp_free(client, request->brief.first);
 }
 
 /* The count always, the list only if there is room for all of it. */
@@ -130,6 +161,14 @@ static int svc_alloc(struct user_client *client, const struct request *request)
 	int rc = cxi_svc_alloc(device(client), &request->svc, &resp);
 
 	/* The answer says what was missing, so it is given on failure too. */
+	return answer(request, &resp, sizeof(resp)) ?: rc;
+}
+
+static int svc_update(struct user_client *client, const struct request *request)
+{
+	struct cxi_abi_svc_update_resp resp = {};
+	int rc = cxi_svc_update(device(client), &request->svc);
+
 	return answer(request, &resp, sizeof(resp)) ?: rc;
 }
 
@@ -235,10 +274,15 @@ static const struct {
 } commands[CXI_OP_COUNT] = {
 	[CXI_OP_LNI_ALLOC] = { 24, lni_alloc },
 	[CXI_OP_LNI_FREE] = { 8, lni_free },
+	[CXI_OP_DOMAIN_ALLOC] = { 32, domain_alloc },
+	[CXI_OP_DOMAIN_FREE] = { 8, domain_free },
+	[CXI_OP_CP_ALLOC] = { 32, cp_alloc },
+	[CXI_OP_CP_FREE] = { 8, cp_free },
 	[CXI_OP_SVC_LIST_GET] = { 32, svc_list_get },
 	[CXI_OP_SVC_ALLOC] = { 88, svc_alloc, true },
 	[CXI_OP_SVC_DESTROY] = { 8, svc_destroy, true },
 	[CXI_OP_GET_DEV_PROPERTIES] = { 16, get_dev_properties },
+	[CXI_OP_SVC_UPDATE] = { 88, svc_update, true },
 	[CXI_OP_SVC_GET] = { 24, svc_get },
 	[CXI_OP_SVC_RSRC_LIST_GET] = { 32, svc_use_list_get },
 	[CXI_OP_SVC_RSRC_GET] = { 24, svc_use_get },
@@ -258,12 +302,13 @@ static const struct {
 static int receive(struct user_client *client, const void __user *from, size_t count,
 		   struct request *request)
 {
+	u32 header[4];
 	u32 op;
 
-	if (count < sizeof(op))
-		return -EINVAL;
-	if (copy_from_user(&op, from, sizeof(op)))
+	/* Whatever the size: a short command at the end of a page is a bad address. */
+	if (copy_from_user(header, from, sizeof(header)))
 		return -EFAULT;
+	op = header[0];
 	if (!op || op >= CXI_OP_COUNT)
 		return -EINVAL;
 	if (!commands[op].handler)

@@ -40,18 +40,6 @@ static void put_user_dev(struct user_dev *user)
 	kref_put(&user->ref, release_user);
 }
 
-static void free_lnis(struct user_client *client)
-{
-	struct cxi_lni *lni;
-	int id;
-
-	mutex_lock(&client->lnis_lock);
-	idr_for_each_entry(&client->lnis, lni, id)
-		cxi_lni_free(lni);
-	idr_destroy(&client->lnis);
-	mutex_unlock(&client->lnis_lock);
-}
-
 /* Caller holds the lock for writing. */
 static void drop_client_dirs(struct user_client *client)
 {
@@ -120,8 +108,7 @@ static int user_open(struct inode *inode, struct file *file)
 	client = kzalloc(sizeof(*client), GFP_KERNEL);
 	if (!client)
 		goto put;
-	mutex_init(&client->lnis_lock);
-	idr_init(&client->lnis);
+	user_objects_init(client);
 	client->user = user;
 	down_write(&user->lock);
 	rc = add_client(client);
@@ -155,7 +142,7 @@ static int user_release(struct inode *inode, struct file *file)
 
 	down_write(&user->lock);
 	if (user->dev) {
-		free_lnis(client);
+		user_objects_free(client);
 		drop_client_dirs(client);
 	}
 	idr_remove(&user->clients, client->id);
@@ -281,7 +268,7 @@ static void remove_device(struct cxi_dev *dev)
 		return;
 	down_write(&user->lock);
 	idr_for_each_entry(&user->clients, client, id) {
-		free_lnis(client);
+		user_objects_free(client);
 		drop_client_dirs(client);
 	}
 	user->dev = NULL;

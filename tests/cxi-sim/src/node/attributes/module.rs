@@ -7,13 +7,13 @@ const COMMON: [Attribute; 2] = [fixed("initstate", "live\n"), fixed("refcnt", "1
 
 const CXI_SS1: [Attribute; 9] = [
     fixed("initstate", "live\n"),
-    fixed("parameters/default_lnis_per_rgid", "1\n"),
+    fixed("parameters/default_lnis_per_rgid", "1\n").mode(0o644),
     fixed("parameters/default_svc_num_tles", "512\n").mode(0o644),
     fixed("parameters/default_svc_test_mode", "N\n"),
     fixed("parameters/default_vnis", "1,10,0,0\n"),
     fixed("parameters/disable_default_svc", "Y\n"),
     fixed("parameters/disable_on_error", "Y\n").mode(0o644),
-    fixed("parameters/enable_rgid_sharing", "Y\n"),
+    fixed("parameters/enable_rgid_sharing", "Y\n").mode(0o644),
     fixed("refcnt", "3\n"),
 ];
 

@@ -44,7 +44,8 @@ const PROPERTIES: [Attribute; 33] = [
     fixed("rdzv_get_idx", "255\n"),
     // The revision from which the driver derives cassini_version (is_supported(), cass_core.c).
     of("rev", |nic| if nic.kind().is_cassini2() { "1\n" } else { "2\n" }.into()),
-    fixed("rgids_avail", "254\n"),
+    // Of 255, the retry handler has one, and the netdev of a PF, which is up, another.
+    fixed("rgids_avail", "253\n"),
     of("speed", |nic| {
         let speed = match nic.kind() {
             kind if kind.is_vf() => 0,

@@ -43,12 +43,27 @@ const TRAFFIC_CLASSES: [Attribute; 10] = [
 ];
 
 /// A few of about two thousand: VALUE@SECONDS.NANOSECONDS of the real-time clock, which stands still here.
-const TELEMETRY: [Attribute; 6] = [
+const TELEMETRY: [Attribute; 21] = [
     fixed("hni_pcs_corrected_cw", "1204@1767225600.000000000\n"),
     fixed("hni_pcs_good_cw", "39062500000@1767225600.000000000\n"),
     fixed("hni_pcs_uncorrected_cw", "0@1767225600.000000000\n"),
     fixed("hni_rx_paused_0", "0@1767225600.000000000\n"),
+    fixed("hni_rx_paused_1", "0@1767225600.000000000\n"),
+    fixed("hni_rx_paused_2", "0@1767225600.000000000\n"),
+    fixed("hni_rx_paused_3", "0@1767225600.000000000\n"),
+    fixed("hni_rx_paused_4", "0@1767225600.000000000\n"),
+    fixed("hni_rx_paused_5", "0@1767225600.000000000\n"),
+    fixed("hni_rx_paused_6", "0@1767225600.000000000\n"),
+    fixed("hni_rx_paused_7", "0@1767225600.000000000\n"),
+    fixed("hni_rx_paused_std", "0@1767225600.000000000\n"),
     fixed("hni_tx_paused_0", "0@1767225600.000000000\n"),
+    fixed("hni_tx_paused_1", "0@1767225600.000000000\n"),
+    fixed("hni_tx_paused_2", "0@1767225600.000000000\n"),
+    fixed("hni_tx_paused_3", "0@1767225600.000000000\n"),
+    fixed("hni_tx_paused_4", "0@1767225600.000000000\n"),
+    fixed("hni_tx_paused_5", "0@1767225600.000000000\n"),
+    fixed("hni_tx_paused_6", "0@1767225600.000000000\n"),
+    fixed("hni_tx_paused_7", "0@1767225600.000000000\n"),
     fixed("parbs_tarb_pi_posted_pkts", "48213@1767225600.000000000\n"),
 ];
 
