@@ -1,10 +1,15 @@
 //! Which process is in a network namespace, by its inode number, which is all that the driver knows of one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use nix::libc::{O_CLOEXEC, O_NOCTTY, O_NONBLOCK};
+use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 use serde::Serialize;
 
 use crate::host::files::read;
@@ -54,6 +59,42 @@ pub fn residents(roots: &Roots, wanted: &BTreeSet<u32>) -> BTreeMap<u32, Residen
         });
     }
     found
+}
+
+/// An open network namespace: as long as it is, its number is nobody else's.
+#[derive(Debug)]
+pub struct OpenNetns {
+    /// The file.
+    pub file: File,
+    /// Its number.
+    pub inode: u32,
+}
+
+/// Opens a network namespace by its path.
+///
+/// # Errors
+/// It is not there, or is something else.
+pub fn open(path: &Path) -> io::Result<OpenNetns> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+        .open(path)?;
+    opened(file)
+}
+
+/// The same of a file that is open.
+///
+/// # Errors
+/// It is something else.
+pub fn opened(file: File) -> io::Result<OpenNetns> {
+    let name = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    let is_netns = fstatfs(&file)?.filesystem_type() == NSFS_MAGIC && name.as_os_str().as_bytes().starts_with(b"net:[");
+    let inode = u32::try_from(file.metadata()?.ino()).map_err(io::Error::other)?;
+    if is_netns {
+        Ok(OpenNetns { file, inode })
+    } else {
+        Err(io::Error::other("not a network namespace"))
+    }
 }
 
 /// The number of the namespace that a file of `/proc` stands for.

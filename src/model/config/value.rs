@@ -231,6 +231,7 @@ words!(
     crate::model::cdi::render::Expose,
     crate::model::libs::library_mode::LibraryMode,
     super::preset::Preset,
+    super::settings::HostNetwork,
     super::settings::LogFormat,
     super::settings::LogTarget,
     crate::model::nic::offer::Functions
