@@ -1,0 +1,12 @@
+//! `cxi-device-plugin isolation`: the real program between an emulated container runtime and drivers in memory.
+#![cfg(test)]
+
+mod common;
+#[path = "isolation/fixture.rs"]
+mod fixture;
+#[path = "isolation/pods.rs"]
+mod pods;
+#[path = "isolation/restarts.rs"]
+mod restarts;
+#[path = "isolation/runtimes.rs"]
+mod runtimes;
