@@ -24,7 +24,7 @@ fn refused(host: &Host, words: &[&str]) {
 fn a_vni_that_a_launcher_holds_is_refused_by_name() {
     let host = Host::new();
     let launchers = host.foreign(&[500, 1024], 7);
-    let name = format!("VNI 1024 is taken by service {launchers}, which somebody else has made");
+    let name = format!("VNI 1024 is taken by service {launchers} of somebody else");
     refused(&host, &[&name]);
     // In a range, too.
     let host = Host::new();
@@ -90,7 +90,7 @@ fn any_service_that_admits_the_pods_namespace_is_in_the_way() {
     refused(
         &host,
         &[&format!(
-            "service {id}, which somebody else has made, admits the network namespace"
+            "service {id} of somebody else admits the network namespace"
         )],
     );
 }
@@ -134,11 +134,11 @@ fn without_a_ledger_nothing_is_made() {
 #[test]
 fn somebody_who_comes_between_is_noticed_before_it_is_on() {
     // While the service is made, a launcher takes the VNI.
+    let is_first = std::cell::Cell::new(true);
     let host = Host::with(
         Parameters::default(),
-        Box::new(|nic| {
-            let is_made = nic.ids().len() == 2;
-            if is_made {
+        Box::new(move |nic| {
+            if is_first.replace(false) {
                 let foreign = Descriptor {
                     restricted_members: true,
                     restricted_vnis: true,

@@ -37,7 +37,7 @@ fn called(service: &Service, owner: Option<&Entry>) -> String {
         (Some(owner), _) => format!("service {id} of pod {}", owner.sandbox),
         (None, Origin::Default) => "the default service (1)".to_owned(),
         (None, Origin::Configfs(_)) => format!("group {id} of configfs"),
-        (None, Origin::Command) => format!("service {id}, which somebody else has made"),
+        (None, Origin::Command) => format!("service {id} of somebody else"),
     }
 }
 
