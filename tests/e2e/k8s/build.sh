@@ -76,6 +76,12 @@ build_clients() {
         go_build clients helm.sh/helm/v3/cmd/helm helm -ldflags '-s -w'
 }
 
+# What gives pods further networks. The proxy lists no version of Multus, and has each that is asked for by name.
+build_networks() {
+    go_build networks gopkg.in/k8snetworkplumbingwg/multus-cni.v4/cmd/multus multus -ldflags '-s -w' &&
+        go_build networks github.com/k8snetworkplumbingwg/whereabouts/cmd whereabouts -ldflags '-s -w'
+}
+
 # fetch_parts: what needs no build.
 fetch_parts() {
     find_go "$GO_NEEDED"
@@ -104,8 +110,8 @@ build_parts() {
     flock --wait "$((left > 0 ? left : 0))" "$lock" || return
     # The larger half of the time is for packages that these share.
     build_containerd && build_kubernetes || return
-    # Only a stage goes by them, which says when there was no time for them.
-    build_clients || ((EPOCHSECONDS >= BUILD_UNTIL)) || return
+    # Only stages go by them, which say when there was no time for them.
+    build_clients && build_networks || ((EPOCHSECONDS >= BUILD_UNTIL)) || return
     # 9 GB that the next run would not look at.
     rm -rf "$BUILT/go-cache" "$BUILT/go-modules" "$BUILT/etcd"
     exec {lock}>&-
