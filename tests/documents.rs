@@ -140,7 +140,11 @@ fn readme_is_short_and_says_first_how_far_this_is() {
     assert!(words <= 1000, "{words} words");
     let first: Vec<_> = text.lines().take(10).collect();
     let first = first.join(" ");
-    for needed in ["emulated", "Nothing has run on a Slingshot NIC", "cxi-k8s-device-plugin"] {
+    for needed in [
+        "emulated",
+        "Nothing has run on a Slingshot NIC",
+        "cxi-k8s-device-plugin",
+    ] {
         assert!(first.contains(needed), "'{needed}' is not in the first ten lines");
     }
 }
