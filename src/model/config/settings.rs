@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tracing::Level;
 
+use super::cxi_service::CxiServiceSettings;
 use super::preset::Preset;
 use crate::model::alloc::resource::ResourceName;
 use crate::model::alloc::strategy::StrategySetting;
@@ -51,6 +52,8 @@ pub struct Settings {
     pub exclude: Vec<Exclusion>,
     /// `[health]`
     pub health: HealthSettings,
+    /// `[cxi_service]`
+    pub cxi_service: CxiServiceSettings,
     /// `[export]`
     pub export: ExportSettings,
     /// `[numa]`

@@ -233,6 +233,7 @@ words!(
     super::preset::Preset,
     super::settings::LogFormat,
     super::settings::LogTarget,
+    super::cxi_service::DefaultService,
     crate::model::nic::offer::Functions
 );
 

@@ -1,5 +1,6 @@
 //! `services delete`: the end of a service.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
@@ -8,12 +9,15 @@ use super::args::DeleteArgs;
 use super::targets::{Target, Targets};
 use crate::cli::exit::{self, Ended};
 use crate::cli::terminal::output;
+use crate::host::clock::unix_seconds;
 use crate::host::device::commands::Commands;
-use crate::host::device::work::{self, RealClock};
-use crate::host::device::{asking, groups, survey};
+use crate::host::device::ending::{self, RealClock};
+use crate::host::device::{asking, endings, groups, survey};
+use crate::model::services::default_service::Life;
 use crate::model::services::descriptor::DEFAULT_SERVICE;
+use crate::model::services::lingering::Ending;
 use crate::model::services::refused::Refused;
-use crate::model::services::retry::{LINGERS_AFTER, News, Retry};
+use crate::model::services::retry::{News, Retry};
 use crate::model::services::service::{Origin, Service};
 
 /// Ends one.
@@ -31,27 +35,42 @@ pub(super) fn delete(args: &DeleteArgs) -> anyhow::Result<Ended> {
     let found = targets.ask(chosen.clone(), asking::PATIENCE, move |commands, target| {
         survey::services(commands, &groups::names(&roots, target.cxi))
     });
+    let directory = endings::directory(&targets.run_dir);
+    let mut note = None;
     for (target, services) in found {
-        may_be_deleted(
-            &target,
-            &services.map_err(|refused| anyhow!("{}: {refused}", target.called))?,
-            id,
-        )?;
+        let services = services.map_err(|refused| anyhow!("{}: {refused}", target.called))?;
+        let service = may_be_deleted(&target, &services, id).inspect_err(|_| {
+            // One that somebody else has ended.
+            if !services.iter().any(|service| service.id() == id) {
+                endings::forget(&directory, &target.address, id);
+            }
+        })?;
+        note = target
+            .life
+            .clone()
+            .map(|life| Note::of(&directory, &target, life, service));
     }
+    let lingers_after = targets.lingers_after;
     let wait = Duration::from_secs(args.wait);
     let ended = targets.ask(
         chosen,
         wait.saturating_add(asking::PATIENCE),
         move |commands, target| {
-            let retry = Retry::new(LINGERS_AFTER, Some(wait));
-            work::destroy(commands, id, retry, &RealClock::default(), &mut |news| {
-                say(news, target, id);
+            let retry = Retry::new(lingers_after, Some(wait));
+            ending::destroy(commands, id, retry, &RealClock::default(), &mut |news| {
+                if let (News::Waits, Some(note)) = (news, &note) {
+                    note.keep(target);
+                }
+                say(news, target, id, lingers_after);
             })
         },
     );
     for (target, result) in ended {
         match result {
-            Ok(()) => output::line(&format!("{}: service {id} is gone", target.called))?,
+            Ok(()) => {
+                endings::forget(&directory, &target.address, id);
+                output::line(&format!("{}: service {id} is gone", target.called))?;
+            }
             Err(refused) if refused.is_busy() => bail!(
                 "{}: service {id} is still in use after {} s: see by whom with fuser -v /dev/{}; what a job has left behind \
                  may last for minutes",
@@ -69,21 +88,53 @@ pub(super) fn delete(args: &DeleteArgs) -> anyhow::Result<Ended> {
 pub(super) fn end_at_once(commands: Commands<'_>, id: u32) -> Result<(), Refused> {
     let wait = Duration::from_secs(5);
     let retry = Retry::new(wait, Some(wait));
-    work::destroy(commands, id, retry, &RealClock::default(), &mut |_| {})
+    ending::destroy(commands, id, retry, &RealClock::default(), &mut |_| {})
 }
 
-fn say(news: News, target: &Target, id: u32) {
+/// What others are to know of a service that does not end.
+#[derive(Clone)]
+struct Note {
+    directory: PathBuf,
+    ending: Ending,
+}
+
+impl Note {
+    /// The time is that of an earlier one of the same service.
+    fn of(directory: &Path, target: &Target, life: Life, service: &Service) -> Self {
+        let earlier = target
+            .address
+            .parse()
+            .map(|address| endings::of(directory, address))
+            .unwrap_or_default();
+        let earlier = earlier.into_iter().find(|note| note.is_of(&life, service));
+        Self {
+            directory: directory.to_owned(),
+            ending: earlier.unwrap_or_else(|| Ending::new(life, service, unix_seconds())),
+        }
+    }
+
+    fn keep(&self, target: &Target) {
+        if let Err(reason) = endings::keep(&self.directory, &target.address, &self.ending) {
+            exit::warn(&format!(
+                "{}: status and doctor will not know that it is to end: {reason}",
+                target.called
+            ));
+        }
+    }
+}
+
+fn say(news: News, target: &Target, id: u32, lingers_after: Duration) {
     exit::note(&match news {
         News::Waits => format!("{}: service {id} is in use; waiting for its end\n", target.called),
         News::Lingers => format!(
-            "{}: service {id} lingers: in use for {} minutes; still waiting\n",
+            "{}: service {id} lingers: its end is refused for more than {} s; still waiting\n",
             target.called,
-            LINGERS_AFTER.as_secs() / 60
+            lingers_after.as_secs()
         ),
     });
 }
 
-fn may_be_deleted(target: &Target, services: &[Service], id: u32) -> anyhow::Result<()> {
+fn may_be_deleted<'a>(target: &Target, services: &'a [Service], id: u32) -> anyhow::Result<&'a Service> {
     let Some(service) = services.iter().find(|service| service.id() == id) else {
         let there_is: Vec<String> = services.iter().map(|service| service.id().to_string()).collect();
         bail!("{} has no service {id}; it has {}", target.called, there_is.join(", "));
@@ -102,5 +153,5 @@ fn may_be_deleted(target: &Target, services: &[Service], id: u32) -> anyhow::Res
             target.called
         );
     }
-    Ok(())
+    Ok(service)
 }

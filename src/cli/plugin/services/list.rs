@@ -1,18 +1,22 @@
 //! `services list`: what the driver says, for people and for programs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde::Serialize;
 
 use super::args::ListArgs;
 use super::targets::{Target, Targets};
 use crate::cli::exit::{self, Ended};
+use crate::cli::plugin::node_view::ago;
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint};
 use crate::cli::terminal::table::{Cell, plain, table};
+use crate::host::clock::unix_seconds;
 use crate::host::device::namespaces::{self, Resident};
-use crate::host::device::{asking, groups, survey};
+use crate::host::device::{asking, endings, groups, survey};
 use crate::model::services::admission::{self, Admission, Asker};
 use crate::model::services::descriptor::{Member, Resource};
+use crate::model::services::lingering::{self, Lingering};
 use crate::model::services::refused::Refused;
 use crate::model::services::room::{self, Pools};
 use crate::model::services::service::{Origin, Service};
@@ -37,13 +41,19 @@ struct NicServices {
     unknown: Option<Refused>,
     plain_pod: Option<PlainPod>,
     pools_left: Option<Pools>,
+    /// Those whose end the driver has refused.
+    ending: Vec<Lingering>,
     #[serde(skip)]
     called: String,
 }
 
-/// Whether a pod of any user could use the NIC.
+/// Whether a pod could use the NIC of which no more is known than the configuration says of all of them.
 #[derive(Serialize)]
 struct PlainPod {
+    /// Its user; null: any.
+    uid: Option<u32>,
+    /// Its group; null: any.
+    gid: Option<u32>,
     /// By which service; null: by none.
     service: Option<u32>,
     /// Why not.
@@ -57,7 +67,11 @@ pub(super) fn run(args: &ListArgs) -> anyhow::Result<Ended> {
     let asked = targets.ask(targets.all.clone(), asking::PATIENCE, move |commands, target| {
         survey::services(commands, &groups::names(&roots, target.cxi))
     });
-    let nics: Vec<NicServices> = asked.into_iter().map(|(target, told)| nic(target, told)).collect();
+    let notes = endings::directory(&targets.run_dir);
+    let nics: Vec<NicServices> = asked
+        .into_iter()
+        .map(|(target, told)| nic(target, told, targets.pod, &notes))
+        .collect();
     let listed = Listed {
         namespaces: namespaces::residents(&targets.roots, &members(&nics)),
         nics,
@@ -78,26 +92,33 @@ pub(super) fn run(args: &ListArgs) -> anyhow::Result<Ended> {
     }
 }
 
-fn nic(target: Target, told: Result<Vec<Service>, Refused>) -> NicServices {
+fn nic(target: Target, told: Result<Vec<Service>, Refused>, pod: Asker, notes: &Path) -> NicServices {
     let cxi = target.cxi.to_string();
-    let plain_pod =
-        told.as_ref().ok().map(
-            |services| match admission::judge(services, Asker::default(), &BTreeMap::new(), &cxi) {
-                Admission::Admitted { service, .. } => PlainPod {
-                    service: Some(service),
-                    reason: None,
-                },
-                Admission::Refused { reason, .. } => PlainPod {
-                    service: None,
-                    reason: Some(reason),
-                },
-            },
-        );
+    let plain_pod = told.as_ref().ok().map(|services| {
+        let (service, reason) = match admission::judge(services, pod, &BTreeMap::new(), &cxi) {
+            Admission::Admitted { service, .. } => (Some(service), None),
+            Admission::Refused { reason, .. } => (None, Some(reason)),
+        };
+        let Asker { uid, gid, .. } = pod;
+        PlainPod {
+            uid,
+            gid,
+            service,
+            reason,
+        }
+    });
+    let ending = match (&told, &target.life, target.address.parse()) {
+        (Ok(services), Some(life), Ok(address)) => {
+            lingering::ending(&endings::of(notes, address), life, services).collect()
+        }
+        _ => Vec::new(),
+    };
     NicServices {
         pools_left: told.as_ref().ok().map(|services| room::pools_left(services)),
         plain_pod,
         unknown: told.as_ref().err().cloned(),
         services: told.ok(),
+        ending,
         address: target.address,
         cxi,
         netdev: target.netdev,
@@ -131,6 +152,13 @@ fn described(listed: &Listed) -> String {
 fn of_nic(nic: &NicServices, services: &[Service], namespaces: &BTreeMap<u32, Resident>) -> String {
     let row = |service: &Service| {
         let [kind, state] = kind_and_state(service);
+        let state = match nic.ending.iter().find(|ending| ending.service == service.id()) {
+            Some(Lingering { since, .. }) => (
+                WARNING,
+                format!("{}, to end for {}", state.1, ago(*since, unix_seconds())),
+            ),
+            None => state,
+        };
         [
             plain(service.id()),
             kind,
@@ -148,11 +176,15 @@ fn of_nic(nic: &NicServices, services: &[Service], namespaces: &BTreeMap<u32, Re
     text += &limits(services);
     text += "\n";
     if let Some(pod) = &nic.plain_pod {
+        let whose = match (pod.uid, pod.gid) {
+            (None, None) => "a plain pod".to_owned(),
+            (uid, gid) => Asker { uid, gid, netns: None }.to_string(),
+        };
         text += &match (pod.service, &pod.reason) {
-            (Some(id), _) => paint(GOOD, &format!("a plain pod can use it, by service {id}")),
+            (Some(id), _) => paint(GOOD, &format!("{whose} can use it, by service {id}")),
             (None, reason) => paint(
                 WARNING,
-                &format!("a plain pod cannot use it: {}", reason.as_deref().unwrap_or_default()),
+                &format!("{whose} cannot use it: {}", reason.as_deref().unwrap_or_default()),
             ),
         };
         text += "\n";
