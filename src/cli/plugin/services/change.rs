@@ -1,14 +1,16 @@
 //! `services delete`: the end of a service.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
+use serde::Serialize;
 
 use super::args::DeleteArgs;
 use super::targets::{Target, Targets};
 use crate::cli::exit::{self, Ended};
-use crate::cli::terminal::output;
+use crate::cli::plugin::node_args::NodeArgs;
+use crate::cli::terminal::output::{self, Audience};
 use crate::host::clock::unix_seconds;
 use crate::host::device::commands::Commands;
 use crate::host::device::ending::{self, RealClock};
@@ -19,6 +21,14 @@ use crate::model::services::lingering::Ending;
 use crate::model::services::refused::Refused;
 use crate::model::services::retry::{News, Retry};
 use crate::model::services::service::{Origin, Service};
+
+/// A service that was ended, for programs.
+#[derive(Serialize)]
+struct Gone {
+    address: String,
+    cxi: String,
+    id: u32,
+}
 
 /// Ends one.
 pub(super) fn delete(args: &DeleteArgs) -> anyhow::Result<Ended> {
@@ -48,17 +58,18 @@ pub(super) fn delete(args: &DeleteArgs) -> anyhow::Result<Ended> {
         note = target
             .life
             .clone()
-            .map(|life| Note::of(&directory, &target, life, service));
+            .map(|life| Note::of(args.node.clone(), &directory, &target, life, service));
     }
     let lingers_after = targets.lingers_after;
     let wait = Duration::from_secs(args.wait);
+    let early = note.clone();
     let ended = targets.ask(
         chosen,
         wait.saturating_add(asking::PATIENCE),
         move |commands, target| {
             let retry = Retry::new(lingers_after, Some(wait));
             ending::destroy(commands, id, retry, &RealClock::default(), &mut |news| {
-                if let (News::Waits, Some(note)) = (news, &note) {
+                if let (News::Waits, Some(note)) = (news, &early) {
                     note.keep(target);
                 }
                 say(news, target, id, lingers_after);
@@ -69,15 +80,27 @@ pub(super) fn delete(args: &DeleteArgs) -> anyhow::Result<Ended> {
         match result {
             Ok(()) => {
                 endings::forget(&directory, &target.address, id);
-                output::line(&format!("{}: service {id} is gone", target.called))?;
+                match args.output {
+                    Audience::Table => output::line(&format!("{}: service {id} is gone", target.called))?,
+                    Audience::Json => output::json(&Gone {
+                        address: target.address,
+                        cxi: target.cxi.to_string(),
+                        id,
+                    })?,
+                }
             }
-            Err(refused) if refused.is_busy() => bail!(
-                "{}: service {id} is still in use after {} s: see by whom with fuser -v /dev/{}; what a job has left behind \
-                 may last for minutes",
-                target.called,
-                args.wait,
-                target.cxi
-            ),
+            Err(refused) if refused.is_busy() => {
+                // It was not kept yet if there was no wait at all.
+                note.iter().for_each(|note| note.keep(&target));
+                bail!(
+                    "{}: service {id} is still in use after {} s: see by whom with fuser -v /dev/{}; what a job has left behind may last for \
+                     minutes: cxi-device-plugin services delete --wait 600 {} {id}",
+                    target.called,
+                    args.wait,
+                    target.cxi,
+                    target.address
+                )
+            }
             Err(refused) => bail!("{}: {refused}", target.called),
         }
     }
@@ -94,13 +117,13 @@ pub(super) fn end_at_once(commands: Commands<'_>, id: u32) -> Result<(), Refused
 /// What others are to know of a service that does not end.
 #[derive(Clone)]
 struct Note {
-    directory: PathBuf,
+    node: NodeArgs,
     ending: Ending,
 }
 
 impl Note {
     /// The time is that of an earlier one of the same service.
-    fn of(directory: &Path, target: &Target, life: Life, service: &Service) -> Self {
+    fn of(node: NodeArgs, directory: &Path, target: &Target, life: Life, service: &Service) -> Self {
         let earlier = target
             .address
             .parse()
@@ -108,13 +131,16 @@ impl Note {
             .unwrap_or_default();
         let earlier = earlier.into_iter().find(|note| note.is_of(&life, service));
         Self {
-            directory: directory.to_owned(),
+            node,
             ending: earlier.unwrap_or_else(|| Ending::new(life, service, unix_seconds())),
         }
     }
 
     fn keep(&self, target: &Target) {
-        if let Err(reason) = endings::keep(&self.directory, &target.address, &self.ending) {
+        let node = self.node.writable().map_err(|error| error.to_string());
+        let kept =
+            node.and_then(|node| endings::keep(&endings::directory(&node.run_dir), &target.address, &self.ending));
+        if let Err(reason) = kept {
             exit::warn(&format!(
                 "{}: status and doctor will not know that it is to end: {reason}",
                 target.called
@@ -137,7 +163,12 @@ fn say(news: News, target: &Target, id: u32, lingers_after: Duration) {
 fn may_be_deleted<'a>(target: &Target, services: &'a [Service], id: u32) -> anyhow::Result<&'a Service> {
     let Some(service) = services.iter().find(|service| service.id() == id) else {
         let there_is: Vec<String> = services.iter().map(|service| service.id().to_string()).collect();
-        bail!("{} has no service {id}; it has {}", target.called, there_is.join(", "));
+        bail!(
+            "{} has no service {id}; it has {}: cxi-device-plugin services list {}",
+            target.called,
+            there_is.join(", "),
+            target.address
+        );
     };
     if let Origin::Configfs(name) = &service.origin {
         bail!(
