@@ -1,50 +1,13 @@
 //! `[cxi_service]`: what a site wants of the services of its NICs.
 
-use std::time::Duration;
-
-use super::fragment::{Content, ValueNode};
+use super::fragment::Content;
 use super::inputs::{Effective, Reader};
 use super::problem::{Origin, Problem};
-use super::settings::Settings;
-use super::value::{Fault, Faults, Value};
-use crate::model::health::{Action, Check};
+use super::settings::{CxiServiceSettings, DefaultService, Settings};
+use super::value::Value;
+use crate::model::health::Check;
 use crate::model::services::admission::Asker;
 use crate::model::services::retry::LINGERS_AFTER;
-
-/// What a NIC is to a site that a pod could not use, by its services.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum DefaultService {
-    /// It is said; the NIC stays Healthy.
-    Warn,
-    /// The NIC is Unhealthy.
-    Require,
-    /// Nothing, such as where launchers make a service for each job.
-    Ignore,
-}
-
-impl DefaultService {
-    const ALL: [Self; 3] = [Self::Warn, Self::Require, Self::Ignore];
-
-    /// The same, as of the condition `cxi-service`.
-    pub fn action(self) -> Action {
-        match self {
-            Self::Warn => Action::Warn,
-            Self::Require => Action::Fail,
-            Self::Ignore => Action::Ignore,
-        }
-    }
-}
-
-/// The table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CxiServiceSettings {
-    /// Of a NIC that no pod could use.
-    pub default_service: DefaultService,
-    /// Whose pod is asked about.
-    pub pod: Asker,
-    /// How long the end of a service may be refused before that is news.
-    pub lingers_after: Duration,
-}
 
 /// Reads it.
 pub(super) fn read(table: &mut Reader<'_>) -> CxiServiceSettings {
@@ -56,24 +19,6 @@ pub(super) fn read(table: &mut Reader<'_>) -> CxiServiceSettings {
             netns: None,
         },
         lingers_after: table.get("lingers_after", LINGERS_AFTER),
-    }
-}
-
-/// A user or a group, or any.
-impl Value for Option<u32> {
-    fn read(node: &ValueNode) -> Result<Self, Faults> {
-        // The highest is -1, which the kernel gives to nobody.
-        let id = |number: i64| u32::try_from(number).ok().filter(|id| *id != u32::MAX);
-        let known = match &node.content {
-            Content::Text(text) if text == "any" => Some(None),
-            Content::Number(number) => id(*number).map(Some),
-            _ => None,
-        };
-        known.ok_or_else(|| Fault::expected(node, "a number from 0 to 4294967294, or \"any\""))
-    }
-
-    fn show(&self) -> Content {
-        self.map_or_else(|| Content::Text("any".to_owned()), |id| Content::Number(id.into()))
     }
 }
 
