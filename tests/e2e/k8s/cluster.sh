@@ -84,13 +84,13 @@ Y
 }
 
 configure_containerd() {
-    local version=3 cri=io.containerd.cri.v1.runtime cni='bin_dirs = ["/usr/lib/cni"]' head
+    local version=3 cri=io.containerd.cri.v1.runtime cni="bin_dirs = [\"$WORK/cni-bin\"]" head
     head="[plugins.\"io.containerd.cri.v1.images\".pinned_images]
   sandbox = \"$IMAGE\"
 [plugins.\"$cri\"]"
     # 1.7 has one plugin for all, and reads CDI specs only when it is told to.
     if [[ $CONTAINERD == containerd-1.7 ]]; then
-        version=2 cri=io.containerd.grpc.v1.cri cni='bin_dir = "/usr/lib/cni"'
+        version=2 cri=io.containerd.grpc.v1.cri cni="bin_dir = \"$WORK/cni-bin\""
         head="[plugins.\"$cri\"]
   sandbox_image = \"$IMAGE\"
   enable_cdi = ${CXI_K8S_ENABLE_CDI:-true}"
@@ -123,7 +123,9 @@ Y
     kubeconfig token-of-the-node >"$WORK/node.conf"
     kubeconfig token-of-the-scheduler >"$WORK/scheduler.conf"
     kubeconfig token-of-the-manager >"$WORK/manager.conf"
-    mkdir -p "$WORK/cni"
+    mkdir -p "$WORK"/{cni,cni-bin}
+    # Debian's, and those that were built here, if they were.
+    ln -s /usr/lib/cni/* "$BIN"/{multus,whereabouts} "$WORK/cni-bin/"
     cat >"$WORK/cni/10-rig.conflist" <<Y
 {"cniVersion": "1.0.0", "name": "rig", "plugins": [{"type": "ptp", "ipMasq": false, "ipam": {"type": "host-local",
  "dataDir": "/run/cni", "ranges": [[{"subnet": "10.98.0.0/16"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}
@@ -138,6 +140,7 @@ authentication: {anonymous: {enabled: true}, webhook: {enabled: false}}
 authorization: {mode: AlwaysAllow}
 cgroupDriver: cgroupfs
 cgroupsPerQOS: false
+cgroupRoot: /$CGROUP
 enforceNodeAllocatable: []
 failSwapOn: false
 failCgroupV1: false
@@ -241,10 +244,10 @@ stop() {
     return 1
 }
 
-# clear_cgroups: of containers that are dead; the kernel removes none that has a process. There is no namespace for these.
+# clear_cgroups: of containers that are dead; the kernel removes none that has a process.
 clear_cgroups() {
     local place
-    for place in /sys/fs/cgroup/k8s.io /sys/fs/cgroup/*/k8s.io; do
+    for place in "/sys/fs/cgroup/$CGROUP" /sys/fs/cgroup/*/"$CGROUP"; do
         [[ -d $place ]] || continue
         find "$place" -depth -mindepth 1 -type d -exec rmdir {} + 2>/dev/null || true
         rmdir "$place" 2>/dev/null || true
@@ -257,7 +260,7 @@ power_cut() {
     for name in kubelet plugin containerd; do stop "$name" KILL; done
     # Shims, and what their containers run: they have the rig's own process namespace in common with this shell only.
     for process in /proc/[0-9]*; do
-        if [[ $(readlink "$process/exe") == "$RUNTIME/containerd-shim-runc-v2" ]] || grep -q ':/k8s.io/' "$process/cgroup"; then
+        if [[ $(readlink "$process/exe") == "$RUNTIME/containerd-shim-runc-v2" ]] || grep -q ":/$CGROUP/" "$process/cgroup"; then
             kill -KILL "${process#/proc/}"
         fi
     done 2>/dev/null
@@ -269,7 +272,7 @@ power_cut() {
     new_boot
 }
 
-no_containers() { ! grep -lq ':/k8s.io/' /proc/[0-9]*/cgroup; }
+no_containers() { ! grep -lq ":/$CGROUP/" /proc/[0-9]*/cgroup; }
 
 # --- the cluster -------------------------------------------------------------------------------------------------------
 

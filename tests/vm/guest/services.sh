@@ -172,7 +172,7 @@ a_namespace_is_named_with_its_process() {
 
 # --- the unit and its rule --------------------------------------------------------------------------------------------------
 
-journal_says() { journalctl -u "$1" -o cat | grep -qF -- "$2"; }
+journal_says() { journalctl -u "$1" -o cat | grep -F -- "$2" >/dev/null; }
 
 the_unit_switches_it_on_once() {
     begin
