@@ -2,6 +2,7 @@
 //! which looks whether that one admits the process.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 
@@ -17,6 +18,18 @@ pub struct Asker {
     pub gid: Option<u32>,
     /// Network namespace.
     pub netns: Option<u32>,
+}
+
+/// A pod of which no more is known.
+impl fmt::Display for Asker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.uid, self.gid) {
+            (None, None) => f.write_str("a pod of any user"),
+            (Some(uid), None) => write!(f, "a pod of user {uid}"),
+            (None, Some(gid)) => write!(f, "a pod of group {gid}"),
+            (Some(uid), Some(gid)) => write!(f, "a pod of user {uid} and group {gid}"),
+        }
+    }
 }
 
 /// By what a process is admitted, in libfabric's order.
