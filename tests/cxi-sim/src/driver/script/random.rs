@@ -10,6 +10,9 @@ A root alloc vnis=20,21 limits=TLE:0:0
 A root alloc limits=TLE:0:0
 A root set-range 3 64 127
 A root enable 3 1
+A root alloc flags=1 limits=TLE:0:0
+A alice lni-alloc 1
+B root lni-alloc 2
 ";
 const CALLERS: [&str; 8] = ["root", "root@a", "root@b", "bare", "alice", "alice@a", "bob", "bob@b"];
 const VNIS: [&str; 7] = ["1", "10", "20", "21", "64", "70", "4096"];
@@ -78,7 +81,12 @@ fn command(random: &mut Rng, file: &str) -> String {
         30 => (anybody, format!("domain-free {}", random.u32(1..6))),
         31..=32 => (
             anybody,
-            format!("cp-alloc {lni} {} {} {}", vni(random), random.u8(..9), random.u8(..5)),
+            format!(
+                "cp-alloc {lni} {} {} {}",
+                vni(random),
+                pick(random, &CLASSES),
+                pick(random, &TYPES)
+            ),
         ),
         33 => (anybody, format!("cp-free {}", random.u32(..4))),
         34 => (anybody, format!("list {}", random.u32(..12))),
@@ -148,7 +156,9 @@ fn descriptor(random: &mut Rng) -> String {
             fields.push(format!("vnis={}", vnis.join(",")));
         }
     }
-    if random.bool() {
+    if random.u8(..4) == 0 {
+        fields.push("flags=1".to_owned());
+    } else if random.bool() {
         let members: Vec<&str> = (0..2).map(|_| pick(random, &MEMBERS)).collect();
         fields.push(format!("members={}", members.join(",")));
     }
