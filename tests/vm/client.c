@@ -6,6 +6,7 @@
  * cxi-client get DEVICE ID        the service, 68 bytes in hexadecimal
  * cxi-client alloc DEVICE HEX     makes one; its number
  * cxi-client enable DEVICE ID ON  switches one
+ * cxi-client destroy DEVICE ID    ends one
  * cxi-client hold DEVICE ID       uses one until standard input ends
  * cxi-client serve DEVICE FOLDER  takes orders from FOLDER/ask and says in FOLDER/said what
  *                                 became of each, until "end": to use the service of a
@@ -216,6 +217,14 @@ int main(int argc, char **argv)
 		printf("%u\n", *(uint32_t *)answer);
 	} else if (!strcmp(argv[1], "enable") && argc > 4) {
 		command(fd, 80, 24, id, atoi(argv[4]), NULL);
+	} else if (!strcmp(argv[1], "destroy")) {
+		uint8_t bytes[8] = { 29 };
+
+		put32(bytes + 4, id);
+		if (write(fd, bytes, sizeof(bytes)) != sizeof(bytes)) {
+			puts(strerrorname_np(errno));
+			return 1;
+		}
 	} else if (!strcmp(argv[1], "serve")) {
 		return serve(fd, strrchr(argv[2], '/') + 1, argv[3]);
 	} else if (!strcmp(argv[1], "hold")) {
