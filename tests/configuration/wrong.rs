@@ -75,7 +75,6 @@ const ROWS: &[Row] = &[
         "[export]\ntextfile = \"/x\"\n",
         &["2:12: export.textfile: node_exporter reads only files whose names end in .prom"],
     ),
-    ("[cxi_service]\nuid = 3\n", &["1:2: cxi_service: this version"]),
     ("[cdi]\nkind = \"a/b\"\n", &["2:1: cdi.kind: this version"]),
     (
         "[[resource]]\nreplicas = 2\nselect = { function = \"vf\", numa = 1 }\n",
@@ -110,6 +109,10 @@ const ROWS: &[Row] = &[
             "3:7: isolation.vnis.red: it overlaps with that of blue (1024-1031): pods of both",
             "5:9: isolation.vnis.green: it overlaps with that of * (2000): pods of both",
         ],
+    ),
+    (
+        "[cxi_service]\ndefault_service = \"fail\"\n",
+        &["2:19: cxi_service.default_service: 'fail' is not one of \"warn\", \"require\", \"ignore\""],
     ),
     // Values of another kind.
     (
