@@ -51,6 +51,7 @@ async fn each_figure_is_beside_its_limit_and_aim() {
         counts: Counts {
             starts: 2,
             allocates: 20,
+            pods: 3,
             restarts: 2,
             rounds: 1,
             renames: 40,

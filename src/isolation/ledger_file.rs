@@ -51,6 +51,14 @@ impl LedgerFile {
     }
 }
 
+impl LedgerFile {
+    /// There is nothing to be kept.
+    pub fn remove(&self) {
+        // An empty one that stays says the same.
+        let _ = atomic_file::remove(&self.directory, &self.name);
+    }
+}
+
 impl Store for LedgerFile {
     fn keep(&self, ledger: &Ledger) -> Result<(), String> {
         let text = serde_json::to_string_pretty(ledger).map_err(|error| error.to_string())? + "\n";

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use sd_notify::NotifyState;
 
-use crate::host::files::atomic_file;
+use crate::host::files::atomic_file::{self, WriteOutcome};
 use crate::host::notify_socket;
 use crate::host::worker::Worker;
-use crate::model::isolation::record::{FILE, NicRecord, Record, SCHEMA};
+use crate::model::isolation::record::{CONNECTED, FILE, NicRecord, Record, SCHEMA};
 
 /// Says it.
 #[derive(Debug)]
@@ -77,10 +77,21 @@ impl Reporter {
             return;
         };
         let directory = self.directory.clone();
+        let was_connected = self.written.as_ref().map(|written| written.connected);
+        let connection = Some(self.record.connected).filter(|connected| was_connected != Some(*connected));
         let write = move || {
             let text = text + "\n";
-            if let Err(error) = atomic_file::replace(&directory, FILE, None, text.as_bytes()) {
-                tracing::warn!("{FILE} cannot be written: {:#}", anyhow::Error::new(error));
+            let written = atomic_file::replace(&directory, FILE, None, text.as_bytes());
+            let noted = match connection {
+                Some(true) => atomic_file::replace(&directory, CONNECTED, None, b""),
+                Some(false) => atomic_file::remove(&directory, CONNECTED),
+                None => Ok(WriteOutcome::Unchanged),
+            };
+            if let Err(error) = written.and(noted) {
+                tracing::warn!(
+                    "it cannot be said how isolation stands: {:#}",
+                    anyhow::Error::new(error)
+                );
             }
         };
         if self.worker.submit(write).is_ok() {
@@ -112,7 +123,10 @@ impl Reporter {
 
     /// Nothing is to be believed of it any more.
     pub async fn end(self) {
-        let remove = move || drop(atomic_file::remove(&self.directory, FILE));
+        let remove = move || {
+            let removed = [FILE, CONNECTED].map(|name| atomic_file::remove(&self.directory, name));
+            drop(removed);
+        };
         // What stays behind is told from a living process's by the lock.
         let _ = self.worker.run_within(std::time::Duration::from_secs(1), remove).await;
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use cxi_sim::driver::{Caller, Nic, Nics, Parameters, Supervised};
@@ -22,7 +22,7 @@ use crate::common::{Output, node};
 /// Ranges of two namespaces.
 pub const VNIS: &str = "[isolation.vnis]\nblue = \"1024-1031\"\nred = \"1032-1039\"\n";
 
-const ROOT: Caller = Caller {
+pub const ROOT: Caller = Caller {
     uid: 0,
     gid: 0,
     netns: 4_026_531_840,
@@ -68,6 +68,11 @@ impl Host {
     }
 
     pub fn command(&self) -> Command {
+        self.command_in(&self.path("run"))
+    }
+
+    /// With its own state in this directory.
+    pub fn command_in(&self, run_dir: &Path) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cxi-device-plugin"));
         for variable in [
             "SYSFS_ROOT",
@@ -83,12 +88,12 @@ impl Host {
         command.arg("isolation").arg("--root").arg(self.node.root());
         for (flag, name) in [
             ("--config", "config.toml"),
-            ("--run-dir", "run"),
             ("--nri-socket", "nri/nri.sock"),
             ("--pod-resources", "pod-resources.sock"),
         ] {
             command.arg(flag).arg(self.path(name));
         }
+        command.arg("--run-dir").arg(run_dir);
         command.args(["--log-level", "debug"]);
         command
     }

@@ -109,3 +109,27 @@ fn a_runtime_that_refuses_us_is_named_and_called_again() {
     }
     assert_eq!(program.end().code, 0);
 }
+
+#[test]
+fn a_kubelet_that_hangs_holds_nobody_up() {
+    let Some(netns) = Namespace::new() else { return };
+    let host = Host::new();
+    let runtime = host.runtime();
+    let _program = host.start();
+    // Somebody listens, and says nothing.
+    let _silent = UnixListener::bind(host.path("pod-resources.sock")).unwrap();
+    let mut plugin = runtime.take_and_tell(&[], &[]).unwrap();
+    let its = pod("p", "blue", Some(&netns));
+    let mut privileged = container(&its, &[0]);
+    privileged.linux.as_mut().unwrap().resources = Some(cxi_sim::nri::LinuxResources {
+        devices: vec![cxi_sim::nri::LinuxDeviceCgroup {
+            allow: true,
+            access: "rwm".to_owned(),
+            ..cxi_sim::nri::LinuxDeviceCgroup::default()
+        }],
+    });
+    plugin.create_container(&its, &privileged).unwrap().unwrap();
+    assert_eq!(host.ids(0), [0_u32; 0]);
+    plugin.create_container(&its, &container(&its, &[0])).unwrap().unwrap();
+    assert_eq!(host.ids(0), [2]);
+}

@@ -89,9 +89,7 @@ fn any_service_that_admits_the_pods_namespace_is_in_the_way() {
     // Whether it is on or off: it could be switched on.
     refused(
         &host,
-        &[&format!(
-            "service {id} of somebody else admits the network namespace"
-        )],
+        &[&format!("service {id} of somebody else admits the network namespace")],
     );
 }
 

@@ -188,6 +188,13 @@ pub struct IsolationSettings {
     pub vnis: VniPlan,
 }
 
+impl IsolationSettings {
+    /// Whether the site has services made for pods.
+    pub fn is_on(&self) -> bool {
+        self.required || !self.vnis.is_empty()
+    }
+}
+
 /// What becomes of pods with the host's network, which can have no service of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum HostNetwork {

@@ -8,6 +8,8 @@ use super::pod::Sandbox;
 pub const RUN_DIR: &str = "/run/cxi-isolation";
 /// The file, in its directory.
 pub const FILE: &str = "status.json";
+/// Beside it while a runtime is connected: whoever waits for that alone is not woken by each pod.
+pub const CONNECTED: &str = "connected";
 /// Of the file's form.
 pub const SCHEMA: u32 = 1;
 
