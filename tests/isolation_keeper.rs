@@ -9,6 +9,7 @@ mod one_nic;
 #[path = "isolation_keeper/refusals.rs"]
 mod refusals;
 
+#[allow(dead_code, reason = "no test file uses everything")]
 #[path = "common/driver.rs"]
 mod driver;
 

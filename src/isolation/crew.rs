@@ -25,6 +25,7 @@ use crate::model::nic::pci::PciAddress;
 pub struct Crew {
     roots: Roots,
     directory: PathBuf,
+    lingers_after: Duration,
     members: BTreeMap<PciAddress, Member>,
     began: Instant,
 }
@@ -52,10 +53,11 @@ impl Crew {
     ///
     /// # Errors
     /// One of them cannot be read: nobody would know what is ours.
-    pub fn new(roots: Roots, directory: &Path) -> Result<Self, String> {
+    pub fn new(roots: Roots, directory: &Path, lingers_after: Duration) -> Result<Self, String> {
         let mut crew = Self {
             roots,
             directory: directory.to_owned(),
+            lingers_after,
             members: BTreeMap::new(),
             began: Instant::now(),
         };
@@ -244,7 +246,7 @@ impl Crew {
         };
         let file = LedgerFile::new(&self.directory, address);
         let ledger = file.read()?.unwrap_or_else(|| Ledger::of_life(""));
-        let keeper = Keeper::new(address.to_string(), ledger, Box::new(file));
+        let keeper = Keeper::new(address.to_string(), ledger, Box::new(file)).lingering_after(self.lingers_after);
         let joined = Member {
             called: address.to_string(),
             worker: Worker::later("isolation"),

@@ -40,6 +40,8 @@ pub struct Site {
     pub roots: Roots,
     /// `[isolation]`.
     pub isolation: IsolationSettings,
+    /// How long a service may take to end before that is news.
+    pub lingers_after: Duration,
     /// The resource of the NICs.
     pub resource: ResourceName,
     /// Kubelet's socket that tells which pod holds what.

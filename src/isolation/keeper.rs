@@ -7,15 +7,16 @@ use std::time::Duration;
 use super::keeper::words::{Refusal, made_nothing, step_failed};
 use crate::host::device::commands::Commands;
 use crate::host::device::survey;
-use crate::model::isolation::ledger::{Entry, Found, Ledger, State};
+use crate::model::isolation::ledger::{Entry, Ledger, State};
 use crate::model::isolation::lookalike;
 use crate::model::isolation::pod::Sandbox;
 use crate::model::isolation::record::PodService;
 use crate::model::services::create::{self, Step};
-use crate::model::services::refused::{Refused, errno};
-use crate::model::services::retry::{LINGERS_AFTER, News, Retry};
+use crate::model::services::refused::Refused;
+use crate::model::services::retry::{LINGERS_AFTER, Retry};
 use crate::model::services::service::Service;
 
+mod ending;
 pub mod words;
 
 /// Where a ledger is kept.
@@ -57,6 +58,8 @@ pub struct Keeper {
     store: Box<dyn Store>,
     /// Services that are in use though they are to end, by number.
     tries: BTreeMap<u32, Tries>,
+    /// How long one may take to end before that is news.
+    lingers_after: Duration,
 }
 
 struct Tries {
@@ -82,7 +85,14 @@ impl Keeper {
             ledger,
             store,
             tries: BTreeMap::new(),
+            lingers_after: LINGERS_AFTER,
         }
+    }
+
+    /// The same where the site has said how long a service may take to end before that is news.
+    #[must_use]
+    pub fn lingering_after(self, lingers_after: Duration) -> Self {
+        Self { lingers_after, ..self }
     }
 
     /// What is known to be ours.
@@ -342,139 +352,6 @@ impl Keeper {
         self.set_state(service, State::Ending { service });
         self.keep_or_say();
         self.end(commands, service, at);
-    }
-
-    /// Looks for what a crash has left half done.
-    fn recover(&mut self, commands: Commands<'_>, at: Moment) -> Result<(), Refusal> {
-        let is_left = |entry: &&Entry| {
-            matches!(
-                entry.state,
-                State::Intended { .. } | State::Made { .. } | State::Unclear { .. }
-            )
-        };
-        if !self.ledger.entries.iter().any(|entry| is_left(&entry)) {
-            return Ok(());
-        }
-        let services = self.survey(commands)?;
-        let mut ours = Vec::new();
-        let mut kept = Vec::new();
-        for mut entry in std::mem::take(&mut self.ledger.entries) {
-            entry.state = match entry.state.clone() {
-                State::Intended { before } => match entry.find(&before, &services) {
-                    Found::Nothing => continue,
-                    Found::Ours(service) => State::Ending { service },
-                    Found::OneOf(candidates) => {
-                        tracing::error!("{}: {}", self.called, words::unclear(&candidates));
-                        State::Unclear { candidates }
-                    }
-                },
-                State::Made { service } => State::Ending { service },
-                State::Unclear { candidates } => {
-                    let is_there = |service: &Service| candidates.contains(&service.id()) && entry.is_its(service);
-                    if !services.iter().any(is_there) {
-                        continue;
-                    }
-                    State::Unclear { candidates }
-                }
-                other => {
-                    entry.state = other;
-                    kept.push(entry);
-                    continue;
-                }
-            };
-            ours.extend(match entry.state {
-                State::Ending { service } => Some(service),
-                _ => None,
-            });
-            kept.push(entry);
-        }
-        self.ledger.entries = kept;
-        self.keep_or_say();
-        for service in ours {
-            self.end(commands, service, at);
-        }
-        Ok(())
-    }
-
-    /// All of these end.
-    fn end_all(&mut self, commands: Commands<'_>, at: Moment, which: impl Fn(&Entry) -> bool) {
-        if !self.ledger.entries.iter().any(&which) {
-            return;
-        }
-        let mut ending = Vec::new();
-        for entry in self.ledger.entries.iter_mut().filter(|entry| which(entry)) {
-            if let Some(service) = entry.service() {
-                entry.state = State::Ending { service };
-                ending.push(service);
-            }
-        }
-        self.keep_or_say();
-        for service in ending {
-            self.end(commands, service, at);
-        }
-    }
-
-    /// Ends one, or finds out that it is gone, or somebody else's.
-    fn end(&mut self, commands: Commands<'_>, service: u32, at: Moment) {
-        match self.ended(commands, service) {
-            Ok(()) => {
-                self.tries.remove(&service);
-                self.remove(|entry| entry.state == State::Ending { service });
-                self.keep_or_say();
-            }
-            Err(refused) => self.wait_for(service, &refused, at),
-        }
-    }
-
-    fn ended(&self, commands: Commands<'_>, service: u32) -> Result<(), Refused> {
-        let is_gone = |refused: &Refused| refused.number() == Some(errno::EINVAL);
-        let descriptor = match commands.service(service) {
-            Err(refused) if is_gone(&refused) => return Ok(()),
-            other => other?,
-        };
-        let netns = match commands.netns(service) {
-            Err(refused) if is_gone(&refused) => Ok(None),
-            other => Ok(Some(other?)),
-        };
-        let now = lookalike::told(descriptor, netns);
-        let its = self
-            .ending()
-            .find(|entry| entry.service() == Some(service))
-            .is_some_and(|entry| entry.is_its(&now));
-        if !its {
-            tracing::warn!(
-                "{}: service {service} is somebody else's by now, and is left alone",
-                self.called
-            );
-            return Ok(());
-        }
-        // Nobody shall begin to use it; while it is in use, this is refused, too.
-        let _ = commands.enable(service, false);
-        match commands.destroy(service) {
-            Err(refused) if is_gone(&refused) => Ok(()),
-            other => other,
-        }
-    }
-
-    fn wait_for(&mut self, service: u32, refused: &Refused, at: Moment) {
-        let tries = self.tries.entry(service).or_insert_with(|| Tries {
-            retry: Retry::new(LINGERS_AFTER, None),
-            began: at.now,
-            due: at.now,
-        });
-        let next = tries.retry.refused(at.now.saturating_sub(tries.began), at.chance);
-        tries.due = at.now + next.wait.unwrap_or(LINGERS_AFTER);
-        let called = &self.called;
-        match next.news {
-            Some(News::Waits) => {
-                tracing::info!("{called}: service {service} cannot end yet, and is tried again: {refused}")
-            }
-            Some(News::Lingers) => tracing::warn!(
-                "{called}: service {service} has not ended for {} s: {refused}",
-                LINGERS_AFTER.as_secs()
-            ),
-            None => {}
-        }
     }
 
     fn set_state(&mut self, service: u32, state: State) {

@@ -62,7 +62,7 @@ pub fn run(site: Site, places: &Places, log: &LogSettings) -> anyhow::Result<()>
         tracing::warn!("[isolation.vnis] names no range: every container with a NIC will be refused");
     }
     let _lock = InstanceLock::take(&places.run_dir)?;
-    let crew = Crew::new(site.roots.clone(), &places.run_dir).map_err(|error| {
+    let crew = Crew::new(site.roots.clone(), &places.run_dir, site.lingers_after).map_err(|error| {
         anyhow!("{error}: it says which services are ours: repair it, or remove it and delete those services by hand")
     })?;
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -62,6 +62,7 @@ pub fn run(args: IsolationArgs) -> anyhow::Result<Ended> {
     let site = Site {
         roots,
         isolation: settings.isolation,
+        lingers_after: settings.cxi_service.lingers_after,
         resource: settings.resource.name,
         pod_resources: args.pod_resources.unwrap_or(settings.kubelet.pod_resources),
     };

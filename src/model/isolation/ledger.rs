@@ -187,7 +187,7 @@ mod tests {
         let before = BTreeSet::from([3]);
         assert_eq!(intended.find(&before, &[]), Found::Nothing);
         let (old, new) = (service(3, |_| {}), service(5, |_| {}));
-        assert_eq!(intended.find(&before, &[old.clone()]), Found::Nothing);
+        assert_eq!(intended.find(&before, std::slice::from_ref(&old)), Found::Nothing);
         assert_eq!(intended.find(&before, &[old.clone(), new.clone()]), Found::Ours(5));
         let another = service(9, |_| {});
         assert_eq!(

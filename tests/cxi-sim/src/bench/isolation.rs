@@ -43,7 +43,9 @@ pub(super) fn run(program: &Path, counts: &Counts, table: &mut Table<'_>) -> Res
     for nics in NICS {
         let devices: Vec<&str> = DEVICES.into_iter().filter(|device| opens(device)).take(nics).collect();
         let Some(netns) = Netns::new()? else {
-            return table.skipped("services for pods", "no network namespace for a pod").map_err(Into::into);
+            return table
+                .skipped("services for pods", "no network namespace for a pod")
+                .map_err(Into::into);
         };
         let (begins, ends) = pods(program, &devices, &netns, counts.pods)?;
         let nics = devices.len();
@@ -71,7 +73,10 @@ fn pods(
     count: usize,
 ) -> Result<(Vec<Duration>, Vec<Duration>), Box<dyn Error>> {
     let folder = scratch_dir()?;
-    let node = Node::create(folder.path().join("node"), &vec![NicSpec::new(Kind::Cassini2); devices.len()])?;
+    let node = Node::create(
+        folder.path().join("node"),
+        &vec![NicSpec::new(Kind::Cassini2); devices.len()],
+    )?;
     let nics = drivers(&node, devices)?;
     let config = folder.path().join("config.toml");
     fs::write(&config, "[isolation.vnis]\npods = \"1024\"\n")?;
@@ -80,7 +85,10 @@ fn pods(
     let mut command = Command::new(program);
     command.arg("isolation").arg("--root").arg(node.root());
     command.arg("--config").arg(&config).arg("--nri-socket").arg(&socket);
-    command.arg("--run-dir").arg(folder.path().join("run")).args(["--log-level", "error"]);
+    command
+        .arg("--run-dir")
+        .arg(folder.path().join("run"))
+        .args(["--log-level", "error"]);
     let root = Caller {
         uid: 0,
         gid: 0,
@@ -95,7 +103,9 @@ fn pods(
         let pod = pod(number, &netns.path);
         let container = container(&pod, devices)?;
         let began = Instant::now();
-        plugin.create_container(&pod, &container)?.map_err(std::io::Error::other)?;
+        plugin
+            .create_container(&pod, &container)?
+            .map_err(std::io::Error::other)?;
         begins.push(began.elapsed());
         let began = Instant::now();
         plugin.stop_pod(&pod)?;
@@ -181,7 +191,10 @@ impl Netns {
         };
         let mut command = Command::new("unshare");
         command.args(flags).arg("cat");
-        let command = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let command = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         let mut process = command.spawn()?;
         let path = format!("/proc/{}/ns/net", process.id());
         let inode = |path: &str| fs::metadata(path).map(|metadata| metadata.ino()).ok();
