@@ -14,8 +14,10 @@ pub fn of(container: &Container, nics: &[NicNow], sysfs: &Path) -> pb::Container
         soft: UNLIMITED,
     });
     let directories = nics.iter().filter_map(|nic| nic.directory.as_deref());
+    // An interface that was moved into the pod would be hidden by the host's.
+    let has_own = nics.iter().any(|nic| nic.directory.is_none());
     let has_view = container.mounted.contains(&netdev_view::class_in_container());
-    let mounts = if has_view {
+    let mounts = if has_view || has_own {
         Vec::new()
     } else {
         netdev_view::mounts(sysfs, directories)

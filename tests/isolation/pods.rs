@@ -148,6 +148,27 @@ fn what_a_container_has_already_is_not_adjusted() {
 }
 
 #[test]
+fn an_interface_that_is_the_pods_own_is_not_hidden_by_a_view_of_the_hosts() {
+    let Some(netns) = Namespace::new() else { return };
+    let host = Host::new();
+    let runtime = host.runtime();
+    let _program = host.start();
+    let mut plugin = runtime.take_and_tell(&[], &[]).unwrap();
+    let its = pod("b", "blue", Some(&netns));
+    let mut mounts = |nics: &[usize]| {
+        let adjust = plugin.create_container(&its, &container(&its, nics)).unwrap().unwrap();
+        adjust.mounts.len()
+    };
+    assert_eq!((mounts(&[0]), mounts(&[1]), mounts(&[0, 1])), (2, 2, 3));
+    // As the host sees a NIC whose interface is in another network namespace.
+    let interfaces = host.node.root().join(format!("sys/bus/pci/devices/{A}/net"));
+    for entry in std::fs::read_dir(&interfaces).unwrap() {
+        std::fs::remove_dir_all(entry.unwrap().path()).unwrap();
+    }
+    assert_eq!((mounts(&[0]), mounts(&[1]), mounts(&[0, 1])), (0, 2, 0));
+}
+
+#[test]
 fn a_refusal_says_why_and_fails_one_container_only() {
     let Some((one, other)) = Namespace::two() else { return };
     let host = Host::new();

@@ -27,6 +27,9 @@ fn nic(roots: &Roots, address: PciAddress, cxi: CxiName) -> Option<NicNow> {
     let (major, minor) = numbers.split_once(':')?;
     let sysfs = functions_directory(roots).join(address.to_string());
     let read = Attributes::new(roots, &sysfs);
+    let has_netdev = roots
+        .names_if_there(&sysfs.join("net"))
+        .is_ok_and(|names| !names.is_empty());
     Some(NicNow {
         address,
         cxi,
@@ -42,6 +45,6 @@ fn nic(roots: &Roots, address: PciAddress, cxi: CxiName) -> Option<NicNow> {
         .stamp()
         .trim_end()
         .to_owned(),
-        directory: read.pci_directory().ok(),
+        directory: read.pci_directory().ok().filter(|_| has_netdev),
     })
 }

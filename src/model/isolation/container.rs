@@ -28,7 +28,8 @@ pub struct NicNow {
     pub is_physical: bool,
     /// Its life: another one after each probe of the driver, which ends all services.
     pub life: String,
-    /// Its directory below sysfs, for those who shall see its network interface.
+    /// Its directory below sysfs, for those who shall see its network interface; none where the host does not see one, as it may be
+    /// a pod's own.
     pub directory: Option<std::path::PathBuf>,
 }
 
