@@ -116,6 +116,15 @@ fn a_nic_whose_commands_hang_leaves_everything_else_as_it_is() {
         "{switched:?}"
     );
     assert_eq!(host.services(A)[0]["enabled"], false);
+    // What is not made on all of them is made on none.
+    let file = host.file("vnis: {vni: 20}\n");
+    let created = run(host.command(&["create", "--file", &file, "cxi0", "cxi1"]));
+    assert_eq!(created.code, 1, "{created:?}");
+    assert!(
+        created.stderr.contains("services list 0000:21:00.0") && created.stderr.contains("1 of 2 NICs"),
+        "{created:?}"
+    );
+    assert_eq!(host.driver(1, |nic| nic.ids()), [1]);
     // The daemon looks and publishes all the same; a fabric link that goes down meanwhile is news at once.
     let daemon = host.daemon_with(stuck(host.daemon_command("[health]\nhold_down = \"0s\"\n")));
     daemon.wait_for("unknown beside known", |nics| {

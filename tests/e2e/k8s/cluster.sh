@@ -294,7 +294,8 @@ power_cut() {
     # Shims, and what their containers run: they have the rig's own process namespace in common with this shell only.
     for process in /proc/[0-9]*; do
         if [[ $(readlink "$process/exe") == "$RUNTIME/containerd-shim-runc-v2" ]] || grep -q ':/k8s.io/' "$process/cgroup"; then
-            kill -KILL "${process#/proc/}"
+            # Unless it has just ended by itself.
+            kill -KILL "${process#/proc/}" || true
         fi
     done 2>/dev/null
     until_true no_containers

@@ -113,7 +113,14 @@ pub(super) fn run(args: &CreateArgs) -> anyhow::Result<Ended> {
             }
             Err(refused) => {
                 failed += 1;
-                exit::warn(&format!("{}: {refused}", target.called));
+                let made = match refused {
+                    Refused::Hangs(_) => format!(
+                        "; whether it has made one is for it to say once it answers: cxi-device-plugin services list {}",
+                        target.address
+                    ),
+                    _ => String::new(),
+                };
+                exit::warn(&format!("{}: {refused}{made}", target.called));
             }
         }
     }
