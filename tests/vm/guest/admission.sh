@@ -235,5 +235,5 @@ check 'admission: the service is for another network namespace: EPERM, and one f
 check 'admission: the service that a launcher has named is gone: EINVAL, and it is there after create' the_named_service_is_gone
 check 'admission: the service that a launcher has named is off: EKEYREVOKED, and on after enable-default' the_named_service_is_off
 check 'admission: the service that a launcher has named is for others: EPERM' the_named_service_is_for_others
-check 'admission: in a user namespace the ids of the host count: EPERM, and one for everybody after enable-default' in_a_user_namespace
+check 'admission: in a user namespace a service for a user is refused (EPERM) or not found, and one for everybody is after enable-default' in_a_user_namespace
 clear_up
