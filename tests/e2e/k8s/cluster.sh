@@ -30,6 +30,8 @@ until_true() {
 # now: milliseconds.
 now() { echo $(($(date +%s%N) / 1000000)); }
 
+CGROUP=cxi-k8s-rig-$$
+
 # --- the node's places ---------------------------------------------------------------------------------------------------
 
 # What a boot clears.
@@ -40,6 +42,7 @@ mount_run() {
 
 namespaces_of_a_node() {
     local number
+    show_own_cgroups
     # Kubelet wants mounts to spread from it to its pods.
     mount --make-rshared /
     mount -t tmpfs k8s "$WORK"
@@ -140,7 +143,6 @@ authentication: {anonymous: {enabled: true}, webhook: {enabled: false}}
 authorization: {mode: AlwaysAllow}
 cgroupDriver: cgroupfs
 cgroupsPerQOS: false
-cgroupRoot: /$CGROUP
 enforceNodeAllocatable: []
 failSwapOn: false
 failCgroupV1: false
@@ -244,10 +246,41 @@ stop() {
     return 1
 }
 
-# clear_cgroups: of containers that are dead; the kernel removes none that has a process.
+# own_cgroups: what this process starts has cgroups below these. Where all is one hierarchy (cgroup v2) a process must not be where
+# its children's controllers are, and the rig has the machine's.
+own_cgroups() {
+    local hierarchy file
+    for hierarchy in /sys/fs/cgroup/*/; do
+        [[ -e $hierarchy/cgroup.procs ]] && mkdir "$hierarchy$CGROUP" 2>/dev/null || continue
+        for file in cpuset.cpus cpuset.mems; do
+            [[ ! -e $hierarchy$file ]] || cat "$hierarchy$file" >"$hierarchy$CGROUP/$file"
+        done
+        echo "$BASHPID" >"$hierarchy$CGROUP/cgroup.procs"
+    done
+}
+
+# In the namespace that has just been made: from the rig's own on.
+show_own_cgroups() {
+    local place type options
+    while read -r _ place type options _; do
+        [[ $place == /sys/fs/cgroup/* && $(awk -v place="$place" '$5 == place { print $4 }' /proc/self/mountinfo) != / ]] || continue
+        umount "$place"
+        mount -t "$type" ${options:+-o "${options#*relatime,}"} cgroup "$place"
+    done <<<"$(grep -E ' cgroup2? ' /proc/mounts)"
+}
+
+# The kernel removes none that has a process.
+give_back_cgroups() {
+    local hierarchy own=()
+    for hierarchy in /sys/fs/cgroup/*/"$CGROUP"; do [[ ! -d $hierarchy ]] || own+=("$hierarchy"); done
+    [[ ${#own[@]} -gt 0 ]] || { clear_cgroups; return; }
+    find "${own[@]}" -depth -type d -exec rmdir {} + 2>/dev/null || true
+}
+
+# clear_cgroups: of containers that are dead.
 clear_cgroups() {
     local place
-    for place in "/sys/fs/cgroup/$CGROUP" /sys/fs/cgroup/*/"$CGROUP"; do
+    for place in /sys/fs/cgroup/k8s.io /sys/fs/cgroup/*/k8s.io; do
         [[ -d $place ]] || continue
         find "$place" -depth -mindepth 1 -type d -exec rmdir {} + 2>/dev/null || true
         rmdir "$place" 2>/dev/null || true
@@ -260,8 +293,9 @@ power_cut() {
     for name in kubelet plugin containerd; do stop "$name" KILL; done
     # Shims, and what their containers run: they have the rig's own process namespace in common with this shell only.
     for process in /proc/[0-9]*; do
-        if [[ $(readlink "$process/exe") == "$RUNTIME/containerd-shim-runc-v2" ]] || grep -q ":/$CGROUP/" "$process/cgroup"; then
-            kill -KILL "${process#/proc/}"
+        if [[ $(readlink "$process/exe") == "$RUNTIME/containerd-shim-runc-v2" ]] || grep -q ':/k8s.io/' "$process/cgroup"; then
+            # Unless it has just ended by itself.
+            kill -KILL "${process#/proc/}" || true
         fi
     done 2>/dev/null
     until_true no_containers
@@ -272,7 +306,7 @@ power_cut() {
     new_boot
 }
 
-no_containers() { ! grep -lq ":/$CGROUP/" /proc/[0-9]*/cgroup; }
+no_containers() { ! grep -lq ':/k8s.io/' /proc/[0-9]*/cgroup; }
 
 # --- the cluster -------------------------------------------------------------------------------------------------------
 
