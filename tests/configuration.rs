@@ -12,5 +12,7 @@ mod precedence;
 mod presets;
 #[path = "configuration/program.rs"]
 mod program;
+#[path = "configuration/services.rs"]
+mod services;
 #[path = "configuration/wrong.rs"]
 mod wrong;

@@ -364,6 +364,42 @@ fn in_a_user_namespace_the_hosts_ids_count() {
     fixture.refused_for(&[], &["which the ids in its user namespace stand for"]);
 }
 
+/// Libfabric asks for the ids that the process has there, and the driver for those of the host.
+#[test]
+fn in_a_user_namespace_a_service_for_a_user_is_found_or_admits_but_not_both() {
+    let Some(fixture) = ContainerFixture::new() else { return };
+    fixture.link("user", PID, "4026532001");
+    for map in ["uid_map", "gid_map"] {
+        fixture.put(map, "         0          7          1\n");
+    }
+    let words = "by the ids that the process has in its user namespace (user 0, group 0)";
+    let of_host = service_for(&[Member::Uid(7)]);
+    let of_namespace = service_for(&[Member::Uid(0)]);
+    let none = "-38 (Function not implemented)";
+    fixture.refused_for(&[of_host.clone()], &[words, "service 2 is for user 7", none]);
+    fixture.refused_for(
+        &[of_namespace.clone(), default_service()],
+        &[
+            words,
+            "it takes service 2, which is for user 0",
+            "-22 (Invalid argument)",
+        ],
+    );
+    fixture.refused_for(
+        &[service_for(&[Member::Gid(7)])],
+        &[words, "service 2 is for group 7", none],
+    );
+    fixture.accepted_by(&[default_service()]);
+    // Another user than the one that the namespace has.
+    fixture.put("uid_map", "         0     100000      65536\n");
+    fixture.refused_for(&[of_namespace], &["service 2 is for user 0"]);
+    fixture.put(
+        "environ",
+        "SLINGSHOT_DEVICES=cxi0,cxi1\0SLINGSHOT_SVC_IDS=2,2\0SLINGSHOT_VNIS=20\0",
+    );
+    fixture.accepted_by(&[of_host]);
+}
+
 #[test]
 fn a_container_without_a_node_has_no_nic() {
     let Some(fixture) = ContainerFixture::new() else { return };

@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 
 use common::daemon::{A, DaemonFixture, PATIENCE, wait_for};
@@ -22,7 +23,7 @@ fn scanner(node: &Node) -> (Scanner, Receiver<()>) {
     .unwrap();
     let (news, arrivals) = channel();
     (
-        Scanner::new(roots, LibraryMode::None).for_daemon("no cordons".into(), move || {
+        Scanner::new(roots, LibraryMode::None).for_daemon(Path::new("no run_dir"), move || {
             let _ = news.send(());
         }),
         arrivals,

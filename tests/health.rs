@@ -8,7 +8,6 @@ use std::path::PathBuf;
 
 use common::changes::Change;
 use cxi_device_plugin::host::files::roots::{RootArgs, Roots};
-use cxi_device_plugin::host::nics::cordons;
 use cxi_device_plugin::host::nics::scan::Scanner;
 use cxi_device_plugin::model::health::history::NicHistory;
 use cxi_device_plugin::model::health::{self, AcrossNics, Action, Check, Condition, HealthPolicy, Verdict};
@@ -332,7 +331,7 @@ fn scan(node: &Node) -> Inventory {
         prefix: Some(node.root().to_owned()),
         ..RootArgs::default()
     });
-    let scanner = Scanner::new(roots.unwrap(), LibraryMode::None).for_daemon(cordons::directory(&run_dir(node)), || {});
+    let scanner = Scanner::new(roots.unwrap(), LibraryMode::None).for_daemon(&run_dir(node), || {});
     scanner.scan().unwrap()
 }
 

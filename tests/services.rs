@@ -3,159 +3,25 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+#[path = "services/at_border.rs"]
+mod at_border;
+#[path = "services/first_use.rs"]
+mod first_use;
+#[path = "services/host.rs"]
+mod host;
+#[path = "services/lingering.rs"]
+mod lingering;
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
-use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Output, node};
-use cxi_sim::driver::{Caller, Nic, Nics, Parameters, Supervised, errno};
-use cxi_sim::node::{Kind, NicSpec, Node};
+use common::Output;
+use cxi_sim::driver::{Caller, Nic, Parameters, Supervised, errno};
+use cxi_sim::node::{Kind, NicSpec};
+use host::{A, B, Host, ROOT, STAND_INS, stand_in};
 use serde_json::Value;
-use tempfile::TempDir;
-
-const ROOT: Caller = Caller {
-    uid: 0,
-    gid: 0,
-    netns: 4_026_531_840,
-    is_admin: true,
-};
-const A: &str = "0000:21:00.0";
-const B: &str = "0000:61:00.0";
-
-/// A node whose device nodes lead to devices that everybody may open, each to another one: what is written to one of them is
-/// answered by a driver in memory.
-struct Host {
-    folder: TempDir,
-    node: Node,
-    nics: Nics,
-    caller: Caller,
-}
-
-/// Stand-ins for the node of `cxiN`, with their numbers.
-const STAND_INS: [(&str, &str); 2] = [("/dev/zero", "1:5"), ("/dev/full", "1:7")];
-
-impl Host {
-    fn new() -> Self {
-        Self::with(Parameters::default())
-    }
-
-    fn with(parameters: Parameters) -> Self {
-        let specs = [
-            NicSpec::new(Kind::Cassini1).pci(A).cxi(0),
-            NicSpec::new(Kind::Cassini2).pci(B).cxi(1),
-        ];
-        let (folder, node) = node(&specs);
-        let mut nics = BTreeMap::new();
-        for (number, (device, numbers)) in STAND_INS.iter().enumerate() {
-            stand_in(&node, number, device, numbers);
-            nics.insert(PathBuf::from(device), Nic::new(parameters));
-        }
-        Self {
-            folder,
-            node,
-            nics: Arc::new(Mutex::new(nics)),
-            caller: ROOT,
-        }
-    }
-
-    fn state(&self) -> PathBuf {
-        self.folder.path().join("state")
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cxi-device-plugin"));
-        for variable in ["SYSFS_ROOT", "DEVFS_ROOT", "OFI_ROOT", "CXI_ROOT"] {
-            command.env_remove(variable);
-        }
-        command.arg("services").args(args).arg("--root").arg(self.node.root());
-        if args.first().is_some_and(|word| word.ends_with("-default")) {
-            command.arg("--state-dir").arg(self.state());
-        }
-        command
-    }
-
-    fn run(&self, args: &[&str]) -> Output {
-        let running = Supervised::start(self.command(args), &self.nics, self.caller).unwrap();
-        running.output().unwrap().into()
-    }
-
-    fn ok(&self, args: &[&str]) -> String {
-        let output = self.run(args);
-        assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{args:?}: {output:?}");
-        output.stdout
-    }
-
-    /// It fails, and says so with these words.
-    fn fails(&self, args: &[&str], words: &[&str]) {
-        let output = self.run(args);
-        assert_eq!(output.code, 1, "{args:?}: {output:?}");
-        for words in words {
-            assert!(output.stderr.contains(words), "{words}: {output:?}");
-        }
-    }
-
-    fn json(&self) -> Value {
-        let text = self.ok(&["list", "--output", "json"]);
-        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"))
-    }
-
-    /// What a NIC's services are.
-    fn services(&self, address: &str) -> Vec<Value> {
-        let listed = self.json();
-        let nics = listed["nics"].as_array().unwrap();
-        let nic = nics.iter().find(|nic| nic["address"] == address).unwrap();
-        nic["services"].as_array().unwrap().clone()
-    }
-
-    /// With the driver of `cxiN`.
-    fn driver<T>(&self, number: usize, with: impl FnOnce(&mut Nic) -> T) -> T {
-        let mut nics = self.nics.lock().unwrap();
-        with(nics.get_mut(Path::new(STAND_INS[number].0)).unwrap())
-    }
-
-    /// A command to the driver that is not of our program.
-    fn other(&self, number: usize, client: u32, caller: Caller, op: u32, fields: &[u32]) -> Result<Vec<u8>, i32> {
-        let short = matches!(op, 2 | 29 | 84);
-        let mut request = op.to_le_bytes().to_vec();
-        if !short {
-            request.extend([0; 4]);
-            request.extend(0x1000_u64.to_le_bytes());
-        }
-        request.extend(fields.iter().flat_map(|field| field.to_le_bytes()));
-        if !short {
-            request.resize(24, 0);
-        }
-        let outcome = self.driver(number, |nic| nic.command(client, &caller, &request));
-        outcome.result.map(|()| {
-            outcome
-                .writes
-                .into_iter()
-                .next()
-                .map(|(_, bytes)| bytes)
-                .unwrap_or_default()
-        })
-    }
-
-    fn file(&self, text: &str) -> String {
-        let path = self.folder.path().join("service.yaml");
-        fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    }
-}
-
-/// Makes the node of `cxiN` another device, of which sysfs says the same.
-fn stand_in(node: &Node, number: usize, device: &str, numbers: &str) {
-    let path = node.root().join(format!("dev/cxi{number}"));
-    fs::remove_file(&path).unwrap();
-    symlink(device, &path).unwrap();
-    let attribute = node.root().join(format!("sys/class/cxi_user/cxi{number}/dev"));
-    fs::remove_file(&attribute).unwrap();
-    fs::write(&attribute, format!("{numbers}\n")).unwrap();
-}
 
 #[test]
 fn the_list_says_what_the_driver_says() {
@@ -217,7 +83,7 @@ fn the_default_service_is_switched_on_and_off_on_the_nics_that_are_named() {
     let listed = host.json();
     assert_eq!(
         listed["nics"][0]["plain_pod"],
-        serde_json::json!({"service": 1, "reason": null})
+        serde_json::json!({"uid": null, "gid": null, "service": 1, "reason": null})
     );
     assert!(host.ok(&["list"]).contains("on, open"));
     host.ok(&["disable-default", A]);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::service_log::ServiceLog;
 use crate::model::alloc::snapshot::{Device, Snapshot};
 use crate::model::cdi::render::Policy;
 use crate::model::health::{Check, Condition, Verdict};
@@ -18,9 +19,15 @@ pub struct ChangeLog {
     cards: BTreeMap<PciAddress, Fru>,
     problems: Vec<ReadError>,
     warnings: BTreeSet<(PciAddress, Check)>,
+    services: ServiceLog,
 }
 
 impl ChangeLog {
+    /// Whether the site means a default service that is on.
+    pub fn takes_open_services(&mut self, is_meant: bool) {
+        self.services.is_open_meant = is_meant;
+    }
+
     /// Tells what is new in a scan, and in what will be published of it.
     pub fn tell(&mut self, inventory: &Inventory, policy: &Policy, next: &Snapshot) {
         let is_new = |problem: &&ReadError| !self.problems.contains(problem);
@@ -40,6 +47,7 @@ impl ChangeLog {
             tracing::warn!(message_id = message_id::NIC_GONE, pci = %gone, "gone");
         }
         self.warnings.retain(|(address, _)| next.devices.contains_key(address));
+        self.services.tell(&inventory.nics);
     }
 
     fn tell_state(

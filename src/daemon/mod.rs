@@ -8,6 +8,7 @@ pub mod log;
 mod main_loop;
 mod memory;
 mod publisher;
+mod service_log;
 mod status_file;
 mod strategy_chooser;
 mod systemd;
@@ -34,7 +35,6 @@ use crate::host::files::configured_roots::roots;
 use crate::host::files::lock::InstanceLock;
 use crate::host::files::roots::Roots;
 use crate::host::files::sandbox::{self, StaleSandbox};
-use crate::host::nics::cordons;
 use crate::host::nics::scan::Scanner;
 use crate::host::nics::scan_options::ScanOptions;
 use crate::host::nics::scan_runner::ScanRunner;
@@ -314,8 +314,8 @@ fn scan_runner(roots: &Roots, settings: &Settings, news: &Arc<Notify>) -> ScanRu
         let news = Arc::clone(news);
         move || news.notify_one()
     };
-    let cordons = cordons::directory(&settings.daemon.run_dir);
-    let scanner = Scanner::new(roots.clone(), ScanOptions::from_settings(settings)).for_daemon(cordons, notify(news));
+    let options = ScanOptions::from_settings(settings);
+    let scanner = Scanner::new(roots.clone(), options).for_daemon(&settings.daemon.run_dir, notify(news));
     ScanRunner::new(scanner, notify(news))
 }
 

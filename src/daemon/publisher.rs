@@ -31,7 +31,7 @@ use crate::model::cdi::render::{self, Policy};
 use crate::model::cdi::resolution::Unresolved;
 use crate::model::cdi::survey::CDI_DIRECTORIES;
 use crate::model::config::Settings;
-use crate::model::health::Health;
+use crate::model::health::{Action, Check, Health};
 use crate::model::message_id;
 use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::node_link::{self, LinkFaults, Links};
@@ -55,6 +55,17 @@ pub enum PartialRefresh {
         /// Whether the CDI file was written.
         has_written: bool,
     },
+}
+
+fn change_log(settings: &Settings) -> ChangeLog {
+    let mut log = ChangeLog::default();
+    log.takes_open_services(means_open_service(settings));
+    log
+}
+
+/// Who does not care whether a pod could use a NIC leaves services to others.
+fn means_open_service(settings: &Settings) -> bool {
+    settings.health.policy.action(Check::CxiService) == Action::Ignore
 }
 
 /// Owns the state.
@@ -135,7 +146,7 @@ impl Publisher {
             interfaces: BTreeMap::new(),
             node: NodeStatus::default(),
             basis: None,
-            change_log: ChangeLog::default(),
+            change_log: change_log(settings),
             meter,
         }
     }
@@ -151,6 +162,7 @@ impl Publisher {
         self.scan_runner.adopt(ScanOptions::from_settings(settings));
         self.health_monitor.set_policy(settings.health.policy.clone());
         self.policy = settings.policy();
+        self.change_log.takes_open_services(means_open_service(settings));
         self.strategy.adopt(settings);
         self.cdi = cdi_directory(settings);
         self.basis = None;

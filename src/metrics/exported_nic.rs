@@ -39,6 +39,10 @@ pub struct ExportedNic {
     pub pcie_fatal_errors: Option<u64>,
     /// Unix seconds of the last automatic restart of the fabric link.
     pub last_link_restart: Option<u64>,
+    /// Whether its default service admits everybody, where that is known.
+    pub default_service_open: Option<bool>,
+    /// Its services whose end has been refused for too long, where that is known.
+    pub services_lingering: Option<usize>,
 }
 
 /// Whether pods may get a NIC.
@@ -86,6 +90,8 @@ impl ExportedNic {
             pcie_uncorrectable_errors: nic.pcie_uncorrectable_errors.clone().ok(),
             pcie_fatal_errors: nic.aer_fatal_errors.clone().ok(),
             last_link_restart: last(&nic.link_restarts),
+            default_service_open: nic.open_default_service().ok().map(|open| open.is_some()),
+            services_lingering: nic.services.as_ref().ok().map(|_| nic.lingering.len()),
             driver_revision: nic.driver_revision.clone().ok(),
             state: match device {
                 Some(device) if device.is_healthy() => ExportedState::Healthy,

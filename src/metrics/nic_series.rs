@@ -25,7 +25,7 @@ pub struct NicSeries {
 /// A family with at most one series for each NIC on offer.
 type OfNic = (Family, fn(&ExportedNic) -> Option<u64>);
 
-const OF_NIC: [OfNic; 4] = [
+const OF_NIC: [OfNic; 6] = [
     (("nic_healthy", "Whether new pods may get the NIC", Gauge), |nic| {
         Some(u64::from(nic.state == ExportedState::Healthy))
     }),
@@ -52,6 +52,22 @@ const OF_NIC: [OfNic; 4] = [
             Counter,
         ),
         |nic| nic.pcie_fatal_errors,
+    ),
+    (
+        (
+            "nic_default_service_open",
+            "Whether the default CXI service is on, so that everybody on the node may use the fabric; no series where that is not known",
+            Gauge,
+        ),
+        |nic| nic.default_service_open.map(u64::from),
+    ),
+    (
+        (
+            "nic_services_lingering",
+            "CXI services whose end the driver has refused for too long; no series where that is not known",
+            Gauge,
+        ),
+        |nic| Some(nic.services_lingering? as u64),
     ),
 ];
 

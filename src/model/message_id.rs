@@ -21,6 +21,10 @@ pub const NIC_GONE: &str = "6081c62d16e04e5fb4142425cd1bfd69";
 pub const NIC_WARNING: &str = "f7057ff16ffe40a381ad0fd058282321";
 /// A condition of a NIC does not warn any more.
 pub const NIC_WARNING_OVER: &str = "15afcdf1a2394400a78f41984220b766";
+/// The default CXI service of a NIC is on, so that everybody may use the fabric.
+pub const SERVICE_OPEN: &str = "a9272a949b704bd5bbf5a8aa27d97c81";
+/// The driver has refused the end of a CXI service for too long.
+pub const SERVICE_LINGERS: &str = "92c2c1bfb82a4c76a65734172f82d30a";
 /// Reading a NIC hangs; it stays as it was.
 pub const NIC_HANGS: &str = "e902d7dd8cb943788d9d257515a5eeed";
 /// The driver has reported an error of a NIC.

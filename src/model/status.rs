@@ -17,6 +17,7 @@ use super::nic::selection::Named;
 use super::reading::{ReadError, Reading};
 use super::remedy::{self, Names};
 use super::runtime::record::StrategyStatus;
+use super::services::lingering::Lingering;
 
 /// Name of the file in the daemon's directory.
 pub const FILE: &str = "status.json";
@@ -168,6 +169,12 @@ pub struct NicStatus {
     pub healthy: bool,
     /// Every condition.
     pub conditions: Vec<ConditionStatus>,
+    /// Its services whose end has been refused for too long.
+    #[serde(default)]
+    pub lingering: Vec<Lingering>,
+    /// Whether its default service admits everybody; null where that is not known.
+    #[serde(default)]
+    pub default_service_open: Option<bool>,
 }
 
 /// One condition of a NIC.
@@ -244,6 +251,8 @@ impl NicStatus {
                 .iter()
                 .map(|condition| ConditionStatus::new(condition, held))
                 .collect(),
+            lingering: nic.lingering.clone(),
+            default_service_open: nic.open_default_service().ok().map(|open| open.is_some()),
         }
     }
 
@@ -290,11 +299,16 @@ impl NicStatus {
                 .map(ToString::to_string);
             texts.collect::<Vec<_>>().join("; ")
         };
-        match (self.healthy, with(Verdict::Fail), with(Verdict::Warn)) {
+        let state = match (self.healthy, with(Verdict::Fail), with(Verdict::Warn)) {
             (false, failed, warnings) if failed.is_empty() => unusable(&warnings),
             (false, failed, _) => format!("unhealthy: {failed}"),
             (true, _, warnings) if warnings.is_empty() => "healthy".to_owned(),
             (true, _, warnings) => format!("healthy; {warnings}"),
+        };
+        let lingering = self.lingering.iter().map(|lingering| lingering.service.to_string());
+        match lingering.collect::<Vec<_>>().join(", ") {
+            ids if ids.is_empty() => state,
+            ids => format!("{state}; lingering CXI service {ids}"),
         }
     }
 }

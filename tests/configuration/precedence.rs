@@ -83,6 +83,9 @@ const KEYS: &[Key] = &[
     key("health.hold_down", &["\"0s\"", "\"250ms\""], Else::Nothing),
     key("health.link", CONDITION, Else::Nothing),
     key("health.retry-handler", CONDITION, Else::Nothing),
+    key("cxi_service.uid", &["0", "1000", "\"any\""], Else::Nothing),
+    key("cxi_service.gid", &["100", "\"any\""], Else::Nothing),
+    key("cxi_service.lingers_after", &["\"1m\"", "\"1h\""], Else::Nothing),
     key("export.textfile", &["\"\"", "\"/x.prom\""], Else::Nothing),
     key("export.metrics_socket", &["\"\"", "\"/x.sock\""], Else::Nothing),
     key("export.nfd_dir", DIRECTORIES, Else::Nothing),
@@ -235,7 +238,8 @@ fn every_key_is_in_the_random_runs_or_has_a_reason_not_to_be() {
         is_condition
             || [
                 "libraries.closure_all",
-                "container.presets", // sets others
+                "cxi_service.default_service", // is one with health.cxi-service
+                "container.presets",           // sets others
                 "resource[0].name",
                 "resource[0].select.function",
                 "health.hold_up",

@@ -75,7 +75,6 @@ const ROWS: &[Row] = &[
         "[export]\ntextfile = \"/x\"\n",
         &["2:12: export.textfile: node_exporter reads only files whose names end in .prom"],
     ),
-    ("[cxi_service]\nuid = 3\n", &["1:2: cxi_service: this version"]),
     ("[cdi]\nkind = \"a/b\"\n", &["2:1: cdi.kind: this version"]),
     (
         "[[resource]]\nreplicas = 2\nselect = { function = \"vf\", numa = 1 }\n",
@@ -83,6 +82,10 @@ const ROWS: &[Row] = &[
             "2:1: resource[0].replicas: this version",
             "3:29: resource[0].select.numa: this version",
         ],
+    ),
+    (
+        "[cxi_service]\ndefault_service = \"fail\"\n",
+        &["2:19: cxi_service.default_service: 'fail' is not one of \"warn\", \"require\", \"ignore\""],
     ),
     // Values of another kind.
     (

@@ -169,6 +169,8 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand serv
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from list" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, /opt/cray/libfabric/default, where the loader looks, the newest of /opt/cray/libfabric]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from list" -l cxi-root -d 'Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from enable-default" -s o -l output -d 'For whom to write' -r -f -a "table\t'For people'
+json\t'For programs'"
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from enable-default" -l state-dir -d 'Directory where it is kept for which life of a NIC its default service was switched [default: /run/cxi-default-service]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from enable-default" -l run-dir -d 'The daemon\'s own directory, where it is said which NICs are cordoned [default: the daemon\'s, by the host\'s configuration]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from enable-default" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
@@ -177,7 +179,9 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand serv
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from enable-default" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, /opt/cray/libfabric/default, where the loader looks, the newest of /opt/cray/libfabric]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from enable-default" -l cxi-root -d 'Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from enable-default" -l once -d 'Only once in a NIC\'s life: where it was switched off since, leave it off'
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from enable-default" -s h -l help -d 'Print help'
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from enable-default" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from disable-default" -s o -l output -d 'For whom to write' -r -f -a "table\t'For people'
+json\t'For programs'"
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from disable-default" -l state-dir -d 'Directory where it is kept for which life of a NIC its default service was switched [default: /run/cxi-default-service]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from disable-default" -l run-dir -d 'The daemon\'s own directory, where it is said which NICs are cordoned [default: the daemon\'s, by the host\'s configuration]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from disable-default" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
@@ -185,7 +189,7 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand serv
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from disable-default" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from disable-default" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, /opt/cray/libfabric/default, where the loader looks, the newest of /opt/cray/libfabric]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from disable-default" -l cxi-root -d 'Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from disable-default" -s h -l help -d 'Print help'
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from disable-default" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from create" -s f -l file -d 'What it is to be: the YAML of HPE\'s cxi_service create' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from create" -s o -l output -d 'For whom to write' -r -f -a "table\t'For people'
 json\t'For programs'"
@@ -198,13 +202,15 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand serv
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from create" -s n -l dry-run -d 'Say what would be done, and do nothing'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -l wait -d 'Seconds to wait for a service that is in use' -r
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -s o -l output -d 'For whom to write' -r -f -a "table\t'For people'
+json\t'For programs'"
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -l run-dir -d 'The daemon\'s own directory, where it is said which NICs are cordoned [default: the daemon\'s, by the host\'s configuration]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, /opt/cray/libfabric/default, where the loader looks, the newest of /opt/cray/libfabric]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -l cxi-root -d 'Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]' -r -F
-complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l config -d 'Configuration, with drop-ins in config.d beside it [default: /etc/cxi-device-plugin/config.toml, if there is one]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l resource-name -d 'Name of the extended resource' -r
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l kubelet-dir -d 'Kubelet\'s directory for device plugins' -r -F

@@ -103,6 +103,7 @@ impl DoctorArgs {
             numa: settings.numa.clone(),
             needs: settings.needs(),
             policy: settings.health.policy.clone(),
+            lingers_after: settings.cxi_service.lingers_after,
             selection: Selection::without(Functions::default(), settings.exclude),
             variable: settings.resource.name.environment_variable(),
             problems,

@@ -36,7 +36,8 @@ pub fn inventory(node: &ConfiguredNode) -> anyhow::Result<Inventory> {
 /// The same, with what the driver says of their services.
 pub fn inventory_with_services(node: &ConfiguredNode) -> anyhow::Result<Inventory> {
     let mut inventory = inventory(node)?;
-    services_now::ask(&Roots::new(&node.roots)?, &mut inventory.nics);
+    let after = node.settings.cxi_service.lingers_after;
+    services_now::ask(&Roots::new(&node.roots)?, &node.run_dir, after, &mut inventory.nics);
     Ok(inventory)
 }
 

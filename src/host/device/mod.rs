@@ -3,6 +3,8 @@
 pub mod asking;
 pub mod commands;
 pub mod driver;
+pub mod ending;
+pub mod endings;
 mod exchange;
 pub mod groups;
 pub mod namespaces;

@@ -1,12 +1,13 @@
-//! What is done to services: switched, made, ended. Whatever is said to be done has been looked at afterwards.
+//! What is done to services: switched, made; how they end is in [`ending`]. Whatever is said to be done has been looked at afterwards.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::commands::Commands;
+use super::ending::{self, Clock};
 use crate::model::services::answers::AllocAnswer;
 use crate::model::services::create::{self, Step};
 use crate::model::services::refused::Refused;
-use crate::model::services::retry::{News, Retry};
+use crate::model::services::retry::Retry;
 use crate::model::services::service::VniRange;
 use crate::model::services::template::Wanted;
 
@@ -98,75 +99,5 @@ const TAKE_BACK: Duration = Duration::from_secs(5);
 fn take_back(commands: Commands<'_>, id: u32, clock: &dyn Clock) -> Result<(), Refused> {
     // Nobody shall begin to use it; if it is in use, this is refused, and the next try of the end may succeed.
     let _ = commands.enable(id, false);
-    destroy(commands, id, Retry::new(TAKE_BACK, Some(TAKE_BACK)), clock, &mut |_| {})
-}
-
-/// Time, and chance, for whoever tries again.
-pub trait Clock {
-    /// Since it was made.
-    fn now(&self) -> Duration;
-    /// Waits so long.
-    fn wait(&self, time: Duration);
-    /// In 0..1.
-    fn chance(&self) -> f64;
-}
-
-/// The real one.
-#[derive(Debug)]
-pub struct RealClock(Instant);
-
-impl Default for RealClock {
-    fn default() -> Self {
-        Self(Instant::now())
-    }
-}
-
-impl Clock for RealClock {
-    fn now(&self) -> Duration {
-        self.0.elapsed()
-    }
-
-    fn wait(&self, time: Duration) {
-        let until = Instant::now() + time;
-        // It may wake early, for no reason.
-        while let Some(left) = until
-            .checked_duration_since(Instant::now())
-            .filter(|left| !left.is_zero())
-        {
-            std::thread::park_timeout(left);
-        }
-    }
-
-    fn chance(&self) -> f64 {
-        fastrand::f64()
-    }
-}
-
-/// Ends a service; while it is in use, it is tried again for as long as `retry` has patience.
-///
-/// # Errors
-/// The driver refuses, or the service was in use to the end.
-pub fn destroy(
-    commands: Commands<'_>,
-    id: u32,
-    mut retry: Retry,
-    clock: &dyn Clock,
-    say: &mut dyn FnMut(News),
-) -> Result<(), Refused> {
-    let began = clock.now();
-    loop {
-        let refused = match commands.destroy(id) {
-            Err(refused) if refused.is_busy() => refused,
-            other => return other,
-        };
-        let next = retry.refused(clock.now().saturating_sub(began), clock.chance());
-        if let Some(wait) = next.wait {
-            if let Some(news) = next.news {
-                say(news);
-            }
-            clock.wait(wait);
-        } else {
-            return Err(refused);
-        }
-    }
+    ending::destroy(commands, id, Retry::new(TAKE_BACK, Some(TAKE_BACK)), clock, &mut |_| {})
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
@@ -15,8 +15,10 @@ use super::cordons::{self, Orders};
 use super::fru::FruTexts;
 use super::readers::{PATIENCE, Read, Readers};
 use super::scan_options::ScanOptions;
-use super::service_lists::ServiceLists;
+use super::service_lists::{Answer, ServiceLists};
 use super::survey::{ClassEntries, FunctionId, Survey, functions_directory};
+use crate::host::clock::unix_seconds;
+use crate::host::device::endings;
 use crate::host::files::roots::Roots;
 use crate::model::nic::attributes::{Cordon, CxiName, DeviceNode};
 use crate::model::nic::inventory::{Inventory, Nic};
@@ -46,14 +48,14 @@ impl Scanner {
     }
 
     /// A scanner for a long life: it has each card's texts read once in the background, asks for services there, and calls
-    /// `on_news` when something has come; it reads the admin's orders in the directory `cordons`.
-    pub fn for_daemon(self, cordons: PathBuf, on_news: impl Fn() + Send + Sync + 'static) -> Self {
+    /// `on_news` when something has come; it reads the admin's orders, and which services are to end, in the directory of the daemon.
+    pub fn for_daemon(self, run_dir: &Path, on_news: impl Fn() + Send + Sync + 'static) -> Self {
         let on_news: Arc<dyn Fn() + Send + Sync> = Arc::new(on_news);
         let of_services = Arc::clone(&on_news);
         Self {
             fru: Some(FruTexts::new(move || on_news())),
-            services: Some(ServiceLists::new(move || of_services())),
-            ..self.with_cordons(cordons)
+            services: Some(ServiceLists::new(endings::directory(run_dir), move || of_services())),
+            ..self.with_cordons(cordons::directory(run_dir))
         }
     }
 
@@ -259,7 +261,11 @@ impl Scanner {
         let mut netdevs = netdevs.map(|netdevs| netdevs.unwrap_or_default().into_iter());
         let netdev = netdevs.as_mut().map(Iterator::next).map_err(|error| error.clone());
         let (speed_mbps, reported_speeds) = read.speeds(&netdev);
-        Nic {
+        let told = match (&self.services, &cxi) {
+            (Some(services), Ok(name)) => Some(services.known(address, *name, &self.roots)),
+            _ => None,
+        };
+        let mut nic = Nic {
             address,
             answers: Ok(()),
             function,
@@ -292,13 +298,11 @@ impl Scanner {
             speed_mbps,
             reported_speeds,
             driver_revision: read.text("properties/driver_rev"),
-            services: match (&self.services, &cxi) {
-                (Some(services), Ok(name)) => services.known(address, *name, &self.roots),
-                _ => Err(ReadError::new(
-                    self.roots.dev.join("cxiN"),
-                    "its services were not asked for",
-                )),
-            },
+            services: Err(ReadError::new(
+                self.roots.dev.join("cxiN"),
+                "its services were not asked for",
+            )),
+            lingering: Vec::new(),
             fru: match (&self.fru, &cxi) {
                 (Some(fru), Ok(name)) => fru.texts(address, *name, &self.roots, &sysfs.join("fru")),
                 _ => Err(ReadError::new(sysfs.join("fru"), "not read")),
@@ -309,7 +313,12 @@ impl Scanner {
             further_netdevs: netdevs.into_iter().flatten().collect(),
             netdev_is_elsewhere,
             sysfs,
+        };
+        if let Some(Answer { services, endings }) = told {
+            nic.services = services;
+            nic.note_endings(&endings, unix_seconds(), self.options.lingers_after);
         }
+        nic
     }
 
     /// The admin's orders. It may hang.

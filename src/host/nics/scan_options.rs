@@ -1,11 +1,13 @@
 //! What a scan looks for beside NICs, and what the site knows better.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::model::config::Settings;
 use crate::model::libs::library_mode::LibraryMode;
 use crate::model::nic::companion::Companion;
 use crate::model::nic::numa::NumaTable;
+use crate::model::services::retry::LINGERS_AFTER;
 
 /// What is looked for beside NICs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub struct ScanOptions {
     pub companions: Vec<Companion>,
     /// What the site says of NUMA nodes.
     pub numa: NumaTable,
+    /// How long the end of a service may be refused before that is news.
+    pub lingers_after: Duration,
 }
 
 impl ScanOptions {
@@ -32,6 +36,7 @@ impl ScanOptions {
             choices: false,
             companions: settings.container.devices.clone(),
             numa: settings.numa.clone(),
+            lingers_after: settings.cxi_service.lingers_after,
         }
     }
 
@@ -50,6 +55,7 @@ impl From<LibraryMode> for ScanOptions {
             choices: true,
             companions: Companion::usual(),
             numa: NumaTable::new(),
+            lingers_after: LINGERS_AFTER,
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,11 +14,12 @@ use std::time::{Duration, Instant};
 use crate::host::device::asking::PATIENCE;
 use crate::host::device::commands::Commands;
 use crate::host::device::node::Node;
-use crate::host::device::survey;
+use crate::host::device::{endings, survey};
 use crate::host::files::roots::Roots;
 use crate::model::nic::attributes::CxiName;
 use crate::model::nic::pci::PciAddress;
 use crate::model::reading::{ReadError, Reading};
+use crate::model::services::lingering::Ending;
 use crate::model::services::refused::Refused;
 use crate::model::services::service::Service;
 
@@ -27,9 +29,27 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// One life of a NIC: an address under one kernel name.
 type NicLife = (PciAddress, CxiName);
 
+/// What is known of a NIC's services.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// What the driver says.
+    pub(super) services: Reading<Vec<Service>>,
+    /// What is noted of those that are to end.
+    pub(super) endings: Vec<Ending>,
+}
+
+impl Answer {
+    fn unknown(node: &Path, reason: &str) -> Self {
+        Self {
+            services: Err(ReadError::new(node, reason)),
+            endings: Vec::new(),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct State {
-    answer: Reading<Vec<Service>>,
+    answer: Answer,
     /// When it was asked for last, if ever, and whether that is still going on.
     asked: Option<Instant>,
     is_asking: bool,
@@ -44,6 +64,8 @@ pub(super) struct ServiceLists {
     /// One thread asks NIC after NIC; one that is stuck with a NIC is left to it, and another goes on with the rest.
     asker: Arc<Mutex<Option<Asker>>>,
     is_put_off: Arc<AtomicBool>,
+    /// Where endings are noted.
+    endings: Arc<PathBuf>,
     on_news: Arc<dyn Fn() + Send + Sync>,
 }
 
@@ -62,12 +84,13 @@ impl std::fmt::Debug for ServiceLists {
 }
 
 impl ServiceLists {
-    /// Calls `on_news` whenever a NIC has told something else than before.
-    pub(super) fn new(on_news: impl Fn() + Send + Sync + 'static) -> Self {
+    /// Calls `on_news` whenever a NIC has told something else than before. `endings` is where it is noted which services are to end.
+    pub(super) fn new(endings: PathBuf, on_news: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
             known: Arc::default(),
             asker: Arc::default(),
             is_put_off: Arc::default(),
+            endings: Arc::new(endings),
             on_news: Arc::new(on_news),
         }
     }
@@ -78,7 +101,7 @@ impl ServiceLists {
     }
 
     /// What the NIC said last; it is asked again in the background, if that was not just now.
-    pub(super) fn known(&self, address: PciAddress, name: CxiName, roots: &Roots) -> Reading<Vec<Service>> {
+    pub(super) fn known(&self, address: PciAddress, name: CxiName, roots: &Roots) -> Answer {
         let life = (address, name);
         let node = roots.dev.join(name.to_string());
         let mut asker = locked(&self.asker);
@@ -90,7 +113,7 @@ impl ServiceLists {
             others.for_each(|(_, state)| state.is_asking = false);
         }
         let state = known.entry(life).or_insert_with(|| State {
-            answer: Err(ReadError::new(&node, "no answer yet")),
+            answer: Answer::unknown(&node, "no answer yet"),
             asked: None,
             is_asking: false,
         });
@@ -99,7 +122,7 @@ impl ServiceLists {
         }
         let age = state.asked.map(|asked| asked.elapsed());
         if state.is_asking && age > Some(PATIENCE) {
-            return Err(ReadError::new(&node, "a command on it hangs"));
+            return Answer::unknown(&node, "a command on it hangs");
         }
         if !state.is_asking && age.is_none_or(|age| age >= INTERVAL) && self.ask(&mut asker, life, roots) {
             state.asked = Some(Instant::now());
@@ -111,7 +134,12 @@ impl ServiceLists {
     /// Whether it will be asked; without a thread the next look tries again.
     fn ask(&self, asker: &mut Option<Asker>, life: NicLife, roots: &Roots) -> bool {
         if asker.is_none() {
-            *asker = Asker::start(Arc::clone(&self.known), Arc::clone(&self.on_news)).ok();
+            *asker = Asker::start(
+                Arc::clone(&self.known),
+                Arc::clone(&self.endings),
+                Arc::clone(&self.on_news),
+            )
+            .ok();
         }
         // Beside looks: what it cannot open is none of their business.
         let job = (life, roots.apart());
@@ -125,16 +153,19 @@ impl ServiceLists {
 }
 
 impl Asker {
-    fn start(known: Known, on_news: Arc<dyn Fn() + Send + Sync>) -> io::Result<Self> {
+    fn start(known: Known, directory: Arc<PathBuf>, on_news: Arc<dyn Fn() + Send + Sync>) -> io::Result<Self> {
         let (queue, jobs) = mpsc::channel::<(NicLife, Roots)>();
         let busy = Arc::new(Mutex::new(None));
         let busy_with = Arc::clone(&busy);
         thread::Builder::new().name("services".to_owned()).spawn(move || {
             for (life, roots) in jobs {
                 *locked(&busy_with) = Some((life, Instant::now()));
-                let (_, name) = life;
-                let answer = ask(&roots, name);
-                let answer = answer.map_err(|refused| ReadError::new(roots.dev.join(name.to_string()), refused));
+                let (address, name) = life;
+                let services = ask(&roots, name);
+                let answer = Answer {
+                    services: services.map_err(|refused| ReadError::new(roots.dev.join(name.to_string()), refused)),
+                    endings: endings::of(&directory, address),
+                };
                 *locked(&busy_with) = None;
                 if take(&known, life, answer) {
                     on_news();
@@ -151,7 +182,7 @@ impl Asker {
 }
 
 /// Whether the answer is news.
-fn take(known: &Known, life: NicLife, answer: Reading<Vec<Service>>) -> bool {
+fn take(known: &Known, life: NicLife, answer: Answer) -> bool {
     locked(known).get_mut(&life).is_some_and(|state| {
         let has_hung = state.asked.is_some_and(|asked| asked.elapsed() > PATIENCE);
         state.is_asking = false;

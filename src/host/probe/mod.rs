@@ -10,6 +10,7 @@ pub mod units;
 mod uppers;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::unistd::Pid;
 
@@ -47,6 +48,8 @@ pub struct Site {
     pub numa: NumaTable,
     /// What its conditions do.
     pub policy: HealthPolicy,
+    /// How long the end of a service may be refused before that is news.
+    pub lingers_after: Duration,
     /// Which libraries containers get; the host needs none where they get none.
     pub libraries: LibraryMode,
     /// Places that the daemon is told of.
@@ -69,11 +72,12 @@ pub struct Site {
 pub fn look(roots: &Roots, site: &Site, pods: Result<Holdings, Unlisted>) -> NodeFacts {
     let processes = Processes::scan(roots);
     let cdi: Vec<_> = site.cdi.iter().map(|path| cdi::directory(roots, path)).collect();
-    let cordons = cordons::directory(&local_directory(roots, &site.run));
+    let run_dir = local_directory(roots, &site.run);
+    let cordons = cordons::directory(&run_dir);
     let options = ScanOptions::from(LibraryMode::None).with_numa(site.numa.clone());
     let mut inventory = Scanner::new(roots.clone(), options).with_cordons(cordons).scan();
     if let Ok(inventory) = &mut inventory {
-        services_now::ask(roots, &mut inventory.nics);
+        services_now::ask(roots, &run_dir, site.lingers_after, &mut inventory.nics);
     }
     let nics = inventory.as_ref().map_or(&[][..], |inventory| &inventory.nics);
     let network = network(roots, nics);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tracing::Level;
 
+use super::cxi_service;
 use super::fragment::Table;
 use super::inputs::{Effective, Findings, Reader};
 use super::settings::{
@@ -30,7 +31,7 @@ use crate::model::runtime::places::RuntimeEndpoint;
 pub fn read(table: &Table) -> (Settings, Findings) {
     let mut findings = Findings::default();
     let mut top = Reader::new(table, &mut findings);
-    let settings = Settings {
+    let mut settings = Settings {
         exclude: top.get("exclude", Vec::new()),
         daemon: top.table("daemon", daemon),
         roots: top.table("roots", roots),
@@ -44,11 +45,13 @@ pub fn read(table: &Table) -> (Settings, Findings) {
         }),
         resource: top.only_table("resource", resource),
         health: top.table("health", health),
+        cxi_service: top.table("cxi_service", cxi_service::read),
         export: top.table("export", export),
         numa: top.numbers("numa", numa_node).into_iter().collect(),
         log: top.table("log", logging),
     };
     top.note_unknown();
+    cxi_service::unite(&mut settings, &mut findings.effective);
     (settings, findings)
 }
 

@@ -1,5 +1,6 @@
 //! From what each place says to what the daemon runs by.
 
+use super::cxi_service;
 use super::fragment::{Fragment, Table};
 use super::inputs::{self, Effective, Findings};
 use super::keys;
@@ -116,6 +117,7 @@ impl Settings {
         if let Some(reason) = self.export.metrics_socket.as_deref().and_then(socket_path::of_socket) {
             wrong("export.metrics_socket", &reason);
         }
+        problems.extend(cxi_service::contradiction(self, effective));
         problems
     }
 }

@@ -2,6 +2,7 @@
 //! of them, each value with its origin; [`settings`] is what the daemon runs by, [`loaded`] with all checks. Pure: [`crate::host`] reads the
 //! files, the programs know their flags and environment.
 
+mod cxi_service;
 pub mod fragment;
 pub mod inputs;
 mod keys;

@@ -13,7 +13,7 @@ use crate::model::cdi::format::SpecFormat;
 use crate::model::cdi::naming::Naming;
 use crate::model::cdi::netdev_view::NetdevView;
 use crate::model::cdi::render::{Expose, Policy};
-use crate::model::health::HealthPolicy;
+use crate::model::health::{Action, HealthPolicy};
 use crate::model::libs::given::ExtraLibrary;
 use crate::model::libs::library_mode::LibraryMode;
 use crate::model::nic::companion::Companion;
@@ -21,6 +21,7 @@ use crate::model::nic::numa::NumaTable;
 use crate::model::nic::offer::{Exclusion, Functions};
 use crate::model::nic::selection::Selection;
 use crate::model::runtime::places::RuntimeEndpoint;
+use crate::model::services::admission::Asker;
 use crate::model::unit_sandbox::{Access, Need};
 
 /// Where the daemon keeps its state unless it is told otherwise.
@@ -51,6 +52,8 @@ pub struct Settings {
     pub exclude: Vec<Exclusion>,
     /// `[health]`
     pub health: HealthSettings,
+    /// `[cxi_service]`
+    pub cxi_service: CxiServiceSettings,
     /// `[export]`
     pub export: ExportSettings,
     /// `[numa]`
@@ -176,6 +179,42 @@ impl ExportSettings {
     pub fn is_off(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// What a NIC is to a site that a pod could not use, by its services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum DefaultService {
+    /// It is said; the NIC stays Healthy.
+    Warn,
+    /// The NIC is Unhealthy.
+    Require,
+    /// Nothing, such as where launchers make a service for each job.
+    Ignore,
+}
+
+impl DefaultService {
+    /// All words for it.
+    pub const ALL: [Self; 3] = [Self::Warn, Self::Require, Self::Ignore];
+
+    /// The same, as of the condition `cxi-service`.
+    pub fn action(self) -> Action {
+        match self {
+            Self::Warn => Action::Warn,
+            Self::Require => Action::Fail,
+            Self::Ignore => Action::Ignore,
+        }
+    }
+}
+
+/// CXI services.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CxiServiceSettings {
+    /// Of a NIC that no pod could use.
+    pub default_service: DefaultService,
+    /// Whose pod is asked about.
+    pub pod: Asker,
+    /// How long the end of a service may be refused before that is news.
+    pub lingers_after: Duration,
 }
 
 /// The log.

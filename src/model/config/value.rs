@@ -156,6 +156,24 @@ impl Value for Option<PathBuf> {
     }
 }
 
+/// A user or a group, or any.
+impl Value for Option<u32> {
+    fn read(node: &ValueNode) -> Result<Self, Faults> {
+        // The highest is -1, which the kernel gives to nobody.
+        let id = |number: i64| u32::try_from(number).ok().filter(|id| *id != u32::MAX);
+        let known = match &node.content {
+            Content::Text(text) if text == "any" => Some(None),
+            Content::Number(number) => id(*number).map(Some),
+            _ => None,
+        };
+        known.ok_or_else(|| Fault::expected(node, "a number from 0 to 4294967294, or \"any\""))
+    }
+
+    fn show(&self) -> Content {
+        self.map_or_else(|| Content::Text("any".to_owned()), |id| Content::Number(id.into()))
+    }
+}
+
 impl Value for Duration {
     fn read(node: &ValueNode) -> Result<Self, Faults> {
         let expected = "a duration such as \"500ms\", \"5s\", \"2m\" or \"1h\"";
@@ -233,6 +251,7 @@ words!(
     super::preset::Preset,
     super::settings::LogFormat,
     super::settings::LogTarget,
+    super::settings::DefaultService,
     crate::model::nic::offer::Functions
 );
 

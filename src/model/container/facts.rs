@@ -35,13 +35,15 @@ pub struct ContainerFacts {
     pub class: Reading<()>,
 }
 
-/// Who a process is to the kernel, as far as opening a file goes. All ids as the host has them.
+/// Who a process is to the kernel, as far as opening a file goes. Ids as the host has them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
     /// User.
     pub uid: u32,
     /// Groups, the first being its own.
     pub gids: Vec<u32>,
+    /// User and own group as the process itself has them, in its user namespace.
+    pub seen: (u32, u32),
     /// Whether modes do not bind it: CAP_DAC_OVERRIDE in the host's user namespace.
     pub overrides_modes: bool,
     /// Whose files' modes do not bind it: with that capability in a user namespace, those of all that this has.

@@ -15,6 +15,9 @@ pub fn is_filtered(status: &str) -> bool {
     field(status, "Seccomp").is_some_and(|mode| mode != "0")
 }
 
+/// The number of an id that a user namespace does not have.
+const OVERFLOW: u32 = 65534;
+
 /// `status`: CAP_SYS_PTRACE.
 pub fn may_trace(status: &str) -> bool {
     let capabilities = field(status, "CapEff").and_then(|text| u64::from_str_radix(text, 16).ok());
@@ -30,6 +33,19 @@ pub fn mapped(map: &str) -> Vec<(u32, u32)> {
     map.lines().filter_map(numbers).collect()
 }
 
+/// The number that an id of the host has in a user namespace, by its `uid_map` or `gid_map`; the id itself where that tells nothing.
+fn seen(map: &str, id: u32) -> u32 {
+    let number = |line: &str| {
+        let mut fields = line.split_ascii_whitespace().map(str::parse);
+        let mut field = || fields.next()?.ok();
+        let (inside, outside, count): (u32, u32, u32) = (field()?, field()?, field()?);
+        let place = id.checked_sub(outside).filter(|place| *place < count)?;
+        inside.checked_add(place)
+    };
+    let unmapped = if map.trim().is_empty() { id } else { OVERFLOW };
+    map.lines().find_map(number).unwrap_or(unmapped)
+}
+
 /// `status`: name, state and ids. CAP_DAC_OVERRIDE counts for everything in the user namespace that owns the device nodes, and in
 /// another one for what belongs to its users and groups, by `maps` of both.
 pub fn identity(status: &str, in_host_users: bool, maps: (&str, &str)) -> Option<Identity> {
@@ -37,9 +53,15 @@ pub fn identity(status: &str, in_host_users: bool, maps: (&str, &str)) -> Option
     let last = |name: &str| field(status, name)?.split_ascii_whitespace().last()?.parse().ok();
     let groups = field(status, "Groups").unwrap_or_default();
     let capabilities = u64::from_str_radix(field(status, "CapEff")?, 16).ok()?;
+    let (uid, gid) = (last("Uid")?, last("Gid")?);
     Some(Identity {
-        uid: last("Uid")?,
-        gids: std::iter::once(last("Gid")?)
+        uid,
+        seen: if in_host_users {
+            (uid, gid)
+        } else {
+            (seen(maps.0, uid), seen(maps.1, gid))
+        },
+        gids: std::iter::once(gid)
             .chain(groups.split_ascii_whitespace().filter_map(|gid| gid.parse().ok()))
             .collect(),
         overrides_modes: in_host_users && capabilities & DAC_OVERRIDE != 0,

@@ -19,7 +19,13 @@ pub(super) fn refusal(
         netns: container.netns,
     };
     let cxi = view.nic.cxi.as_deref().unwrap_or_default();
-    match admission::judge(services, asker, environment, cxi) {
+    let (uid, gid) = container.identity.seen;
+    let seen = Asker {
+        uid: Some(uid),
+        gid: Some(gid),
+        ..asker
+    };
+    match admission::judge_within(services, asker, seen, environment, cxi) {
         Admission::Admitted { .. } => None,
         Admission::Refused { reason, error } => Some(format!(
             "{reason}. {}; fi_domain fails with {error}",

@@ -2,7 +2,6 @@
 
 use super::facts::NodeFacts;
 use super::finding::{Evidence, Examination, FindingId, Level};
-use crate::model::nic::attributes::Function;
 use crate::model::nic::inventory::Nic;
 use crate::model::nic::offer;
 
@@ -57,6 +56,7 @@ pub(super) fn examine(facts: &NodeFacts, examination: &mut Examination) {
     modules(facts, examination);
     default_service(facts, examination);
     open_service(&inventory.nics, examination);
+    lingering(&inventory.nics, facts.unix_seconds, examination);
 }
 
 /// Bound to a driver that is not ours, by an admin's choice.
@@ -112,13 +112,10 @@ fn or_none(list: &[&str]) -> String {
 
 /// No fault where the site wants it so; who does not know of it should.
 fn open_service(nics: &[Nic], examination: &mut Examination) {
-    for nic in nics.iter().filter(|nic| nic.function == Function::Physical) {
-        let open = nic
-            .services
-            .iter()
-            .flatten()
-            .find(|service| service.is_default() && service.is_open());
-        let Some(service) = open else { continue };
+    for nic in nics {
+        let Ok(Some(service)) = nic.open_default_service() else {
+            continue;
+        };
         let vnis = service.descriptor.vnis.iter().map(ToString::to_string);
         let vnis = vnis.collect::<Vec<_>>().join(" and ");
         let cxi = nic.cxi.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -129,6 +126,30 @@ fn open_service(nics: &[Nic], examination: &mut Examination) {
             vec![Evidence::new(format!("/dev/{cxi}"), "service 1 is enabled and has no restricted members")],
             format!("where that is not meant: cxi-device-plugin services disable-default {}", nic.address),
         );
+    }
+}
+
+/// After a job that takes minutes; then somebody has died, or still runs.
+fn lingering(nics: &[Nic], now: u64, examination: &mut Examination) {
+    for nic in nics {
+        let cxi = nic.cxi.as_ref().map(ToString::to_string).unwrap_or_default();
+        for lingering in &nic.lingering {
+            let (id, minutes) = (lingering.service, now.saturating_sub(lingering.since) / 60);
+            examination.found(
+                (FindingId::ServiceLingering, Level::Warning),
+                nic.address,
+                format!(
+                    "CXI service {id} is to end, and the driver has refused that for {minutes} min: somebody uses it, and its VNIs are not \
+                     to be given to others before it has ended"
+                ),
+                vec![Evidence::new(format!("/dev/{cxi}"), format!("SVC_DESTROY of service {id} was refused with EBUSY"))],
+                format!(
+                    "see who has the NIC open: fuser -v /dev/{cxi} ; end that, then: cxi-device-plugin services delete {} {id} ; where \
+                     nobody has it open, only the driver can let go: drain the node and bind it anew",
+                    nic.address
+                ),
+            );
+        }
     }
 }
 

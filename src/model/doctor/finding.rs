@@ -58,6 +58,8 @@ finding_ids! {
     DefaultServiceOff = "default-service-off",
     /// The default service of a NIC is on, so that everybody may use the fabric.
     DefaultServiceOpen = "default-service-open",
+    /// The end of a CXI service has been refused for too long.
+    ServiceLingering = "service-lingering",
     /// Classes, PCI functions and links in sysfs contradict each other.
     SysfsInconsistent = "sysfs-inconsistent",
     /// No driver is bound to a NIC.

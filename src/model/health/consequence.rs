@@ -29,7 +29,7 @@ pub fn judge(
     unix_seconds: u64,
     policy: &HealthPolicy,
 ) -> Vec<Condition> {
-    let mut conditions = assess(nic, across_nics, history, unix_seconds);
+    let mut conditions = assess(nic, across_nics, history, unix_seconds, policy.pod);
     let faults = conditions.iter().filter(|condition| condition.verdict == Verdict::Fail);
     let faults: Vec<Check> = faults.map(|condition| condition.check).collect();
     for condition in conditions.iter_mut().filter(|condition| condition.verdict.is_bad()) {

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::condition::{Check, Condition, Verdict};
+use crate::model::services::admission::Asker;
 
 /// What a bad condition does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,8 @@ pub struct HealthPolicy {
     pub hold_down: Duration,
     /// How long a condition that was published as bad must be good before that is published.
     pub hold_up: Duration,
+    /// Whose pod is asked about, where it is asked whether one could use a NIC.
+    pub pod: Asker,
     /// By the order of [`Check::OF_NIC`].
     actions: [Action; Check::OF_NIC.len()],
 }
@@ -66,6 +69,7 @@ impl Default for HealthPolicy {
         Self {
             hold_down: Duration::from_secs(5),
             hold_up: Duration::from_secs(30),
+            pod: Asker::default(),
             actions: Check::OF_NIC.map(default_action),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::attributes::{
     Cordon, CxiName, DeviceNode, Fru, Function, Generation, Netdev, PcieLink, ReportedSpeed, pcie_root,
@@ -10,6 +11,8 @@ use super::companion::CompanionNode;
 use super::pci::PciAddress;
 use crate::model::libs::choice::LibraryChoice;
 use crate::model::reading::{ReadError, Reading};
+use crate::model::services::default_service::Life;
+use crate::model::services::lingering::{self, Ending, Lingering};
 use crate::model::services::service::Service;
 
 /// Everything one scan found.
@@ -100,6 +103,8 @@ pub struct Nic {
     pub driver_revision: Reading<String>,
     /// Its CXI services, as the driver told them last.
     pub services: Reading<Vec<Service>>,
+    /// Those of them whose end has been refused for too long.
+    pub lingering: Vec<Lingering>,
     /// Texts of the card, read once in the life of a NIC because they may wake its microcontroller.
     pub fru: Reading<Fru>,
 }
@@ -143,9 +148,37 @@ impl Nic {
             reported_speeds: Vec::new(),
             driver_revision: none(&sysfs),
             services: none(&sysfs),
+            lingering: Vec::new(),
             fru: none(&sysfs),
             sysfs,
         }
+    }
+
+    /// Its present life; none where sysfs does not tell one from the next.
+    pub fn life(&self) -> Option<Life> {
+        Some(Life {
+            cxi: self.cxi.as_ref().ok()?.to_string(),
+            instance: *self.driver_instance.as_ref().ok()?,
+        })
+    }
+
+    /// With these notes of services that are to end, `now` in Unix seconds.
+    pub fn note_endings(&mut self, notes: &[Ending], now: u64, after: Duration) {
+        self.lingering = match (&self.services, self.life()) {
+            (Ok(services), Some(life)) => lingering::lingering(notes, &life, services, now, after),
+            _ => Vec::new(),
+        };
+    }
+
+    /// Its default service, if that admits everybody now; an error where that is not known. A virtual function has none of its own.
+    pub fn open_default_service(&self) -> Reading<Option<&Service>> {
+        if self.function == Function::Virtual {
+            return Ok(None);
+        }
+        let services = self.services.as_ref().map_err(Clone::clone)?;
+        Ok(services
+            .iter()
+            .find(|service| service.is_default() && service.is_open()))
     }
 
     /// The names of its interfaces.

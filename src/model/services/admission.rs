@@ -2,6 +2,7 @@
 //! which looks whether that one admits the process.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 
@@ -17,6 +18,18 @@ pub struct Asker {
     pub gid: Option<u32>,
     /// Network namespace.
     pub netns: Option<u32>,
+}
+
+/// A pod of which no more is known.
+impl fmt::Display for Asker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.uid, self.gid) {
+            (None, None) => f.write_str("a pod of any user"),
+            (Some(uid), None) => write!(f, "a pod of user {uid}"),
+            (None, Some(gid)) => write!(f, "a pod of group {gid}"),
+            (Some(uid), Some(gid)) => write!(f, "a pod of user {uid} and group {gid}"),
+        }
+    }
 }
 
 /// By what a process is admitted, in libfabric's order.
@@ -74,22 +87,65 @@ const NAMED_REFUSED: &str = "-22 (Invalid argument)";
 
 /// Of the services of the NIC `cxi`, for a process with this environment.
 pub fn judge(services: &[Service], asker: Asker, environment: &BTreeMap<String, String>, cxi: &str) -> Admission {
+    judge_within(services, asker, asker, environment, cxi)
+}
+
+/// The same for a process that has other numbers for its user and group than the host: libfabric searches by those.
+pub fn judge_within(
+    services: &[Service],
+    asker: Asker,
+    seen: Asker,
+    environment: &BTreeMap<String, String>,
+    cxi: &str,
+) -> Admission {
     let remark = match named(environment, cxi) {
         Named::Nothing => None,
         Named::Useless(why) => Some(why),
         Named::Service(id) => return by_name(services, asker, id),
     };
-    match search(services, asker) {
-        Some((service, way)) => Admission::Admitted {
+    let Some((service, _)) = search(services, seen) else {
+        let reason = why_none(services);
+        return Admission::Refused {
+            reason: match search(services, asker) {
+                Some((service, _)) => format!(
+                    "{} (service {} is for {})",
+                    by_seen(seen),
+                    service.id(),
+                    listed(service)
+                ),
+                None => reason,
+            },
+            error: NO_SERVICE,
+        };
+    };
+    match way_into(service, asker) {
+        Some(way) => Admission::Admitted {
             service: service.id(),
             way,
             remark,
         },
         None => Admission::Refused {
-            reason: why_none(services),
-            error: NO_SERVICE,
+            reason: format!(
+                "{}: it takes service {}, which is for {} of the host",
+                by_seen(seen),
+                service.id(),
+                listed(service)
+            ),
+            error: NAMED_REFUSED,
         },
     }
+}
+
+/// Where the two differ. What helps is the same in both cases.
+fn by_seen(seen: Asker) -> String {
+    let number = |number: Option<u32>| number.map_or("unknown".to_owned(), |number| number.to_string());
+    format!(
+        "libfabric looks for a service by the ids that the process has in its user namespace (user {}, group {}), and the driver \
+         admits by those of the host, so only a service for its network namespace or for everybody, or one that SLINGSHOT_SVC_IDS \
+         names, is of use",
+        number(seen.uid),
+        number(seen.gid)
+    )
 }
 
 /// Whether a pod about which nothing is known but these numbers could use the NIC, and by which service.

@@ -7,6 +7,7 @@ pub mod answers;
 pub mod create;
 pub mod default_service;
 pub mod descriptor;
+pub mod lingering;
 pub mod refused;
 pub mod retry;
 pub mod room;

@@ -104,7 +104,7 @@ fn words(number: i32) -> String {
     let (name, meaning) = match number {
         errno::EPERM => (
             "EPERM",
-            "not permitted: it takes CAP_SYS_ADMIN of the host, and a physical function",
+            "not permitted: run it as root on the host (CAP_SYS_ADMIN); a virtual function's services are changed at its physical function",
         ),
         errno::ENOENT => ("ENOENT", "there is none"),
         errno::EIO => ("EIO", "the NIC has been removed"),

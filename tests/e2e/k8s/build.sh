@@ -70,10 +70,13 @@ build_containerd() {
     done
 }
 
-# What an admin types, of one module. Not needed by the node.
+# What an admin types, and what gives pods further networks. Not needed by the node. The proxy lists no version of Multus, and has
+# each that is asked for by name.
 build_clients() {
     go_build clients ./kubectl kubectl -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$(version_in clients k8s.io/kubectl | sed 's/^v0/v1/')" &&
-        go_build clients helm.sh/helm/v3/cmd/helm helm -ldflags '-s -w'
+        go_build clients helm.sh/helm/v3/cmd/helm helm -ldflags '-s -w' &&
+        go_build clients gopkg.in/k8snetworkplumbingwg/multus-cni.v4/cmd/multus multus -ldflags '-s -w' &&
+        go_build clients github.com/k8snetworkplumbingwg/whereabouts/cmd whereabouts -ldflags '-s -w'
 }
 
 # fetch_parts: what needs no build.
@@ -104,7 +107,7 @@ build_parts() {
     flock --wait "$((left > 0 ? left : 0))" "$lock" || return
     # The larger half of the time is for packages that these share.
     build_containerd && build_kubernetes || return
-    # Only a stage goes by them, which says when there was no time for them.
+    # Only stages go by them, which say when there was no time for them.
     build_clients || ((EPOCHSECONDS >= BUILD_UNTIL)) || return
     # 9 GB that the next run would not look at.
     rm -rf "$BUILT/go-cache" "$BUILT/go-modules" "$BUILT/etcd"

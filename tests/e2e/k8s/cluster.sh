@@ -30,6 +30,8 @@ until_true() {
 # now: milliseconds.
 now() { echo $(($(date +%s%N) / 1000000)); }
 
+CGROUP=cxi-k8s-rig-$$
+
 # --- the node's places ---------------------------------------------------------------------------------------------------
 
 # What a boot clears.
@@ -40,6 +42,7 @@ mount_run() {
 
 namespaces_of_a_node() {
     local number
+    show_own_cgroups
     # Kubelet wants mounts to spread from it to its pods.
     mount --make-rshared /
     mount -t tmpfs k8s "$WORK"
@@ -84,13 +87,13 @@ Y
 }
 
 configure_containerd() {
-    local version=3 cri=io.containerd.cri.v1.runtime cni='bin_dirs = ["/usr/lib/cni"]' head
+    local version=3 cri=io.containerd.cri.v1.runtime cni="bin_dirs = [\"$WORK/cni-bin\"]" head
     head="[plugins.\"io.containerd.cri.v1.images\".pinned_images]
   sandbox = \"$IMAGE\"
 [plugins.\"$cri\"]"
     # 1.7 has one plugin for all, and reads CDI specs only when it is told to.
     if [[ $CONTAINERD == containerd-1.7 ]]; then
-        version=2 cri=io.containerd.grpc.v1.cri cni='bin_dir = "/usr/lib/cni"'
+        version=2 cri=io.containerd.grpc.v1.cri cni="bin_dir = \"$WORK/cni-bin\""
         head="[plugins.\"$cri\"]
   sandbox_image = \"$IMAGE\"
   enable_cdi = ${CXI_K8S_ENABLE_CDI:-true}"
@@ -123,7 +126,9 @@ Y
     kubeconfig token-of-the-node >"$WORK/node.conf"
     kubeconfig token-of-the-scheduler >"$WORK/scheduler.conf"
     kubeconfig token-of-the-manager >"$WORK/manager.conf"
-    mkdir -p "$WORK/cni"
+    mkdir -p "$WORK"/{cni,cni-bin}
+    # Debian's, and those that were built here, if they were.
+    ln -s /usr/lib/cni/* "$BIN"/{multus,whereabouts} "$WORK/cni-bin/"
     cat >"$WORK/cni/10-rig.conflist" <<Y
 {"cniVersion": "1.0.0", "name": "rig", "plugins": [{"type": "ptp", "ipMasq": false, "ipam": {"type": "host-local",
  "dataDir": "/run/cni", "ranges": [[{"subnet": "10.98.0.0/16"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}
@@ -241,7 +246,38 @@ stop() {
     return 1
 }
 
-# clear_cgroups: of containers that are dead; the kernel removes none that has a process. There is no namespace for these.
+# own_cgroups: what this process starts has cgroups below these. Where all is one hierarchy (cgroup v2) a process must not be where
+# its children's controllers are, and the rig has the machine's.
+own_cgroups() {
+    local hierarchy file
+    for hierarchy in /sys/fs/cgroup/*/; do
+        [[ -e $hierarchy/cgroup.procs ]] && mkdir "$hierarchy$CGROUP" 2>/dev/null || continue
+        for file in cpuset.cpus cpuset.mems; do
+            [[ ! -e $hierarchy$file ]] || cat "$hierarchy$file" >"$hierarchy$CGROUP/$file"
+        done
+        echo "$BASHPID" >"$hierarchy$CGROUP/cgroup.procs"
+    done
+}
+
+# In the namespace that has just been made: from the rig's own on.
+show_own_cgroups() {
+    local place type options
+    while read -r _ place type options _; do
+        [[ $place == /sys/fs/cgroup/* && $(awk -v place="$place" '$5 == place { print $4 }' /proc/self/mountinfo) != / ]] || continue
+        umount "$place"
+        mount -t "$type" ${options:+-o "${options#*relatime,}"} cgroup "$place"
+    done <<<"$(grep -E ' cgroup2? ' /proc/mounts)"
+}
+
+# The kernel removes none that has a process.
+give_back_cgroups() {
+    local hierarchy own=()
+    for hierarchy in /sys/fs/cgroup/*/"$CGROUP"; do [[ ! -d $hierarchy ]] || own+=("$hierarchy"); done
+    [[ ${#own[@]} -gt 0 ]] || { clear_cgroups; return; }
+    find "${own[@]}" -depth -type d -exec rmdir {} + 2>/dev/null || true
+}
+
+# clear_cgroups: of containers that are dead.
 clear_cgroups() {
     local place
     for place in /sys/fs/cgroup/k8s.io /sys/fs/cgroup/*/k8s.io; do
@@ -258,7 +294,8 @@ power_cut() {
     # Shims, and what their containers run: they have the rig's own process namespace in common with this shell only.
     for process in /proc/[0-9]*; do
         if [[ $(readlink "$process/exe") == "$RUNTIME/containerd-shim-runc-v2" ]] || grep -q ':/k8s.io/' "$process/cgroup"; then
-            kill -KILL "${process#/proc/}"
+            # Unless it has just ended by itself.
+            kill -KILL "${process#/proc/}" || true
         fi
     done 2>/dev/null
     until_true no_containers

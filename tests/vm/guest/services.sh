@@ -5,6 +5,9 @@
 PLUGIN=/usr/bin/cxi-device-plugin
 CLIENT=$MODULES/cxi-client
 ONESHOT=cxi-default-service
+DAEMON=cxi-device-plugin
+CONFIGURATION=/etc/cxi-device-plugin/config.toml
+HELD=$(<"$PAYLOAD/held")
 RULE=61-cxi-default-service.rules
 A=0000:21:00.0
 B=0000:61:00.0
@@ -30,6 +33,9 @@ ours() {
     "$PLUGIN" services "$@" 2>&1 || status=$?
     echo "exit $status"
 }
+
+# The number of the newest service.
+last_id() { ours list --output json | sed -n 's/^ *"id": \([0-9]*\),$/\1/p' | sort -n | tail -n 1; }
 
 says() { grep -qF -- "$1" <<<"$2" || { printf 'not said: %s\nbut:\n%s\n' "$1" "$2"; return 1; }; }
 
@@ -88,7 +94,7 @@ members:
     tc: BEST_EFFORT
 YAML
     says 'exit 0' "$(ours create --file /run/service.yaml cxi0)"
-    id=$(ours list --output json | sed -n 's/^ *"id": \([0-9]*\),$/\1/p' | sort -n | tail -n 1)
+    id=$(last_id)
     expect 'flags, VNIs and classes' 1f02140015000000000000000001 "$("$CLIENT" get /dev/cxi0 "$id" | cut -c1-28)"
     as_user 1234 "$CLIENT" hold /dev/cxi0 "$id" </dev/null
     expect 'a use by another user' EPERM "$("$CLIENT" hold /dev/cxi0 "$id" </dev/null || true)"
@@ -109,7 +115,7 @@ a_service_in_use_is_waited_for() {
     local id user waits=/run/waits
     printf 'vnis: {vni: 40}\n' >/run/open.yaml
     ours create --file /run/open.yaml cxi0
-    id=$(ours list --output json | sed -n 's/^ *"id": \([0-9]*\),$/\1/p' | sort -n | tail -n 1)
+    id=$(last_id)
     rm -f /run/lni
     mkfifo /run/lni
     "$CLIENT" hold /dev/cxi0 "$id" </run/lni >/run/held &
@@ -126,6 +132,63 @@ a_service_in_use_is_waited_for() {
     says 'is gone' "$(<"$waits")"
     expect 'times it said that it waits' 1 "$(grep -c waiting "$waits")"
     expect 'the service afterwards' EINVAL "$("$CLIENT" get /dev/cxi0 "$id" || true)"
+}
+
+# For as long as a job takes: each try to end the service is refused, whoever makes it, and everybody is told that it lingers; the
+# daemon from within its sandbox.
+a_service_in_use_for_long_lingers() {
+    local id user began waits=/run/waits tries=0
+    sed -i 's/^#lingers_after = .*/lingers_after = "1s"/' "$CONFIGURATION"
+    mkdir -p /var/lib/kubelet/device-plugins
+    systemctl restart "$DAEMON"
+    printf 'vnis: {vni: 41}\n' >/run/open.yaml
+    ours create --file /run/open.yaml cxi0
+    id=$(last_id)
+    rm -f /run/lni
+    mkfifo /run/lni
+    "$CLIENT" hold /dev/cxi0 "$id" </run/lni >/run/held &
+    user=$!
+    exec 8>/run/lni
+    wait_until grep -q held /run/held
+    ours delete --wait 3600 cxi0 "$id" >"$waits" 8>&- &
+    wait_until grep -q 'is in use; waiting for its end' "$waits"
+    began=$SECONDS
+    while ((tries < 3 || SECONDS - began < HELD)); do
+        expect 'another end' EBUSY "$("$CLIENT" destroy /dev/cxi0 "$id" || true)"
+        tries=$((tries + 1))
+    done
+    wait_until grep -q "service $id lingers" "$waits"
+    says 'to end for' "$(ours)"
+    says service-lingering "$("$PLUGIN" doctor 2>&1 || true)"
+    daemon_says "lingering CXI service $id"
+    exec 8>&-
+    wait "$user"
+    wait_until grep -q 'exit 0' "$waits"
+    says 'is gone' "$(<"$waits")"
+    expect 'times it said that it waits' 1 "$(grep -c waiting "$waits")"
+    expect 'the service afterwards' EINVAL "$("$CLIENT" get /dev/cxi0 "$id" || true)"
+    daemon_says_no_more "lingering CXI service"
+    expect 'findings of doctor' 0 "$({ "$PLUGIN" doctor 2>&1 || true; } | grep -c service-lingering || true)"
+}
+
+# It looks again when it is asked to.
+status_says() { systemctl reload "$DAEMON" && "$PLUGIN" status 2>&1 | grep -F -- "$1" >/dev/null; }
+status_says_not() { systemctl reload "$DAEMON" && ! "$PLUGIN" status 2>&1 | grep -F -- "$1" >/dev/null; }
+daemon_says() { wait_until status_says "$1" || { "$PLUGIN" status; return 1; }; }
+daemon_says_no_more() { wait_until status_says_not "$1" || { "$PLUGIN" status; return 1; }; }
+
+# By nobody but the daemon, which may change nothing.
+the_daemon_sees_what_is_switched() {
+    systemctl restart "$DAEMON"
+    daemon_says 'the default service (1) is off'
+    "$CLIENT" enable /dev/cxi0 1 1
+    "$CLIENT" enable /dev/cxi1 1 1
+    daemon_says_no_more 'the default service (1) is off'
+    "$CLIENT" enable /dev/cxi0 1 0
+    daemon_says 'the default service (1) is off'
+    "$CLIENT" enable /dev/cxi1 1 0
+    expect 'its capabilities' '' "$(systemctl show -P CapabilityBoundingSet "$DAEMON" | grep -o cap_sys_admin || true)"
+    systemctl stop "$DAEMON"
 }
 
 the_default_service_in_use_is_not_switched() {
@@ -162,7 +225,7 @@ a_namespace_is_named_with_its_process() {
     says 'exit 0' "$(ours create --file /run/netns.yaml cxi0)"
     says "netns $netns (pid $pid, sleep)" "$(ours)"
     local id
-    id=$(ours list --output json | sed -n 's/^ *"id": \([0-9]*\),$/\1/p' | sort -n | tail -n 1)
+    id=$(last_id)
     ip netns exec tenant "$CLIENT" hold /dev/cxi0 "$id" </dev/null
     expect 'a use from outside' EPERM "$("$CLIENT" hold /dev/cxi0 "$id" </dev/null || true)"
     says 'exit 0' "$(ours delete cxi0 "$id")"
@@ -172,7 +235,7 @@ a_namespace_is_named_with_its_process() {
 
 # --- the unit and its rule --------------------------------------------------------------------------------------------------
 
-journal_says() { journalctl -u "$1" -o cat | grep -qF -- "$2"; }
+journal_says() { journalctl -u "$1" -o cat | grep -F -- "$2" >/dev/null; }
 
 the_unit_switches_it_on_once() {
     begin
@@ -235,6 +298,8 @@ check 'services: one that is off is refused with EKEYREVOKED' a_service_that_is_
 check 'services: a program that knows nothing of ours sees what it has made' others_see_what_ours_has_made
 check 'services: ours sees what such a program has made' ours_sees_what_others_have_made
 check 'services: one in use is waited for, and said so once' a_service_in_use_is_waited_for
+check "services: one in use for $HELD s and more is refused an end, and lingers for everybody" a_service_in_use_for_long_lingers
+check 'services: the daemon in its sandbox sees what is switched, and may switch nothing' the_daemon_sees_what_is_switched
 check 'services: the default service in use is not switched' the_default_service_in_use_is_not_switched
 check 'services: without the right nothing changes, and all is seen' without_the_right_nothing_changes
 check 'services: a namespace is named with its process' a_namespace_is_named_with_its_process

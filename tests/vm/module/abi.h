@@ -63,6 +63,7 @@ enum cxi_member { CXI_MEMBER_IGNORE, CXI_MEMBER_UID, CXI_MEMBER_GID, CXI_MEMBER_
 #define CXI_SVC_RESOURCE_LIMITS		0x08
 #define CXI_SVC_ENABLED			0x10
 #define CXI_SVC_SYSTEM			0x20
+#define CXI_SVC_COUNTER_POOL		0xc0
 
 struct cxi_abi_limit {
 	u16 max;

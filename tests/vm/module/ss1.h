@@ -43,6 +43,7 @@ bool cxi_acl_lowest(const struct cxi_acl *acl, enum cxi_member type, u32 *id);
 /* VNIs that differ from the first in the bits of the mask only, and who may use them. */
 struct cxi_profile {
 	struct list_head node;
+	u32 number;
 	u32 first;
 	u32 mask;
 	bool enabled;

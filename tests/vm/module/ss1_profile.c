@@ -13,6 +13,21 @@ static bool clash(const struct cxi_profile *profile, u32 first, u32 mask)
 	return profile->mask || mask || !emu_shares_single_vnis();
 }
 
+/* By the lowest number that is free: the order in which profiles are looked at. */
+static void number(struct list_head *profiles, struct cxi_profile *new)
+{
+	struct cxi_profile *profile;
+
+	new->number = 1;
+	list_for_each_entry(profile, profiles, node) {
+		if (profile->number != new->number)
+			break;
+		new->number++;
+	}
+	/* Before the one that it stopped at, or at the end. */
+	list_add_tail(&new->node, &profile->node);
+}
+
 struct cxi_profile *cxi_profile_new(struct list_head *profiles, u32 first, u32 mask)
 {
 	struct cxi_profile *profile;
@@ -28,7 +43,7 @@ struct cxi_profile *cxi_profile_new(struct list_head *profiles, u32 first, u32 m
 	profile->kept = true;
 	profile->refs = 1;
 	cxi_acl_init(&profile->acl);
-	list_add_tail(&profile->node, profiles);
+	number(profiles, profile);
 	return profile;
 }
 

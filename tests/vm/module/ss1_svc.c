@@ -134,7 +134,6 @@ int cxi_svc_alloc(struct cxi_dev *cdev, const struct cxi_abi_svc *desc,
 	if (!svc)
 		return -ENOMEM;
 	svc->desc = *desc;
-	svc->desc.pad = 0;
 	svc->le_pool = -1;
 	svc->tle_pool = -1;
 	svc->lpr = desc->flags & CXI_SVC_SYSTEM ? 1 : READ_ONCE(default_lnis_per_rgid);

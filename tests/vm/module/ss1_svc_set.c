@@ -21,7 +21,8 @@ int cxi_svc_enable(struct cxi_dev *cdev, u32 id, bool on)
 }
 EXPORT_SYMBOL_GPL(cxi_svc_enable);
 
-#define UPDATED (CXI_SVC_RESTRICTED_MEMBERS | CXI_SVC_RESTRICTED_VNIS | CXI_SVC_RESTRICTED_TCS)
+#define UPDATED (CXI_SVC_RESTRICTED_MEMBERS | CXI_SVC_RESTRICTED_VNIS | CXI_SVC_RESTRICTED_TCS | \
+		 CXI_SVC_COUNTER_POOL)
 
 /* Switches, and takes over what is shown; who is admitted to what stays as it was made. */
 static int update(struct cxi_svc *svc, const struct cxi_abi_svc *desc)

@@ -41,21 +41,26 @@ static int admit(const struct cxi_svc *svc, struct cxi_profile *profile)
 	return rc;
 }
 
-static int add_profile(struct list_head *profiles, const struct cxi_svc *svc,
-		       struct cxi_profile **to, u32 first, u32 mask)
+static int equip(const struct cxi_svc *svc, struct cxi_profile *profile)
+{
+	int i;
+
+	for (i = 0; i < CXI_TCS; i++)
+		if (!(svc->desc.flags & CXI_SVC_RESTRICTED_TCS) || svc->desc.tcs[i])
+			profile->tcs |= BIT(i);
+	return admit(svc, profile);
+}
+
+static int add_profile(struct list_head *profiles, struct cxi_profile **to, u32 first, u32 mask)
 {
 	struct cxi_profile *profile = cxi_profile_new(profiles, first, mask);
-	int i;
 
 	/* The one that was there before is lost, but not given back. */
 	*to = NULL;
 	if (IS_ERR(profile))
 		return PTR_ERR(profile);
 	*to = profile;
-	for (i = 0; i < CXI_TCS; i++)
-		if (!(svc->desc.flags & CXI_SVC_RESTRICTED_TCS) || svc->desc.tcs[i])
-			profile->tcs |= BIT(i);
-	return admit(svc, profile);
+	return 0;
 }
 
 /* For each single VNI of the descriptor, or one for the range. */
@@ -70,9 +75,11 @@ int cxi_svc_add_profiles(struct cxi_dev *cdev, struct cxi_svc *svc, u32 first, u
 	for (i = 0; i < cxi_svc_vnis(svc) && !rc; i++) {
 		if (single)
 			first = svc->desc.vnis[i];
-		rc = add_profile(&cdev->tx_profiles, svc, &svc->tx[i], first, mask) ?:
-		     add_profile(&cdev->rx_profiles, svc, &svc->rx[i], first, mask);
+		rc = add_profile(&cdev->tx_profiles, &svc->tx[i], first, mask) ?:
+		     add_profile(&cdev->rx_profiles, &svc->rx[i], first, mask);
 	}
+	for (i = 0; i < cxi_svc_vnis(svc) && !rc; i++)
+		rc = equip(svc, svc->rx[i]) ?: equip(svc, svc->tx[i]);
 	if (rc)
 		cxi_svc_drop_profiles(svc);
 	return rc;

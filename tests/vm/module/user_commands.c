@@ -114,11 +114,12 @@ static int cp_free(struct user_client *client, const struct request *request)
 	return user_cp_free(client, request->brief.first);
 }
 
-/* The count always, the list only if there is room for all of it. */
+/* The count always and first, the list only if there is room for all of it. */
 static int svc_list_get(struct user_client *client, const struct request *request)
 {
 	u32 count = cxi_svc_list(device(client), 0, NULL);
 	struct cxi_abi_svc *list;
+	u32 room;
 	int rc;
 
 	if (request->value < count)
@@ -126,19 +127,21 @@ static int svc_list_get(struct user_client *client, const struct request *reques
 	list = kcalloc(count, sizeof(*list), GFP_KERNEL);
 	if (!list)
 		return -ENOMEM;
-	rc = cxi_svc_list(device(client), count, list);
-	if (rc <= count && copy_to_user(u64_to_user_ptr(request->list), list, rc * sizeof(*list)))
-		count = -EFAULT;
-	else
-		count = rc;
+	room = count;
+	count = cxi_svc_list(device(client), room, list);
+	rc = answer(request, &count, sizeof(count));
+	if (!rc && count <= room &&
+	    copy_to_user(u64_to_user_ptr(request->list), list, count * sizeof(*list)))
+		rc = -EFAULT;
 	kfree(list);
-	return (int)count < 0 ? -EFAULT : answer(request, &count, sizeof(count));
+	return rc;
 }
 
 static int svc_use_list_get(struct user_client *client, const struct request *request)
 {
 	u32 count = cxi_svc_use_list(device(client), 0, NULL);
 	struct cxi_abi_use *list;
+	u32 room;
 	int rc;
 
 	if (request->value < count)
@@ -146,13 +149,14 @@ static int svc_use_list_get(struct user_client *client, const struct request *re
 	list = kcalloc(count, sizeof(*list), GFP_KERNEL);
 	if (!list)
 		return -ENOMEM;
-	rc = cxi_svc_use_list(device(client), count, list);
-	if (rc <= count && copy_to_user(u64_to_user_ptr(request->list), list, rc * sizeof(*list)))
-		count = -EFAULT;
-	else
-		count = rc;
+	room = count;
+	count = cxi_svc_use_list(device(client), room, list);
+	rc = answer(request, &count, sizeof(count));
+	if (!rc && count <= room &&
+	    copy_to_user(u64_to_user_ptr(request->list), list, count * sizeof(*list)))
+		rc = -EFAULT;
 	kfree(list);
-	return (int)count < 0 ? -EFAULT : answer(request, &count, sizeof(count));
+	return rc;
 }
 
 static int svc_alloc(struct user_client *client, const struct request *request)

@@ -23,7 +23,7 @@ pub struct ServicesArgs {
 pub(super) enum Action {
     /// List the services of the NICs (the default)
     #[command(after_help = help::LIST)]
-    List(ListArgs),
+    List(ListSomeArgs),
     /// Switch the default service (1) on, which admits everybody
     #[command(after_help = help::ENABLE_DEFAULT)]
     EnableDefault(EnableArgs),
@@ -49,6 +49,16 @@ pub(super) struct ListArgs {
     pub(super) node: NodeArgs,
 }
 
+/// Arguments of `list`.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct ListSomeArgs {
+    /// PCI address, cxiN, N or network interface [default: every NIC]
+    #[arg(value_name = "NIC")]
+    pub(super) nics: Vec<String>,
+    #[command(flatten)]
+    pub(super) list: ListArgs,
+}
+
 /// Where it is kept what was done.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct StampArgs {
@@ -66,6 +76,9 @@ pub(super) struct EnableArgs {
     /// Only once in a NIC's life: where it was switched off since, leave it off
     #[arg(long)]
     pub(super) once: bool,
+    /// For whom to write
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(super) output: Audience,
     #[command(flatten)]
     pub(super) stamps: StampArgs,
     /// The node.
@@ -79,6 +92,9 @@ pub(super) struct DisableArgs {
     /// PCI address, cxiN, N or network interface [default: every physical function]
     #[arg(value_name = "NIC")]
     pub(super) nics: Vec<String>,
+    /// For whom to write
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(super) output: Audience,
     #[command(flatten)]
     pub(super) stamps: StampArgs,
     /// The node.
@@ -118,6 +134,9 @@ pub(super) struct DeleteArgs {
     /// Seconds to wait for a service that is in use
     #[arg(long, value_name = "SECS", default_value_t = 60)]
     pub(super) wait: u64,
+    /// For whom to write
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(super) output: Audience,
     /// The node.
     #[command(flatten)]
     pub(super) node: NodeArgs,

@@ -1,5 +1,6 @@
 //! `services create`: a service as a file describes it, on each of the NICs or on none.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::{Context, bail};
@@ -11,13 +12,15 @@ use super::targets::{Target, Targets};
 use crate::cli::exit::{self, Ended};
 use crate::cli::terminal::output::{self, Audience};
 use crate::host::device::asking;
-use crate::host::device::work::{self, CreateError, RealClock};
+use crate::host::device::ending::RealClock;
+use crate::host::device::work::{self, CreateError};
 use crate::host::files::read;
 use crate::model::services::answers::AllocAnswer;
-use crate::model::services::create::steps;
-use crate::model::services::descriptor::{Member, Resource};
+use crate::model::services::create::{Step, steps};
+use crate::model::services::descriptor::{Limit, Member, Resource};
 use crate::model::services::refused::{Refused, errno};
 use crate::model::services::room;
+use crate::model::services::service::VniRange;
 use crate::model::services::template::{self, Wanted};
 
 /// Far above what describes a service.
@@ -31,6 +34,52 @@ struct Made {
     id: u32,
 }
 
+/// One that would be made, for programs.
+#[derive(Debug, Serialize)]
+struct Planned {
+    /// PCI addresses.
+    nics: Vec<String>,
+    /// Null: everybody.
+    members: Option<Vec<Member>>,
+    /// Null: not by single VNIs.
+    vnis: Option<Vec<u16>>,
+    vni_range: Option<VniRange>,
+    restricted_tcs: bool,
+    traffic_classes: Vec<&'static str>,
+    exclusive_cp: bool,
+    resource_limits: bool,
+    limits: BTreeMap<&'static str, Limit>,
+    /// What follows on making it.
+    then: Vec<String>,
+}
+
+impl Planned {
+    fn new(wanted: &Wanted, targets: &[Target]) -> Self {
+        let descriptor = &wanted.descriptor;
+        let members = descriptor
+            .members
+            .iter()
+            .copied()
+            .chain(wanted.netns.map(Member::Netns));
+        let limits = Resource::ALL
+            .iter()
+            .map(|resource| resource.plural())
+            .zip(descriptor.limits);
+        Self {
+            nics: targets.iter().map(|target| target.address.clone()).collect(),
+            members: descriptor.restricted_members.then(|| members.collect()),
+            vnis: descriptor.restricted_vnis.then(|| descriptor.vnis.clone()),
+            vni_range: wanted.vni_range,
+            restricted_tcs: descriptor.restricted_tcs,
+            traffic_classes: descriptor.traffic_classes(),
+            exclusive_cp: wanted.exclusive_cp,
+            resource_limits: descriptor.resource_limits,
+            limits: limits.filter(|_| descriptor.resource_limits).collect(),
+            then: steps(wanted).into_iter().map(Step::words).collect(),
+        }
+    }
+}
+
 /// Makes it.
 pub(super) fn run(args: &CreateArgs) -> anyhow::Result<Ended> {
     let file = args.file.display();
@@ -42,7 +91,11 @@ pub(super) fn run(args: &CreateArgs) -> anyhow::Result<Ended> {
     let targets = Targets::find(&args.node)?;
     let chosen = targets.named(&args.nics)?;
     if args.dry_run {
-        return output::raw(&planned(&wanted, &chosen)).map(|()| Ended::Done);
+        return match args.output {
+            Audience::Table => output::raw(&planned(&wanted, &chosen)),
+            Audience::Json => output::json(&Planned::new(&wanted, &chosen)),
+        }
+        .map(|()| Ended::Done);
     }
     let asked = wanted.clone();
     let made = targets.ask(chosen, asking::PATIENCE, move |commands, _| {
@@ -60,7 +113,14 @@ pub(super) fn run(args: &CreateArgs) -> anyhow::Result<Ended> {
             }
             Err(refused) => {
                 failed += 1;
-                exit::warn(&format!("{}: {refused}", target.called));
+                let made = match refused {
+                    Refused::Hangs(_) => format!(
+                        "; whether it has made one is for it to say once it answers: cxi-device-plugin services list {}",
+                        target.address
+                    ),
+                    _ => String::new(),
+                };
+                exit::warn(&format!("{}: {refused}{made}", target.called));
             }
         }
     }

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
+use serde::Serialize;
 
 use super::args::{DisableArgs, EnableArgs, StampArgs};
 use super::targets::{Target, Targets};
 use crate::cli::exit::{self, Ended};
 use crate::cli::plugin::node_args::NodeArgs;
-use crate::cli::terminal::output;
+use crate::cli::terminal::output::{self, Audience};
 use crate::host::device::asking;
 use crate::host::device::commands::Commands;
 use crate::host::device::work::{self, Switched};
@@ -16,6 +17,7 @@ use crate::host::files::{atomic_file, read};
 use crate::model::services::default_service::{Decision, decide};
 use crate::model::services::descriptor::DEFAULT_SERVICE;
 use crate::model::services::refused::Refused;
+use crate::model::services::service::Service;
 
 /// Where the stamps are unless somebody has said otherwise; systemd makes it for the unit.
 const STATE_DIR: &str = "/run/cxi-default-service";
@@ -36,6 +38,7 @@ pub(super) fn enable(args: &EnableArgs) -> anyhow::Result<Ended> {
         &args.node,
         &args.stamps,
         &args.nics,
+        args.output,
         true,
         move |commands, target, stamp| {
             // The unit comes with each device node, and a virtual function's is none of its business.
@@ -56,15 +59,21 @@ pub(super) fn enable(args: &EnableArgs) -> anyhow::Result<Ended> {
 
 /// Switches it off.
 pub(super) fn disable(args: &DisableArgs) -> anyhow::Result<Ended> {
-    change(&args.node, &args.stamps, &args.nics, false, |commands, _, _| {
-        work::switch(commands, DEFAULT_SERVICE, false).map(Outcome::Switched)
-    })
+    change(
+        &args.node,
+        &args.stamps,
+        &args.nics,
+        args.output,
+        false,
+        |commands, _, _| work::switch(commands, DEFAULT_SERVICE, false).map(Outcome::Switched),
+    )
 }
 
 fn change(
     node: &NodeArgs,
     stamps: &StampArgs,
     names: &[String],
+    audience: Audience,
     on: bool,
     switch: impl Fn(Commands<'_>, &Target, Option<&str>) -> Result<Outcome, Refused> + Clone + Send + 'static,
 ) -> anyhow::Result<Ended> {
@@ -81,10 +90,14 @@ fn change(
         switch(commands, target, stamp.as_deref())
     });
     let mut failed = 0;
+    let mut report = Vec::new();
     for (target, outcome) in switched {
+        let nic = Reported::new(&target, on, &outcome);
         match outcome {
             Ok(outcome) => {
-                output::line(&format!("{}: {}", target.called, words(&outcome, on, &target)))?;
+                if audience == Audience::Table {
+                    output::line(&format!("{}: {}", target.called, words(&outcome, on, &target)))?;
+                }
                 keep_stamp(&directory, &target);
             }
             Err(refused) => {
@@ -92,12 +105,48 @@ fn change(
                 exit::warn(&format!("{}: {}", target.called, reason(&refused, &target)));
             }
         }
+        report.push(nic);
+    }
+    if audience == Audience::Json {
+        output::json(&report)?;
     }
     if failed > 0 {
         let state = if on { "on" } else { "off" };
         bail!("the default service was not switched {state} on {failed} of {count} NICs");
     }
     Ok(Ended::Done)
+}
+
+/// What became of one, for programs.
+#[derive(Serialize)]
+struct Reported {
+    address: String,
+    cxi: String,
+    /// How it is now; null where that is not known, and for a virtual function.
+    enabled: Option<bool>,
+    /// `switched`, `as-it-was`, `stays-off`, `virtual` or `failed`.
+    outcome: &'static str,
+    error: Option<String>,
+}
+
+impl Reported {
+    fn new(target: &Target, on: bool, outcome: &Result<Outcome, Refused>) -> Self {
+        let (outcome, enabled, error) = match outcome {
+            Ok(Outcome::Switched(Switched::Done)) => ("switched", Some(on), None),
+            Ok(Outcome::Switched(Switched::AlreadySo)) => ("as-it-was", Some(on), None),
+            Ok(Outcome::Before(Decision::SwitchedOff)) => ("stays-off", Some(false), None),
+            Ok(Outcome::Before(_)) => ("as-it-was", Some(true), None),
+            Ok(Outcome::Virtual) => ("virtual", None, None),
+            Err(refused) => ("failed", None, Some(reason(refused, target))),
+        };
+        Self {
+            address: target.address.clone(),
+            cxi: target.cxi.to_string(),
+            enabled,
+            outcome,
+            error,
+        }
+    }
 }
 
 fn words(outcome: &Outcome, on: bool, target: &Target) -> String {
@@ -134,6 +183,23 @@ fn reason(refused: &Refused, target: &Target) -> String {
 /// Where the stamps are.
 fn directory(node: &NodeArgs, stamps: &StampArgs) -> PathBuf {
     node.roots.place(stamps.state_dir.as_deref(), STATE_DIR)
+}
+
+/// Where the unit's are.
+pub(super) fn of_unit(node: &NodeArgs) -> PathBuf {
+    node.roots.place(None, STATE_DIR)
+}
+
+/// Whether it was switched in this life of the NIC and is off, so that the unit leaves it off.
+pub(super) fn stays_off(directory: &Path, target: &Target, services: &[Service]) -> bool {
+    let default = services.iter().find(|service| service.is_default());
+    let stamp = read::text(&directory.join(&target.address)).ok();
+    match (&target.life, default) {
+        (Some(life), Some(service)) => {
+            decide(stamp.as_deref(), life, service.descriptor.enabled) == Decision::SwitchedOff
+        }
+        _ => false,
+    }
 }
 
 /// Keeps that it was done in this life of the NIC. Without it, the next start of the unit would undo an admin's word.

@@ -25,6 +25,8 @@ pub(super) const LIST: &str = "\
 Examples:
   cxi-device-plugin services list --output json | jq '.nics[] | select(.plain_pod.service == null) | .address'
       The NICs that a pod of any user could not use
+  cxi-device-plugin services list hsn0
+      Those of one NIC
   cxi-device-plugin services list
       As root, with the process that is in the network namespace of a service, and the names of groups in configfs
 

@@ -1,18 +1,23 @@
 //! `services list`: what the driver says, for people and for programs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::args::ListArgs;
+use super::default_service;
 use super::targets::{Target, Targets};
 use crate::cli::exit::{self, Ended};
+use crate::cli::plugin::node_view::ago;
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint};
 use crate::cli::terminal::table::{Cell, plain, table};
+use crate::host::clock::unix_seconds;
 use crate::host::device::namespaces::{self, Resident};
-use crate::host::device::{asking, groups, survey};
+use crate::host::device::{asking, endings, groups, survey};
 use crate::model::services::admission::{self, Admission, Asker};
 use crate::model::services::descriptor::{Member, Resource};
+use crate::model::services::lingering::{self, Lingering};
 use crate::model::services::refused::Refused;
 use crate::model::services::room::{self, Pools};
 use crate::model::services::service::{Origin, Service};
@@ -37,27 +42,47 @@ struct NicServices {
     unknown: Option<Refused>,
     plain_pod: Option<PlainPod>,
     pools_left: Option<Pools>,
+    /// Those whose end the driver has refused.
+    ending: Vec<Lingering>,
+    /// Whether the default service was switched off in this life of the NIC, so that cxi-default-service@.service leaves it off.
+    default_stays_off: bool,
     #[serde(skip)]
     called: String,
 }
 
-/// Whether a pod of any user could use the NIC.
+/// Whether a pod could use the NIC of which no more is known than the configuration says of all of them.
 #[derive(Serialize)]
 struct PlainPod {
+    /// Its user; null: any.
+    uid: Option<u32>,
+    /// Its group; null: any.
+    gid: Option<u32>,
     /// By which service; null: by none.
     service: Option<u32>,
     /// Why not.
     reason: Option<String>,
 }
 
-/// Lists them.
-pub(super) fn run(args: &ListArgs) -> anyhow::Result<Ended> {
+/// Lists them; those of these NICs, if any are named.
+pub(super) fn run(args: &ListArgs, names: &[String]) -> anyhow::Result<Ended> {
     let targets = Targets::find(&args.node)?;
     let roots = targets.roots.clone();
-    let asked = targets.ask(targets.all.clone(), asking::PATIENCE, move |commands, target| {
+    let chosen = match names {
+        [] => targets.all.clone(),
+        names => targets.named(names)?,
+    };
+    let asked = targets.ask(chosen, asking::PATIENCE, move |commands, target| {
         survey::services(commands, &groups::names(&roots, target.cxi))
     });
-    let nics: Vec<NicServices> = asked.into_iter().map(|(target, told)| nic(target, told)).collect();
+    let beside = Beside {
+        pod: targets.pod,
+        endings: endings::directory(&targets.run_dir),
+        stamps: default_service::of_unit(&args.node),
+    };
+    let nics: Vec<NicServices> = asked
+        .into_iter()
+        .map(|(target, told)| nic(target, told, &beside))
+        .collect();
     let listed = Listed {
         namespaces: namespaces::residents(&targets.roots, &members(&nics)),
         nics,
@@ -67,9 +92,10 @@ pub(super) fn run(args: &ListArgs) -> anyhow::Result<Ended> {
         Audience::Table => output::styled(&described(&listed))?,
     }
     let unknown: Vec<&NicServices> = listed.nics.iter().filter(|nic| nic.services.is_none()).collect();
-    for nic in &unknown {
-        let reason = nic.unknown.iter().map(ToString::to_string).collect::<String>();
-        exit::warn(&format!("{}: its services are not known: {reason}", nic.called));
+    if args.output == Audience::Json {
+        for nic in &unknown {
+            exit::warn(&format!("{}: its services are not known: {}", nic.called, reason(nic)));
+        }
     }
     if unknown.is_empty() {
         Ok(Ended::Done)
@@ -78,26 +104,49 @@ pub(super) fn run(args: &ListArgs) -> anyhow::Result<Ended> {
     }
 }
 
-fn nic(target: Target, told: Result<Vec<Service>, Refused>) -> NicServices {
+/// Why it could not be asked.
+fn reason(nic: &NicServices) -> String {
+    nic.unknown.iter().map(ToString::to_string).collect()
+}
+
+/// What is known beside the driver's word.
+struct Beside {
+    pod: Asker,
+    endings: PathBuf,
+    stamps: PathBuf,
+}
+
+fn nic(target: Target, told: Result<Vec<Service>, Refused>, beside: &Beside) -> NicServices {
+    let pod = beside.pod;
     let cxi = target.cxi.to_string();
-    let plain_pod =
-        told.as_ref().ok().map(
-            |services| match admission::judge(services, Asker::default(), &BTreeMap::new(), &cxi) {
-                Admission::Admitted { service, .. } => PlainPod {
-                    service: Some(service),
-                    reason: None,
-                },
-                Admission::Refused { reason, .. } => PlainPod {
-                    service: None,
-                    reason: Some(reason),
-                },
-            },
-        );
+    let plain_pod = told.as_ref().ok().map(|services| {
+        let (service, reason) = match admission::judge(services, pod, &BTreeMap::new(), &cxi) {
+            Admission::Admitted { service, .. } => (Some(service), None),
+            Admission::Refused { reason, .. } => (None, Some(reason)),
+        };
+        let Asker { uid, gid, .. } = pod;
+        PlainPod {
+            uid,
+            gid,
+            service,
+            reason,
+        }
+    });
+    let ending = match (&told, &target.life, target.address.parse()) {
+        (Ok(services), Some(life), Ok(address)) => {
+            lingering::ending(&endings::of(&beside.endings, address), life, services).collect()
+        }
+        _ => Vec::new(),
+    };
     NicServices {
         pools_left: told.as_ref().ok().map(|services| room::pools_left(services)),
         plain_pod,
         unknown: told.as_ref().err().cloned(),
+        default_stays_off: told
+            .as_ref()
+            .is_ok_and(|services| default_service::stays_off(&beside.stamps, &target, services)),
         services: told.ok(),
+        ending,
         address: target.address,
         cxi,
         netdev: target.netdev,
@@ -121,9 +170,12 @@ fn described(listed: &Listed) -> String {
     if listed.nics.is_empty() {
         return "no NIC has a device node: cxi-device-plugin devices\n".to_owned();
     }
-    let described = listed.nics.iter().filter_map(|nic| {
-        let services = nic.services.as_ref()?;
-        Some(paint(HEADING, &nic.called) + "\n" + &of_nic(nic, services, &listed.namespaces))
+    let described = listed.nics.iter().map(|nic| {
+        let text = match &nic.services {
+            Some(services) => of_nic(nic, services, &listed.namespaces),
+            None => paint(BAD, &format!("its services are not known: {}", reason(nic))) + "\n",
+        };
+        paint(HEADING, &nic.called) + "\n" + &text
     });
     described.collect::<Vec<_>>().join("\n")
 }
@@ -131,6 +183,13 @@ fn described(listed: &Listed) -> String {
 fn of_nic(nic: &NicServices, services: &[Service], namespaces: &BTreeMap<u32, Resident>) -> String {
     let row = |service: &Service| {
         let [kind, state] = kind_and_state(service);
+        let state = match nic.ending.iter().find(|ending| ending.service == service.id()) {
+            Some(Lingering { since, .. }) => (
+                WARNING,
+                format!("{}, to end for {}", state.1, ago(*since, unix_seconds())),
+            ),
+            None => state,
+        };
         [
             plain(service.id()),
             kind,
@@ -148,14 +207,25 @@ fn of_nic(nic: &NicServices, services: &[Service], namespaces: &BTreeMap<u32, Re
     text += &limits(services);
     text += "\n";
     if let Some(pod) = &nic.plain_pod {
+        let whose = match (pod.uid, pod.gid) {
+            (None, None) => "a plain pod".to_owned(),
+            (uid, gid) => Asker { uid, gid, netns: None }.to_string(),
+        };
         text += &match (pod.service, &pod.reason) {
-            (Some(id), _) => paint(GOOD, &format!("a plain pod can use it, by service {id}")),
+            (Some(id), _) => paint(GOOD, &format!("{whose} can use it, by service {id}")),
             (None, reason) => paint(
                 WARNING,
-                &format!("a plain pod cannot use it: {}", reason.as_deref().unwrap_or_default()),
+                &format!("{whose} cannot use it: {}", reason.as_deref().unwrap_or_default()),
             ),
         };
         text += "\n";
+    }
+    if nic.default_stays_off {
+        text += &format!(
+            "the default service was switched off in this life of the NIC, so cxi-default-service@.service leaves it off; to switch it on: \
+             cxi-device-plugin services enable-default {}\n",
+            nic.address
+        );
     }
     if let Some(pools) = nic.pools_left.filter(|pools| pools.tle == 0) {
         text += &paint(
@@ -178,6 +248,10 @@ fn kind_and_state(service: &Service) -> [Cell; 2] {
         Origin::Configfs(Some(name)) => format!("configfs {name}"),
         Origin::Command if service.descriptor.system => "system".to_owned(),
         Origin::Command => "service".to_owned(),
+    };
+    let kind = match (&service.origin, service.descriptor.system) {
+        (Origin::Configfs(_), true) => format!("{kind}, system"),
+        _ => kind,
     };
     let state = match (service.descriptor.enabled, service.is_open()) {
         (true, true) => (WARNING, "on, open".to_owned()),
@@ -209,6 +283,7 @@ fn vnis(service: &Service) -> String {
             let vnis = service.descriptor.vnis.iter().map(ToString::to_string);
             vnis.collect::<Vec<_>>().join(" ")
         }
+        // Only these can have communication profiles for themselves.
         (Ok(Some(range)), _) => {
             let own = match service.exclusive_cp {
                 Ok(Some(true)) => " exclusive",

@@ -16,8 +16,8 @@ use crate::cli::exit::Ended;
 /// Does what is asked for; lists without a word for it.
 pub fn run(args: &ServicesArgs) -> anyhow::Result<Ended> {
     match &args.action {
-        None => list::run(&args.list),
-        Some(Action::List(list)) => list::run(list),
+        None => list::run(&args.list, &[]),
+        Some(Action::List(list)) => list::run(&list.list, &list.nics),
         Some(Action::EnableDefault(args)) => default_service::enable(args),
         Some(Action::DisableDefault(args)) => default_service::disable(args),
         Some(Action::Create(args)) => create::run(args),

@@ -1,5 +1,6 @@
 //! The NICs that a command is about, and how each is asked.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -13,6 +14,7 @@ use crate::host::files::roots::Roots;
 use crate::model::nic::attributes::{CxiName, Function};
 use crate::model::nic::inventory::Nic;
 use crate::model::nic::selection;
+use crate::model::services::admission::Asker;
 use crate::model::services::default_service::Life;
 use crate::model::services::refused::Refused;
 use crate::model::status::NicStatus;
@@ -37,6 +39,12 @@ pub(super) struct Targets {
     /// Those that have a device node by their driver's word.
     pub(super) all: Vec<Target>,
     statuses: Vec<NicStatus>,
+    /// The daemon's own directory.
+    pub(super) run_dir: PathBuf,
+    /// Whose pod is asked about.
+    pub(super) pod: Asker,
+    /// How long the end of a service may be refused before that is news.
+    pub(super) lingers_after: Duration,
 }
 
 impl Targets {
@@ -50,6 +58,9 @@ impl Targets {
             roots: Roots::new(&node.roots)?,
             all: both.filter_map(|(nic, status)| target(nic, status)).collect(),
             statuses,
+            run_dir: node.run_dir,
+            pod: node.settings.cxi_service.pod,
+            lingers_after: node.settings.cxi_service.lingers_after,
         })
     }
 
@@ -104,9 +115,6 @@ fn target(nic: &Nic, status: &NicStatus) -> Option<Target> {
         netdev: status.netdev.clone(),
         called: status.called(),
         is_physical: nic.function == Function::Physical,
-        life: nic.driver_instance.as_ref().ok().map(|instance| Life {
-            cxi: cxi.to_string(),
-            instance: *instance,
-        }),
+        life: nic.life(),
     })
 }

@@ -7,12 +7,13 @@ use crate::model::health::condition::{Check, follows};
 use crate::model::health::history::NicHistory;
 use crate::model::nic::attributes::{Function, PcieRate};
 use crate::model::nic::inventory::Nic;
+use crate::model::services::admission::Asker;
 
 /// Link restarts within so many seconds that are too many, as `cxi_healthcheck` counts them.
 const FLAPS: [(usize, u64, &str); 2] = [(5, 3_600, "1 h"), (10, 36_000, "10 h")];
 
 /// Free RGIDs: each process that opens the NIC takes one.
-pub(super) fn resources(nic: &Nic) -> CheckResult {
+pub(super) fn resources(nic: &Nic, pod: Asker) -> CheckResult {
     if nic.function == Function::Virtual {
         return CheckResult::unknown("a VF's resources are those of its PF");
     }
@@ -22,7 +23,7 @@ pub(super) fn resources(nic: &Nic) -> CheckResult {
     };
     let outcome = if free == 0 {
         CheckResult::bad("no RGID is free, so no further process can use the NIC")
-    } else if let Some(used_up) = services::used_up(nic) {
+    } else if let Some(used_up) = services::used_up(nic, pod) {
         CheckResult::bad(used_up)
     } else if nic.services.is_err() {
         CheckResult::ok("RGIDs are free; limits of CXI services are not known")

@@ -9,6 +9,7 @@ use super::check_result::CheckResult;
 use super::condition::{Check, Condition, follows};
 use super::history::NicHistory;
 use crate::model::nic::inventory::Nic;
+use crate::model::services::admission::Asker;
 
 /// What only a bound driver answers for.
 const DRIVERS_OWN: [Check; 10] = [
@@ -27,8 +28,14 @@ const DRIVERS_OWN: [Check; 10] = [
 /// Every condition of a NIC in the order of [`Check::OF_NIC`], before any policy: what is bad fails.
 ///
 /// `across_nics` is what other NICs have in common with it, `history` what earlier looks have left, `unix_seconds` the time
-/// of day.
-pub(super) fn assess(nic: &Nic, across_nics: &AcrossNics, history: &NicHistory, unix_seconds: u64) -> Vec<Condition> {
+/// of day, `pod` whom services are to admit.
+pub(super) fn assess(
+    nic: &Nic,
+    across_nics: &AcrossNics,
+    history: &NicHistory,
+    unix_seconds: u64,
+    pod: Asker,
+) -> Vec<Condition> {
     let unbound = required::unbound(nic);
     let assessed = |check| {
         let outcome = match check {
@@ -43,8 +50,8 @@ pub(super) fn assess(nic: &Nic, across_nics: &AcrossNics, history: &NicHistory, 
             Check::RetryHandler => required::retry_handler(nic, history),
             Check::FabricAddress => required::fabric_address(nic, &across_nics.others(nic)),
             Check::NetdevUp => required::netdev_up(nic),
-            Check::CxiService => services::cxi_service(nic),
-            Check::Resources => degradation::resources(nic),
+            Check::CxiService => services::cxi_service(nic, pod),
+            Check::Resources => degradation::resources(nic, pod),
             Check::PcieErrors => degradation::pcie_errors(nic, history),
             Check::LinkFlaps => degradation::link_flaps(nic, history, unix_seconds),
             Check::PcieLink => degradation::pcie_link(nic, across_nics),

@@ -8,8 +8,8 @@ use crate::model::nic::inventory::Nic;
 use crate::model::services::admission::{self, Admission, Asker};
 use crate::model::services::room;
 
-/// A service that a pod of any user could use.
-pub(super) fn cxi_service(nic: &Nic) -> CheckResult {
+/// A service that the site's pod could use.
+pub(super) fn cxi_service(nic: &Nic, pod: Asker) -> CheckResult {
     if nic.function == Function::Virtual {
         // Its users are judged as the physical function's own thread is.
         return CheckResult::unknown("a VF's services are those of its PF, and admit its users by other rules");
@@ -19,20 +19,16 @@ pub(super) fn cxi_service(nic: &Nic) -> CheckResult {
         Ok(services) => services,
     };
     let cxi = nic.cxi.as_ref().map(ToString::to_string).unwrap_or_default();
-    match admission::judge(services, Asker::default(), &BTreeMap::new(), &cxi) {
-        Admission::Admitted { service, .. } => {
-            CheckResult::ok(format!("a pod of any user can use it, by CXI service {service}"))
-        }
-        Admission::Refused { reason, .. } => {
-            CheckResult::bad(reason.replace("admits it:", "admits a pod of any user:"))
-        }
+    match admission::judge(services, pod, &BTreeMap::new(), &cxi) {
+        Admission::Admitted { service, .. } => CheckResult::ok(format!("{pod} can use it, by CXI service {service}")),
+        Admission::Refused { reason, .. } => CheckResult::bad(reason.replace("admits it:", &format!("admits {pod}:"))),
     }
 }
 
 /// What the service of such a pod has no more of, for people.
-pub(super) fn used_up(nic: &Nic) -> Option<String> {
+pub(super) fn used_up(nic: &Nic, pod: Asker) -> Option<String> {
     let services = nic.services.as_ref().ok()?;
-    let service = admission::for_plain_pod(services, Asker::default())?;
+    let service = admission::for_plain_pod(services, pod)?;
     let out = room::used_up(service);
     let said = out
         .iter()

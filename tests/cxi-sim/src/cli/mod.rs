@@ -3,6 +3,7 @@
 mod bench;
 mod capture;
 mod demo;
+mod driver;
 mod kubelet;
 mod node;
 mod scenario;
@@ -29,6 +30,7 @@ enum Command {
     Kubelet(kubelet::Args),
     Scenario(scenario::Args),
     Sysfs(sysfs::Args),
+    Driver(driver::Args),
     Demo(demo::Args),
     Bench(bench::Args),
 }
@@ -41,6 +43,7 @@ pub fn run() -> ExitCode {
         Command::Kubelet(args) => Ok(kubelet::run(&args)),
         Command::Scenario(args) => scenario::run(&args),
         Command::Sysfs(args) => sysfs::run(&args),
+        Command::Driver(args) => driver::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Demo(args) => demo::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
     };

@@ -50,7 +50,27 @@ async fn show(program: &Path, folder: &Path, stage: &mut DemoOutput<'_>) -> Done
     let kubelet = Kubelet::start(&folder.join("kubelet"))?;
     let mut plugin = Plugin::start(program, folder)?;
     stage.devices(&wait(&kubelet, &[("21", true), ("61", true), ("a1", true), ("e1", false)]).await?)?;
-    stage.text(&plugin.spec()?)?;
+    let spec = plugin.spec()?;
+    stage.line("The CDI spec has these names for containers without Kubernetes:")?;
+    stage.line(&names_in(&spec).join("  "))?;
+
+    stage.heading(&format!("Why is {DOWN} unhealthy? cxi-device-plugin explain {DOWN}"))?;
+    let explained = plugin.ask(node.root(), &["explain", DOWN]).await?;
+    let failing = explained.lines().filter(|line| line.contains("  fail  "));
+    let (_, remedy) = explained.split_once("What to do:").unwrap_or_default();
+    check("the condition that fails", 1, failing.clone().count())?;
+    check("a remedy", true, remedy.contains("link: "))?;
+    failing
+        .chain(["What to do:"])
+        .chain(remedy.lines().skip(1))
+        .try_for_each(|line| stage.line(line.trim_end()))?;
+
+    stage.heading("What is wrong with the node? cxi-device-plugin doctor")?;
+    let findings = plugin.ask(node.root(), &["doctor"]).await?;
+    let problem = findings
+        .split("\n\n")
+        .find(|part| part.starts_with("problem condition-link"));
+    stage.text(problem.ok_or_else(|| format!("the doctor does not see it: {findings}"))?)?;
 
     stage.heading("A pod asks for two NICs and gets two of one NUMA node")?;
     let grant = kubelet.allocate_count(RESOURCE, "pod-a", 2).await?;
@@ -81,7 +101,14 @@ async fn show(program: &Path, folder: &Path, stage: &mut DemoOutput<'_>) -> Done
     plugin.spec()?;
     stage.line("No socket is left behind. The CDI spec stays, as running pods need it.")?;
     let violations: Vec<String> = kubelet.violations().iter().map(ToString::to_string).collect();
-    check("what a strict kubelet objects to", Vec::<String>::new(), violations)
+    check("what a strict kubelet objects to", Vec::<String>::new(), violations)?;
+    stage.end("All checks passed. Next: make test, or the section 'Install' of README.md")
+}
+
+/// The names of the devices in a spec.
+fn names_in(spec: &str) -> Vec<&str> {
+    let names = spec.lines().filter_map(|line| line.strip_prefix("- name: "));
+    names.map(|name| name.trim_matches('"')).collect()
 }
 
 /// Waits until kubelet sees exactly these NICs, named by their bus, as healthy or not.

@@ -43,6 +43,12 @@ impl<'a> DemoOutput<'a> {
         Ok(writeln!(self.out, "\n{on}{}. {text}{off}", self.step)?)
     }
 
+    /// The last words.
+    pub fn end(&mut self, text: &str) -> Done {
+        let (on, off) = if self.bold { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+        Ok(writeln!(self.out, "\n{on}{text}{off}")?)
+    }
+
     /// One line.
     pub fn line(&mut self, text: &str) -> Done {
         Ok(writeln!(self.out, "   {text}")?)

@@ -31,6 +31,7 @@ const ROOTS: [(&str, &str); 4] = [
 /// A running plugin. It is killed when this value goes.
 pub struct Plugin {
     child: Child,
+    program: PathBuf,
     began: Instant,
     kubelet_dir: PathBuf,
     spec: PathBuf,
@@ -98,6 +99,7 @@ impl Plugin {
             .map_err(|error| format!("cannot start {}: {error}; `make build` makes it", program.display()))?;
         Ok(Self {
             child,
+            program: program.to_owned(),
             began,
             kubelet_dir,
             spec: cdi_dir.join("hpe.com-cxi.yaml"),
@@ -112,6 +114,20 @@ impl Plugin {
     /// How long ago it was started.
     pub fn age(&self) -> Duration {
         self.began.elapsed()
+    }
+
+    /// What another command of the program says of the node at `root` and this daemon. It may find something (3).
+    pub async fn ask(&self, root: &Path, command: &[&str]) -> Done<String> {
+        let run = self.kubelet_dir.with_file_name("run");
+        let mut asking = Command::new(&self.program);
+        asking.args(command).arg("--root").arg(root).arg("--run-dir").arg(run);
+        let output = timeout(PATIENCE, asking.output())
+            .await
+            .map_err(|_| format!("{command:?} does not end"))??;
+        if !matches!(output.status.code(), Some(0 | 3)) {
+            return Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)).into());
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// Asks for a scan.

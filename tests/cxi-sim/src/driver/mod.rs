@@ -3,11 +3,15 @@
 //! 2026; only hardware proves them.
 
 mod bytes;
+mod lnis;
 mod nic;
 mod pools;
 mod profiles;
+mod rights;
+pub mod script;
 mod service;
 mod supervisor;
+mod vnis;
 mod wire;
 
 pub use nic::{Nic, Parameters};
@@ -33,6 +37,8 @@ pub mod errno {
     pub const EINVAL: i32 = 22;
     /// Nothing left.
     pub const ENOSPC: i32 = 28;
+    /// Lost.
+    pub const ENODATA: i32 = 61;
     /// No valid member.
     pub const EBADR: i32 = 53;
     /// No such command any more.

@@ -4,20 +4,19 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Answered;
-use super::bytes::u16_at;
-use super::errno::{EBUSY, EEXIST, EINVAL, EKEYREVOKED, ENOENT, ENOSPC, EOPNOTSUPP, EPERM};
+use super::errno::{EBUSY, EINVAL, ENOSPC};
+use super::lnis::{Group, Lni};
 use super::pools::{FailInfo, KINDS, LE, Limit, Reserved, TLE, TOTALS};
-use super::profiles::{Profiles, Vnis};
-use super::service::{self, Caller, Service};
+use super::profiles::Profiles;
+use super::rights::{Cp, Domain};
+use super::service::{self, Admitted, Service};
 
 /// The default service.
 const DEFAULT: u32 = 1;
-/// Ids that there can be.
-const MOST: u32 = 255;
-/// Resource groups of the hardware that can be in use at once.
-const RGIDS: usize = 255;
-/// Most LNIs that share one.
+/// Most LNIs that share a resource group.
 const MOST_LNIS_PER_RGID: u32 = 8;
+/// What an update takes over of the first byte.
+const UPDATED: u8 = service::MEMBERS | service::VNIS | service::CLASSES | service::COUNTER_POOL;
 
 /// Parameters of the driver's module.
 #[derive(Debug, Clone, Copy)]
@@ -40,25 +39,21 @@ impl Default for Parameters {
     }
 }
 
-/// One use of a service.
-#[derive(Debug, Clone, Copy)]
-struct Lni {
-    client: u32,
-    service: u32,
-    rgid: usize,
-    /// It has ended, and is gone at this time.
-    until: Option<Duration>,
-}
-
 /// One NIC.
 #[derive(Debug, Clone)]
 pub struct Nic {
     pub(super) services: BTreeMap<u32, Service>,
-    lnis: BTreeMap<u32, Lni>,
-    profiles: Profiles,
+    pub(super) lnis: BTreeMap<u32, Lni>,
+    pub(super) groups: BTreeMap<u32, Group>,
+    pub(super) domains: BTreeMap<u32, Domain>,
+    /// By the client and its own number for it.
+    pub(super) cps: BTreeMap<(u32, u32), Cp>,
+    /// Who may send, and who may receive.
+    pub(super) tx: Profiles,
+    pub(super) rx: Profiles,
     reserved: Reserved,
-    parameters: Parameters,
-    now: Duration,
+    pub(super) parameters: Parameters,
+    pub(super) now: Duration,
     pub(super) nid: u32,
     /// Whether it takes commands that change things.
     pub(super) is_physical: bool,
@@ -72,7 +67,11 @@ impl Nic {
         let mut nic = Self {
             services: BTreeMap::new(),
             lnis: BTreeMap::new(),
-            profiles: Profiles::default(),
+            groups: BTreeMap::new(),
+            domains: BTreeMap::new(),
+            cps: BTreeMap::new(),
+            tx: Profiles::default(),
+            rx: Profiles::default(),
             reserved: Reserved::default(),
             parameters,
             now: Duration::ZERO,
@@ -107,23 +106,24 @@ impl Nic {
     /// Time goes on; what has lingered long enough is gone.
     pub fn advance(&mut self, time: Duration) {
         self.now += time;
-        let now = self.now;
-        self.lnis.retain(|_, lni| lni.until.is_none_or(|until| until > now));
+        self.forget_lnis();
     }
 
     /// A group made in configfs, for these users; its number.
     pub fn add_group(&mut self, uids: &[u32], is_enabled: bool) -> u32 {
-        let id = self.free_id().unwrap_or(MOST);
+        let id = self.free_id().unwrap_or(u32::MAX);
         let mut desc = [0; service::SIZE];
         desc[0] = service::LIMITED | if uids.is_empty() { 0 } else { service::MEMBERS };
         for (place, uid) in uids.iter().take(2).enumerate() {
             desc[16 + 8 * place..20 + 8 * place].copy_from_slice(&uid.to_le_bytes());
             desc[20 + 8 * place] = 1;
         }
-        if let Ok(mut group) = Service::check(&desc) {
+        let members = Admitted::of_service(&desc);
+        if let (Ok(mut group), Ok(members)) = (Service::new(&desc), members) {
             group.is_group = true;
+            group.admitted = members;
             group.set_id(id);
-            group.switch(is_enabled);
+            group.show(is_enabled);
             self.services.insert(id, group);
         }
         id
@@ -146,218 +146,107 @@ impl Nic {
     }
 
     fn free_id(&self) -> Option<u32> {
-        (DEFAULT..=MOST).find(|id| !self.services.contains_key(id))
+        (DEFAULT..).find(|id| !self.services.contains_key(id))
     }
 
     /// One that commands know.
-    fn service(&mut self, id: u32) -> Answered<&mut Service> {
+    pub(super) fn service(&mut self, id: u32) -> Answered<&mut Service> {
         let service = self.services.get_mut(&id).filter(|service| !service.is_group);
         service.ok_or(EINVAL)
     }
 
-    fn is_used(&self, id: u32) -> bool {
-        self.lnis.values().any(|lni| lni.service == id)
+    /// One that nobody uses.
+    fn idle_service(&mut self, id: u32) -> Answered<&mut Service> {
+        let is_used = self.lnis.values().any(|lni| lni.service == id);
+        let service = self.service(id)?;
+        if is_used { Err(EBUSY) } else { Ok(service) }
+    }
+
+    /// One whose work is done on its own copy.
+    pub(super) fn copy_of(&mut self, id: u32) -> Answered<Service> {
+        self.service(id).cloned()
+    }
+
+    pub(super) fn put_back(&mut self, id: u32, service: Service) {
+        self.services.insert(id, service);
     }
 
     pub(super) fn alloc(&mut self, desc: &[u8; service::SIZE], fail: &mut FailInfo) -> Answered<u32> {
-        let mut service = Service::check(desc)?;
+        let mut service = Service::new(desc)?;
         let id = self.free_id().ok_or(ENOSPC)?;
+        service.admitted = Admitted::of_service(desc)?;
         let has_single_vnis = service.is(service::VNIS);
         if has_single_vnis {
-            for place in 0..usize::from(desc[1]) {
-                let vnis = Vnis {
-                    first: u32::from(u16_at(desc, 2 + 2 * place)),
-                    mask: 0,
-                };
-                match self.profiles.add(vnis, self.parameters.shares_single_vnis) {
-                    Ok(profile) => service.profiles.push(Some(profile)),
-                    Err(error) => return Err(self.without_profiles(&service, error)),
-                }
-            }
+            self.add_profiles(&mut service, None)?;
         }
         let mut limits = service.limits;
-        let taken = self
-            .reserved
-            .take(&mut limits, service.is(service::LIMITED), id == DEFAULT, fail);
-        match taken {
+        let has_limits = service.is(service::LIMITED);
+        match self.reserved.take(&mut limits, has_limits, id == DEFAULT, fail) {
             Ok(pool) => service.tle_pool = pool,
-            Err(error) => return Err(self.without_profiles(&service, error)),
+            Err(error) => {
+                self.drop_profiles(&mut service);
+                return Err(error);
+            }
         }
         *fail = FailInfo::default();
         service.set_limits(limits);
         service.set_id(id);
-        service.switch(has_single_vnis && !(id == DEFAULT && self.parameters.default_is_off));
+        service.show(false);
+        // Without single VNIs it waits for its range.
+        if has_single_vnis && !(id == DEFAULT && self.parameters.default_is_off) {
+            self.switch_profiles(&mut service, true)?;
+        }
         self.services.insert(id, service);
         Ok(id)
-    }
-
-    fn without_profiles(&mut self, service: &Service, error: i32) -> i32 {
-        service
-            .profiles
-            .iter()
-            .flatten()
-            .for_each(|profile| self.profiles.remove(*profile));
-        error
     }
 
     pub(super) fn destroy(&mut self, id: u32) -> Answered<()> {
         if id == DEFAULT {
             return Err(EINVAL);
         }
-        self.service(id)?;
-        if self.is_used(id) {
-            return Err(EBUSY);
-        }
-        if let Some(service) = self.services.remove(&id) {
-            self.without_profiles(&service, 0);
+        self.idle_service(id)?;
+        if let Some(mut service) = self.services.remove(&id) {
+            self.drop_profiles(&mut service);
             self.reserved.give_back(&service.limits, service.tle_pool);
         }
         Ok(())
     }
 
     pub(super) fn enable(&mut self, id: u32, on: bool) -> Answered<()> {
-        self.service(id)?;
-        if self.is_used(id) {
-            return Err(EBUSY);
+        let mut service = self.idle_service(id)?.clone();
+        let switched = self.switch_profiles(&mut service, on);
+        self.put_back(id, service);
+        switched
+    }
+
+    /// Switches, and takes over what is shown; who is admitted to what stays as it was made.
+    pub(super) fn update(&mut self, desc: &[u8; service::SIZE]) -> Answered<()> {
+        let asked = Service::new(desc)?;
+        let id = asked.id();
+        let service = self.idle_service(id)?;
+        if service.is(service::LIMITED) != asked.is(service::LIMITED) {
+            return Err(EINVAL);
         }
-        self.service(id)?.switch(on);
+        self.enable(id, asked.is(service::ENABLED))?;
+        let service = self.service(id)?;
+        service.desc[0] = service.desc[0] & !UPDATED | desc[0] & UPDATED;
+        // VNIs, classes and members; between them is a byte that is nobody's.
+        service.desc[1..15].copy_from_slice(&desc[1..15]);
+        service.desc[16..32].copy_from_slice(&desc[16..32]);
         Ok(())
-    }
-
-    pub(super) fn set_netns(&mut self, id: u32, netns: u32) -> Answered<()> {
-        let service = self.service(id)?;
-        if !service.admitted.takes_netns() {
-            return Err(EEXIST);
-        }
-        if service.is(service::ENABLED) {
-            return Err(EBUSY);
-        }
-        service.admitted.add_netns(netns)
-    }
-
-    pub(super) fn netns(&mut self, id: u32) -> Answered<u32> {
-        self.service(id)?.admitted.lowest_netns().ok_or(EINVAL)
-    }
-
-    /// A second range that overlaps the first loses both for the service, and the first stays taken; another one leaves the
-    /// first taken, too.
-    pub(super) fn set_vni_range(&mut self, id: u32, first: u32, last: u32) -> Answered<()> {
-        let service = self.service(id)?;
-        if service.is(service::VNIS) {
-            return Err(EINVAL);
-        }
-        let is_vni = |vni: u32| vni > 0 && vni <= u32::from(u16::MAX);
-        if !is_vni(first) || !is_vni(last) || last < first {
-            return Err(EINVAL);
-        }
-        let size = last - first + 1;
-        if !size.is_power_of_two() || !first.is_multiple_of(size) {
-            return Err(EINVAL);
-        }
-        service.desc[1] = 1;
-        service.profiles = vec![None];
-        service.profile_is_on = false;
-        let shares = self.parameters.shares_single_vnis;
-        let profile = self.profiles.add(Vnis { first, mask: size - 1 }, shares)?;
-        self.service(id)?.profiles = vec![Some(profile)];
-        Ok(())
-    }
-
-    pub(super) fn vni_range(&mut self, id: u32) -> Answered<(u32, u32)> {
-        if self.services.get(&id).is_some_and(|service| service.is_group) {
-            return Err(EOPNOTSUPP);
-        }
-        let service = self.service(id)?;
-        if service.is(service::VNIS) || service.profiles.is_empty() {
-            return Err(EINVAL);
-        }
-        let profile = service.profiles.first().copied().flatten().ok_or(ENOENT)?;
-        let vnis = self.profiles.get(profile).ok_or(ENOENT)?;
-        Ok((vnis.first, vnis.first + vnis.mask))
-    }
-
-    pub(super) fn set_exclusive_cp(&mut self, id: u32, on: bool) -> Answered<()> {
-        let service = self.service(id)?;
-        if service.is(service::VNIS) || service.profiles.first().copied().flatten().is_none() {
-            return Err(EINVAL);
-        }
-        if service.profile_is_on {
-            return Err(EBUSY);
-        }
-        service.exclusive_cp = on;
-        Ok(())
-    }
-
-    pub(super) fn exclusive_cp(&mut self, id: u32) -> Answered<bool> {
-        let service = self.service(id)?;
-        let profile = service.profiles.first().copied().flatten();
-        profile.map(|_| service.exclusive_cp).ok_or(ENOENT)
     }
 
     pub(super) fn set_lnis_per_rgid(&mut self, id: u32, count: u32) -> Answered<()> {
         if count > MOST_LNIS_PER_RGID {
             return Err(EINVAL);
         }
-        self.service(id)?;
-        if self.is_used(id) {
-            return Err(EBUSY);
-        }
-        self.service(id)?.lnis_per_rgid = count;
+        self.idle_service(id)?.lnis_per_rgid = count;
         Ok(())
     }
 
     pub(super) fn lnis_per_rgid(&self, id: u32) -> Answered<u32> {
         let service = self.services.get(&id).ok_or(EINVAL)?;
         Ok(service.lnis_per_rgid)
-    }
-
-    pub(super) fn add_lni(&mut self, client: u32, caller: &Caller, id: u32) -> Answered<u32> {
-        let service = self.services.get(&id).ok_or(EINVAL)?;
-        if !service.is(service::ENABLED) {
-            return Err(EKEYREVOKED);
-        }
-        if !service.admitted.admits(caller) {
-            return Err(EPERM);
-        }
-        let share = usize::try_from(service.lnis_per_rgid.max(1)).unwrap_or(1);
-        let of_group = |rgid: usize| self.lnis.values().filter(move |lni| lni.rgid == rgid);
-        let has_room = |rgid: &usize| of_group(*rgid).all(|lni| lni.service == id) && of_group(*rgid).count() < share;
-        // Shared ones first, then one that nobody has.
-        let shared = (1..=RGIDS).find(|rgid| of_group(*rgid).count() > 0 && has_room(rgid));
-        let rgid = shared.or_else(|| (1..=RGIDS).find(has_room)).ok_or(ENOSPC)?;
-        let lni = (1..).find(|lni| !self.lnis.contains_key(lni)).ok_or(ENOSPC)?;
-        self.lnis.insert(
-            lni,
-            Lni {
-                client,
-                service: id,
-                rgid,
-                until: None,
-            },
-        );
-        Ok(lni)
-    }
-
-    pub(super) fn free_lni(&mut self, client: u32, lni: u32) -> Answered<()> {
-        let is_its = |lni: &&mut Lni| lni.client == client && lni.until.is_none();
-        let until = self.now + self.parameters.lingers;
-        let found = self.lnis.get_mut(&lni).filter(is_its).ok_or(EINVAL)?;
-        found.until = Some(until);
-        self.advance(Duration::ZERO);
-        Ok(())
-    }
-
-    /// A file is closed: what was made through it ends.
-    pub fn close(&mut self, client: u32) {
-        let its: Vec<u32> = self
-            .lnis
-            .iter()
-            .filter(|(_, lni)| lni.client == client && lni.until.is_none())
-            .map(|(id, _)| *id)
-            .collect();
-        for lni in its {
-            let _ = self.free_lni(client, lni);
-        }
     }
 
     /// What a service uses, as the command for it says it: pool, and counts.

@@ -234,16 +234,15 @@ impl Answering {
             .read(true)
             .write(true)
             .open(format!("/proc/{pid}/mem"))?;
-        // More than any command has is as wrong as what it has.
-        let mut request = vec![0; usize::try_from(length).unwrap_or(0).min(4096)];
-        memory.read_exact_at(&mut request, address)?;
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let request = readable(&memory, address, length);
         let next = u32::try_from(self.clients.len()).unwrap_or(0) + 1;
         let client = *self.clients.entry((path.to_owned(), file)).or_insert(next);
         let mut nics = self.nics.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(nic) = nics.get_mut(path) else {
             return Ok(Err(5));
         };
-        let outcome = nic.command(client, &self.caller, &request);
+        let outcome = nic.write(client, &self.caller, &request, length);
         Ok(put_into(&memory, outcome))
     }
 
@@ -281,6 +280,20 @@ impl Answering {
             error => Err(error),
         }
     }
+}
+
+/// What the driver may look at of a command: a header whatever its length, and no more than any command has.
+fn readable(memory: &File, address: u64, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length.clamp(16, 4096)];
+    let mut read = 0;
+    while let Some(rest) = bytes.get_mut(read..).filter(|rest| !rest.is_empty()) {
+        match memory.read_at(rest, address + u64::try_from(read).unwrap_or(u64::MAX)) {
+            Ok(0) | Err(_) => break,
+            Ok(more) => read += more,
+        }
+    }
+    bytes.truncate(read);
+    bytes
 }
 
 /// What the driver writes goes into the program's memory, or is a bad address.

@@ -12,11 +12,8 @@ NETWORKS=k8s.v1.cni.cncf.io/networks
 stage_deploy() {
     [[ $STRATEGY == "${STRATEGIES[0]}" ]] || return 0
     [[ -x $BIN/kubectl && -x $BIN/helm ]] || { say_skip k8s 'deploy: kubectl and helm were not built in time'; return 0; }
-    # Objects without a namespace go into one of the rig; --namespace would refuse those with another.
-    kubeconfig "$TOKEN" | sed 's/user: rig}/user: rig, namespace: plain}/' >"$WORK/admin.conf"
-    k apply --filename "$RIG/deploy/definitions.yaml" >/dev/null
+    admin_of_the_cluster
     k apply --filename "$RIG/deploy/namespaces.yaml" >/dev/null
-    until_true has_definitions
     until_true api GET /api/v1/namespaces/mpi/serviceaccounts/default
     until_true api GET /api/v1/namespaces/plain/serviceaccounts/default
     until_true api GET /api/v1/namespaces/ip/serviceaccounts/default
@@ -39,15 +36,20 @@ stage_deploy() {
     holds_here 'deploy: who makes a pod whose NICs libfabric would not find is warned' warned
     remove_policies
     k delete --ignore-not-found --filename "$RIG/deploy/namespaces.yaml" --wait >/dev/null
-    holds_here "deploy: the CNI plugin of our network moves a pod's own two netdevs, DEL gives them back, and no replica has one" \
-        netdevs_of_the_pod
     holds_here 'deploy: the road of docs/kubernetes.md leads to two pods, each with NICs of its own' the_road
 }
 
 # k ARGUMENT...: kubectl as the admin.
 k() { "$BIN/kubectl" --kubeconfig "$WORK/admin.conf" --cache-dir "$WORK/kubectl-cache" "$@"; }
 
-has_definitions() { k get network-attachment-definitions,mpijobs,nodefeaturerules; }
+# Objects without a namespace go into one of the rig; --namespace would refuse those with another.
+admin_of_the_cluster() {
+    kubeconfig "$TOKEN" | sed 's/user: rig}/user: rig, namespace: plain}/' >"$WORK/admin.conf"
+    k apply --filename "$RIG/deploy/definitions.yaml" >/dev/null
+    until_true has_definitions
+}
+
+has_definitions() { k get network-attachment-definitions,mpijobs,nodefeaturerules,ippools,overlappingrangeipreservations; }
 
 # --- manifests -----------------------------------------------------------------------------------------------------------
 
@@ -187,7 +189,7 @@ without_others() {
 
 # Policies take effect a moment after they were written.
 policy_works() {
-    [[ $(judged mpi "$(pod_of '{"apps": ["1"]}')") == *'hsn@hsn0'* && $(judged mpi "$(pod_of '{"apps": ["9"]}')") == *'no node has more'* ]]
+    [[ $(judged mpi "$(pod_of '{"apps": ["1"]}')") == *'hsn@hsnp0'* && $(judged mpi "$(pod_of '{"apps": ["9"]}')") == *'no node has more'* ]]
 }
 
 # --- other policies ----------------------------------------------------------------------------------------------------------
@@ -210,7 +212,7 @@ go_policy_is_told() {
     not table_as_it_is
 }
 
-wipes() { judged mpi "$(pod_of '{"apps": ["1"], "annotations": {"a": "b"}, "requests": null}')" | grep -q hsn3-ipvlan; }
+wipes() { judged mpi "$(pod_of '{"apps": ["1"], "annotations": {"a": "b"}, "requests": null}')" | grep hsn3-ipvlan >/dev/null; }
 
 # However the Go project's was made, and however ours is applied: in the end nothing is as if it had never been there.
 go_policy_is_replaced() {
@@ -279,14 +281,14 @@ cluster_wide() {
     until_true not policy_works
     k apply --kustomize "$DEPLOY/overlays/cluster-wide"
     until_true cluster_wide_works
-    expect 'where networks are JSON' '"[{\"name\":\"a\"},{\"name\":\"hsn\",\"interface\":\"hsn0\",\"namespace\":\"cxi-networks\"}]"' \
+    expect 'where networks are JSON' '"[{\"name\":\"a\"},{\"name\":\"hsn\",\"interface\":\"hsnp0\",\"namespace\":\"cxi-networks\"}]"' \
         "$(judged mpi "$(pod_of '{"apps": ["1"], "annotations": {"networks": "[{\"name\":\"a\"}]"}}')" | jq -c ".\"$NETWORKS\"")"
     k get --namespace cxi-networks network-attachment-definitions hsn hsn3-ipvlan
     k delete --wait --kustomize "$DEPLOY/overlays/cluster-wide"
 }
 
 cluster_wide_works() {
-    [[ $(judged mpi "$(pod_of '{"apps": ["2"]}')" | jq -r ".\"$NETWORKS\"") == cxi-networks/hsn@hsn0,cxi-networks/hsn@hsn1 ]]
+    [[ $(judged mpi "$(pod_of '{"apps": ["2"]}')" | jq -r ".\"$NETWORKS\"") == cxi-networks/hsn@hsnp0,cxi-networks/hsn@hsnp1 ]]
 }
 
 warned() {
@@ -317,10 +319,10 @@ update_is_left_alone() {
     expect 'as before' "$before" "$after"
 }
 
-policy_works_in_mpi() { [[ $(judged mpi "$(pod_of '{"apps": ["1"]}')") == *hsn@hsn0* ]]; }
+policy_works_in_mpi() { [[ $(judged mpi "$(pod_of '{"apps": ["1"]}')") == *hsn@hsnp0* ]]; }
 
 cxi_test() {
-    expect 'its networks' hsn@hsn0,hsn@hsn1,hsn@hsn2,hsn@hsn3 \
+    expect 'its networks' hsn@hsnp0,hsn@hsnp1,hsn@hsnp2,hsn@hsnp3 \
         "$(k create --dry-run=server --namespace mpi --output json --filename "$DEPLOY/examples/cxi-test.yaml" | jq -r ".metadata.annotations[\"$NETWORKS\"]")"
 }
 
@@ -341,63 +343,4 @@ the_road() {
     # Nothing is left.
     not api GET /api/v1/namespaces/mpi
     expect 'policies' '' "$(k get mutatingadmissionpolicies,validatingadmissionpolicies --output name)"
-}
-
-# --- the network, without Multus -----------------------------------------------------------------------------------------------
-
-# What Multus 4 does (95a0932, pkg/k8sclient): of the IDs that kubelet gave to the pod, sorted as text, one to each reference, as
-# pciBusID and deviceID of the network's configuration. No Go module proxy has Multus ("403 Forbidden, server response: This module
-# version is not available"), so this stands in for it; the plugin is the real one.
-netdevs_of_the_pod() {
-    local pci number=0 process mac told addresses=()
-    pci_functions_of_the_node
-    k apply --namespace default --filename "$DEPLOY/NetworkAttachmentDefinition/hsn.yaml"
-    pod netdevs 2
-    until_running netdevs
-    process=$(process_of netdevs)
-    read -ra addresses <<<"$(pci_of netdevs | tr -s ', ' '\n' | sort | paste -sd ' ')"
-    expect 'its NICs' 2 "${#addresses[@]}"
-    for pci in "${addresses[@]}"; do
-        mac=$(mac_of "$(netdev_of "$pci")")
-        host_device ADD "$process" "hsn$number" "$pci"
-        expect "the pod's hsn$number" "$mac" "$(nsenter --net="/proc/$process/ns/net" ip -json link show "hsn$number" | jq -r '.[0].address')"
-        not ip link show "$(netdev_of "$pci")"
-        number=$((number + 1))
-    done
-    # The NICs of others are where they were.
-    expect 'what the host has left' 2 "$(ip -json link show | jq '[.[] | select(.ifname | test("^hsn[0-3]$"))] | length')"
-    # An ID of a replica is no PCI address.
-    told=$(host_device ADD "$process" hsn9 "${addresses[0]}::0" 2>&1 || true)
-    [[ $told == *'no such file or directory'* || $told == *'no net directory'* ]] || { echo "a replica: $told"; return 1; }
-    number=0
-    for pci in "${addresses[@]}"; do
-        host_device DEL "$process" "hsn$number" "$pci"
-        # As the page says: back, and down.
-        expect "$(netdev_of "$pci") is back" DOWN "$(ip -json link show "$(netdev_of "$pci")" | jq -r '.[0].operstate')"
-        ip link set "$(netdev_of "$pci")" up
-        number=$((number + 1))
-    done
-    delete netdevs
-    k delete --namespace default --filename "$DEPLOY/NetworkAttachmentDefinition/hsn.yaml"
-    umount /sys/bus/pci/devices
-}
-
-# The plugin goes by sysfs, which has no NICs here: their functions with their netdevs, in this mount namespace.
-pci_functions_of_the_node() {
-    local number
-    for number in "${!NICS[@]}"; do
-        mkdir -p "$WORK/functions/${NICS[number]}"/{"net/hsn$number",cxi_ss1}
-        ln -s cxi_ss1 "$WORK/functions/${NICS[number]}/driver"
-    done
-    mount --bind "$WORK/functions" /sys/bus/pci/devices
-}
-
-netdev_of() { ls "$WORK/functions/$1/net"; }
-mac_of() { ip -json link show "$1" | jq -r '.[0].address'; }
-
-# host_device ADD|DEL PROCESS INTERFACE ID: with the configuration of the network as it is in the cluster.
-host_device() {
-    k get --namespace default network-attachment-definition hsn --output json |
-        jq -c --arg id "$4" '.spec.config | fromjson | . + {pciBusID: $id, deviceID: $id}' |
-        CNI_COMMAND=$1 CNI_CONTAINERID=rig CNI_NETNS=/proc/$2/ns/net CNI_IFNAME=$3 CNI_PATH=/usr/lib/cni /usr/lib/cni/host-device
 }

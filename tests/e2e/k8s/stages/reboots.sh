@@ -73,7 +73,7 @@ all_own_theirs() {
         while read -r line; do
             said=$((said + 1))
             wanted=$(numbers_of "$(field pci "$line")")
-            [[ -n $wanted ]]
+            [[ -n $wanted ]] || { echo "$file: names no NIC of the node: $line"; return 1; }
             expect "what $file sees ($line)" "$wanted" "$(field see "$line")"
             expect "what $file may open ($line)" "$wanted" "$(field may "$line")"
         done < <(sed -n 's/^[^ ]* stdout F holds //p' "$file")

@@ -97,10 +97,11 @@ mark_log() { LOG_BEGAN=$(($(stat -c %s "$LOGS/kubelet.log") + 1)); }
 new_log() { tail -c "+$LOG_BEGAN" "$LOGS/kubelet.log"; }
 list_arrived() { new_log | grep 'Processed device updates for resource'; }
 
-# first_list PART: milliseconds from the moment when both were up to the first list.
+# first_list PART: milliseconds from the moment when both were up to the first list. To the end of the log, or what writes into this
+# pipe would fail, and with it the check.
 first_list() {
     new_log | awk -v part="$1" -v started="$STARTED" '
         function ms(text,  t) { split(text, t, ":"); return ((t[1] * 60 + t[2]) * 60 + t[3]) * 1000 }
         part == "kubelet" && /Starting device plugin registration server/ { up = ms($2) }
-        /Processed device updates for resource/ { printf "%d\n", ms($2) - (part == "kubelet" ? up : ms(started)); exit }'
+        !told && /Processed device updates for resource/ { told = 1; printf "%d\n", ms($2) - (part == "kubelet" ? up : ms(started)) }'
 }
