@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use super::common::{Output, node};
 use cxi_sim::driver::{Caller, Nic, Nics, Parameters, Supervised};
 use cxi_sim::node::{Kind, NicSpec, Node};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -250,10 +251,20 @@ impl Daemon {
         );
     }
 
+    /// Has it read this configuration anew.
+    pub fn reload(&self, config: &str) {
+        fs::write(self.folder.join("daemon.toml"), config).unwrap();
+        self.signal(Signal::SIGHUP);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = nix::unistd::Pid::from_raw(self.running.pid().try_into().unwrap());
+        nix::sys::signal::kill(pid, signal).unwrap();
+    }
+
     /// Ends it; what it has logged.
     pub fn end(self) -> String {
-        let pid = nix::unistd::Pid::from_raw(self.running.pid().try_into().unwrap());
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        self.signal(Signal::SIGTERM);
         let output: Output = self.running.output().unwrap().into();
         assert_eq!(output.code, 0, "{output:?}");
         output.stderr

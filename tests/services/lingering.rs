@@ -212,3 +212,28 @@ fn where_a_pod_must_be_able_to_use_the_nic_one_that_none_could_is_unhealthy() {
         json!({"uid": 1000, "gid": 100, "service": 2, "reason": null})
     );
 }
+
+#[test]
+fn a_reload_says_anew_whose_pods_are_asked_about_and_what_follows() {
+    let host = Host::new();
+    let file = host.file("restricted_members: 1\nvnis: {vni: 20}\nmembers: [{type: uid, id: 1000}]\n");
+    host.ok(&["create", "--file", &file, "cxi1"]);
+    let table = |text: &str| {
+        format!("[kubelet]\nenabled = false\n[health]\nhold_down = \"0s\"\nhold_up = \"0s\"\n[cxi_service]\n{text}")
+    };
+    let daemon = host.daemon("");
+    daemon.wait_for("a warning", |nics| {
+        nics.iter().all(|nic| verdict(nic, "cxi-service") == "warn")
+    });
+    daemon.reload(&table("default_service = \"require\"\n"));
+    daemon.wait_for("none is healthy", |nics| nics.iter().all(|nic| nic["healthy"] == false));
+    daemon.reload(&table("default_service = \"require\"\nuid = 1000\n"));
+    daemon.wait_for("that user's are", |nics| {
+        nics[0]["healthy"] == false && nics[1]["healthy"] == true
+    });
+    daemon.reload(&table("default_service = \"ignore\"\n"));
+    daemon.wait_for("ignored", |nics| {
+        nics.iter().all(|nic| verdict(nic, "cxi-service") == "ok")
+    });
+    daemon.end();
+}

@@ -18,7 +18,7 @@ pub trait Listen: Sized {
     async fn next(&mut self) -> io::Result<Trigger>;
 }
 
-/// A source that may be lost.
+/// A source that may be lost. It is not heard before it is [opened](Self::open).
 #[derive(Debug)]
 pub struct EventSource<T> {
     /// None while it is lost.
@@ -27,14 +27,12 @@ pub struct EventSource<T> {
     pub lost: Option<String>,
 }
 
-impl<T: Listen> Default for EventSource<T> {
+impl<T> Default for EventSource<T> {
     fn default() -> Self {
-        let mut source = Self {
+        Self {
             listener: None,
             lost: None,
-        };
-        source.open();
-        source
+        }
     }
 }
 

@@ -90,7 +90,7 @@ mod tests {
         let text = format!(
             "exclude = [\"{free}\"]\n[daemon]\nrun_dir = \"/{fixed}\"\n[roots]\nsysfs = \"/{fixed}\"\n\
              [kubelet]\ndir = \"/{fixed}\"\n[runtime]\nendpoint = \"unix:///{fixed}\"\n[cdi]\ndir = \"/{fixed}\"\nnames = [\"pci\"]\n[container.env]\nA = \"{free}\"\n\
-             [[resource]]\nname = \"{fixed}.x/y\"\n[health]\npoll = \"{free}s\"\n[log]\nformat = \"{format}\"\n{target}"
+             [[resource]]\nname = \"{fixed}.x/y\"\n[health]\npoll = \"{free}s\"\n[cxi_service]\nuid = {free}\n[log]\nformat = \"{format}\"\n{target}"
         );
         LoadedConfig::from_fragments(vec![Fragment::parse(Path::new("test.toml"), &text)]).unwrap()
     }
@@ -101,7 +101,10 @@ mod tests {
         let both = next.clone().keeping_fixed_of(&running);
         assert_eq!(both.settings, checked("1", "2", "text").settings);
         let changes = running.changes(&next);
-        assert_eq!(changes.now, ["container.env.A", "exclude", "health.poll"]);
+        assert_eq!(
+            changes.now,
+            ["container.env.A", "cxi_service.uid", "exclude", "health.poll"]
+        );
         let late = [
             "cdi.dir",
             "daemon.run_dir",

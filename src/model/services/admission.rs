@@ -175,6 +175,10 @@ fn way_into(service: &Service, asker: Asker) -> Option<Way> {
     members.iter().filter_map(is_me).min()
 }
 
+/// One more service is of no use to who has named another.
+const WITHOUT_NAMES: &str =
+    "have the launcher start the process, or start it without SLINGSHOT_DEVICES, SLINGSHOT_SVC_IDS and SLINGSHOT_VNIS";
+
 /// A service that a launcher has named: libfabric takes it without a look, and the driver decides.
 fn by_name(services: &[Service], asker: Asker, id: u32) -> Admission {
     let refused = |reason| Admission::Refused {
@@ -183,7 +187,7 @@ fn by_name(services: &[Service], asker: Asker, id: u32) -> Admission {
     };
     let Some(service) = services.iter().find(|service| service.id() == id) else {
         return refused(format!(
-            "SLINGSHOT_SVC_IDS names service {id}, which the NIC does not have: it was made for another job, and is gone"
+            "SLINGSHOT_SVC_IDS names service {id}, which the NIC does not have: it was made for another job, and is gone; {WITHOUT_NAMES}"
         ));
     };
     if !service.descriptor.enabled {
@@ -196,7 +200,7 @@ fn by_name(services: &[Service], asker: Asker, id: u32) -> Admission {
             remark: None,
         },
         None => refused(format!(
-            "SLINGSHOT_SVC_IDS names service {id}, which does not admit this process: it is for {}",
+            "SLINGSHOT_SVC_IDS names service {id}, which does not admit this process: it is for {}; {WITHOUT_NAMES}",
             listed(service)
         )),
     }

@@ -207,17 +207,19 @@ the_named_service_is_for_others() {
     forget
 }
 
-# The driver goes by the host's ids.
+# The driver goes by the host's ids, libfabric by those that the process sees.
 in_a_user_namespace() {
     with_ids_of_its_own
     expect 'a new one' 2 "$(make_one "$(members '{type: uid, id: 7}')")"
-    expect 'that service' '2 EPERM' "$(ask 2)"
     expect 'what it takes by its own ids' '2 EPERM' "$(ask choose)"
-    is_named 'service 2 is for user 7' 'user 100007 and group 100007 of the host, which the ids in its user namespace stand for'
-    mend enable-default
-    # The first that libfabric finds by its own ids goes before one for everybody.
-    expect 'what it still takes' '2 EPERM' "$(ask choose)"
+    is_named 'it takes service 2, which is for user 7 of the host' '-22 (Invalid argument)' \
+        'user 100007 and group 100007 of the host, which the ids in its user namespace stand for'
     "$PLUGIN" services delete "$CXI" 2
+    expect 'another one' 2 "$(make_one "$(members '{type: uid, id: 100007}')")"
+    expect 'that service' '2 ok' "$(ask 2)"
+    expect 'by itself' none "$(ask choose)"
+    is_named '(service 2 is for user 100007)' '-38 (Function not implemented)'
+    mend enable-default
     is_admitted 1
     forget
 }
@@ -233,5 +235,5 @@ check 'admission: the service is for another network namespace: EPERM, and one f
 check 'admission: the service that a launcher has named is gone: EINVAL, and it is there after create' the_named_service_is_gone
 check 'admission: the service that a launcher has named is off: EKEYREVOKED, and on after enable-default' the_named_service_is_off
 check 'admission: the service that a launcher has named is for others: EPERM' the_named_service_is_for_others
-check 'admission: in a user namespace the ids of the host count: EPERM, and one for everybody after enable-default' in_a_user_namespace
+check 'admission: in a user namespace a service for a user is refused (EPERM) or not found, and one for everybody is after enable-default' in_a_user_namespace
 clear_up
