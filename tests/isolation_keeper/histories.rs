@@ -24,26 +24,29 @@ struct Pod {
     nics: BTreeSet<usize>,
 }
 
-/// Who lives, for whoever looks after each command: number of the namespace, and its VNI.
-type Living = Rc<RefCell<BTreeMap<u32, u16>>>;
+/// Who has been given a NIC, for whoever looks after each command: number of the namespace, and its VNI.
+type Given = Rc<RefCell<BTreeMap<u32, u16>>>;
 
 struct World {
     random: fastrand::Rng,
     hosts: Vec<Host>,
-    living: Living,
+    /// By NIC.
+    given: Vec<Given>,
     pods: Vec<Pod>,
     /// Launchers' services, by NIC.
     foreign: Vec<BTreeSet<u32>>,
-    /// Open uses: NIC, client, namespace's number.
-    uses: Vec<(usize, u32, u32)>,
+    /// Open uses: NIC, client, sandbox. Some last longer than their pod.
+    uses: Vec<(usize, u32, String)>,
+    /// Sandboxes whose end was not told, or to one that was killed: nobody has held their namespaces open.
+    missed: BTreeSet<String>,
     count: u32,
     log: Vec<String>,
 }
 
-/// No pod reaches a VNI of another namespace, on any service, at any moment.
-fn watch(living: &Living, nic: &mut Nic) {
+/// No pod with a NIC reaches a VNI of another namespace there, by any service, at any moment.
+fn watch(given: &Given, nic: &mut Nic) {
     for service in services_of(nic) {
-        for (netns, vni) in living.borrow().iter() {
+        for (netns, vni) in given.borrow().iter() {
             if admits(nic, *netns, service.id()).is_ok() {
                 assert_eq!(
                     service.descriptor.vnis,
@@ -57,18 +60,19 @@ fn watch(living: &Living, nic: &mut Nic) {
 
 impl World {
     fn new(seed: u64) -> Self {
-        let living = Living::default();
-        let host = |_| {
-            let living = Rc::clone(&living);
-            Host::with(Parameters::default(), Box::new(move |nic| watch(&living, nic)))
+        let given: Vec<Given> = (0..NICS).map(|_| Given::default()).collect();
+        let host = |its: &Given| {
+            let its = Rc::clone(its);
+            Host::with(Parameters::default(), Box::new(move |nic| watch(&its, nic)))
         };
         Self {
             random: fastrand::Rng::with_seed(seed),
-            hosts: (0..NICS).map(host).collect(),
-            living: Rc::clone(&living),
+            hosts: given.iter().map(host).collect(),
+            given,
             pods: Vec::new(),
             foreign: vec![BTreeSet::new(); NICS],
             uses: Vec::new(),
+            missed: BTreeSet::new(),
             count: 0,
             log: Vec::new(),
         }
@@ -98,7 +102,7 @@ impl World {
             .hosts
             .iter()
             .flat_map(|host| host.keeper.borrow().shown())
-            .filter(|service| service.state == "ending" && !service.sandbox.id.ends_with("missed"))
+            .filter(|service| service.state == "ending" && !self.missed.contains(&service.sandbox.id))
             .map(|service| service.netns)
             .collect();
         let taken: BTreeSet<u32> = self.pods.iter().map(|pod| pod.netns).collect();
@@ -112,17 +116,12 @@ impl World {
         let Some(netns) = self.free_number() else { return };
         self.count += 1;
         let namespace = self.random.usize(..NAMESPACES.len());
-        // A process that used the number before is gone with its namespace, or holds it: then it is not free.
-        if self.uses.iter().any(|(_, _, its)| *its == netns) {
-            return;
-        }
         let pod = Pod {
             sandbox: format!("s{}", self.count),
             namespace,
             netns,
             nics: BTreeSet::new(),
         };
-        self.living.borrow_mut().insert(netns, NAMESPACES[namespace].1);
         self.pods.push(pod);
         self.container(self.pods.len() - 1);
     }
@@ -151,6 +150,8 @@ impl World {
                 Ok(service) if !self.hosts[nic].was_killed() => {
                     assert_eq!(self.hosts[nic].admits(want.netns, service), Ok(()));
                     self.pods[pod].nics.insert(nic);
+                    self.given[nic].borrow_mut().insert(want.netns, vni);
+                    watch(&self.given[nic], &mut self.hosts[nic].twin.nic());
                 }
                 Ok(_) => {}
                 Err(refusal) => self.log.push(format!("  refused: {refusal}")),
@@ -170,12 +171,18 @@ impl World {
         self.log.push(format!("end of {pod:?}"));
         // Its processes end with it, or the driver lets go of their uses later.
         if self.random.bool() {
-            self.close_uses(|(_, _, netns)| *netns == pod.netns);
+            self.close_uses(|sandbox| sandbox == pod.sandbox);
         }
-        self.living.borrow_mut().remove(&pod.netns);
+        for given in &self.given {
+            given.borrow_mut().remove(&pod.netns);
+        }
         match self.random.u8(..4) {
-            0 => self.restart(),
+            0 => {
+                self.missed.insert(pod.sandbox);
+                self.restart();
+            }
             1 => {
+                self.missed.insert(pod.sandbox.clone());
                 let limit = self.random.usize(1..10);
                 self.hosts.iter().for_each(|host| host.kill_after(limit));
                 self.hosts.iter().for_each(|host| host.release(&pod.sandbox));
@@ -185,17 +192,16 @@ impl World {
         }
     }
 
+    /// A process of a pod with a NIC uses what admits it there.
     fn use_service(&mut self) {
         for (nic, host) in self.hosts.iter().enumerate() {
             for service in host.services() {
-                let user = self
-                    .pods
-                    .iter()
-                    .find(|pod| host.admits(pod.netns, service.id()).is_ok());
+                let may = |pod: &&Pod| pod.nics.contains(&nic) && host.admits(pod.netns, service.id()).is_ok();
+                let user = self.pods.iter().find(may);
                 if let Some(pod) = user.filter(|_| self.random.bool()) {
                     self.count += 1;
                     host.open(self.count, pod.netns, service.id());
-                    self.uses.push((nic, self.count, pod.netns));
+                    self.uses.push((nic, self.count, pod.sandbox.clone()));
                 }
             }
         }
@@ -208,10 +214,10 @@ impl World {
         }
     }
 
-    fn close_uses(&mut self, which: impl Fn(&(usize, u32, u32)) -> bool) {
-        let (closed, kept) = self.uses.iter().copied().partition(|used| which(used));
+    fn close_uses(&mut self, which: impl Fn(&str) -> bool) {
+        let uses = std::mem::take(&mut self.uses);
+        let (closed, kept): (Vec<_>, Vec<_>) = uses.into_iter().partition(|(_, _, sandbox)| which(sandbox));
         self.uses = kept;
-        let closed: Vec<(usize, u32, u32)> = closed;
         for (nic, client, _) in closed {
             self.hosts[nic].twin.nic().close(client);
         }
@@ -258,6 +264,7 @@ impl World {
         self.hosts[nic].rebind(Parameters::default());
         self.foreign[nic].clear();
         self.uses.retain(|(its, _, _)| *its != nic);
+        // A pod keeps its node, and has no service until its next container.
         for pod in &mut self.pods {
             pod.nics.remove(&nic);
         }
@@ -265,8 +272,8 @@ impl World {
 
     /// Nobody uses anything that it should not, and all has come to rest.
     fn check_at_rest(&mut self) {
-        let living: BTreeSet<u32> = self.pods.iter().map(|pod| pod.netns).collect();
-        self.close_uses(|(_, _, netns)| !living.contains(netns));
+        let living: BTreeSet<String> = self.pods.iter().map(|pod| pod.sandbox.clone()).collect();
+        self.close_uses(|sandbox| !living.contains(sandbox));
         self.pass(60);
         for (nic, host) in self.hosts.iter().enumerate() {
             // Its own, and launchers': to the number.
