@@ -291,7 +291,7 @@ impl Keeper {
             netns: want.netns,
             vni: want.vni,
             group: want.group.clone(),
-            most: limits.map(|limit| limit.max),
+            limits,
             state: State::Intended {
                 before: std::collections::BTreeSet::new(),
             },
@@ -309,6 +309,8 @@ impl Keeper {
             Ok(service) => {
                 if let Some(entry) = self.ledger.entries.last_mut() {
                     entry.state = State::Made { service };
+                    // A driver may have its own idea of them, and by them it is known again.
+                    entry.limits = commands.service(service).map_or(limits, |made| made.limits);
                 }
                 self.keep_or_say();
                 Ok(service)

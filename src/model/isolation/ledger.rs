@@ -35,8 +35,8 @@ pub struct Entry {
     pub vni: u16,
     /// Who may share that VNI: a namespace, or all that have no range of their own.
     pub group: String,
-    /// What it was made with: most of each resource.
-    pub most: [u16; 8],
+    /// Its limits: those that it is made with, then those that the driver says it has.
+    pub limits: [Limit; 8],
     /// How far it is.
     pub state: State,
 }
@@ -84,11 +84,6 @@ pub enum Found {
 }
 
 impl Entry {
-    /// The limits that the service was made with.
-    pub fn limits(&self) -> [Limit; 8] {
-        self.most.map(|max| Limit { max, reserved: 0 })
-    }
-
     /// The number of the service, where it is known.
     pub fn service(&self) -> Option<u32> {
         match self.state {
@@ -99,7 +94,7 @@ impl Entry {
 
     /// Whether a service may still be this entry's: numbers are used again.
     pub fn is_its(&self, service: &Service) -> bool {
-        lookalike::is_like(service, self.vni, self.netns, &self.limits())
+        lookalike::is_like(service, self.vni, self.netns, &self.limits)
     }
 
     /// Which service an intended one has become: the one without a member that was not there before and is exactly so.
@@ -155,13 +150,13 @@ mod tests {
             netns: 7,
             vni: 1024,
             group: String::new(),
-            most: [3; 8],
+            limits: [Limit { max: 3, reserved: 0 }; 8],
             state,
         }
     }
 
     fn service(id: u32, change: impl FnOnce(&mut Service)) -> Service {
-        let wanted = lookalike::wanted(1024, 7, entry(State::Made { service: id }).limits());
+        let wanted = lookalike::wanted(1024, 7, entry(State::Made { service: id }).limits);
         let mut service = Service {
             descriptor: Descriptor {
                 id,
