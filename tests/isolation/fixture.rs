@@ -224,7 +224,7 @@ impl Namespace {
         };
         let path = format!("/proc/{}/ns/net", process.id());
         let inode = |path: &str| fs::metadata(path).map(|metadata| metadata.ino()).ok();
-        let own = inode("/proc/self/ns/net");
+        let own = inode("/proc/thread-self/ns/net");
         let mut has_ended = false;
         until(
             || {

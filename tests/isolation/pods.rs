@@ -105,6 +105,40 @@ fn init_containers_and_sidecars_share_the_pods_service() {
 }
 
 #[test]
+fn a_namespace_that_a_runtime_has_mounted_is_one() {
+    use nix::mount::{MsFlags, mount};
+
+    if !crate::common::mounts::are_own("pods::a_namespace_that_a_runtime_has_mounted_is_one") {
+        return;
+    }
+    let Some(netns) = Namespace::new() else { return };
+    let host = Host::new();
+    let runtime = host.runtime();
+    let _program = host.start();
+    let mut plugin = runtime.take_and_tell(&[], &[]).unwrap();
+    // After the start of the program, as in real life.
+    let bind = |source: &str, name: &str| {
+        let path = host.path(name);
+        std::fs::write(&path, "").unwrap();
+        mount(Some(source), &path, None::<&str>, MsFlags::MS_BIND, None::<&str>).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let mut its = pod("b", "blue", Some(&netns));
+    its.linux.as_mut().unwrap().namespaces[1].path = bind(&netns.path, "cni-1");
+    plugin.create_container(&its, &container(&its, &[0])).unwrap().unwrap();
+    assert_eq!(host.ids(0), [2]);
+    assert!(host.admits(0, netns.inode, 2).is_ok());
+    // Of another kind, it is none.
+    let mut wrong = pod("w", "blue", Some(&netns));
+    wrong.linux.as_mut().unwrap().namespaces[1].path = bind("/proc/self/ns/uts", "uts-1");
+    let error = plugin
+        .create_container(&wrong, &container(&wrong, &[0]))
+        .unwrap()
+        .unwrap_err();
+    assert!(error.contains("not a network namespace"), "{error}");
+}
+
+#[test]
 fn a_container_without_a_nic_is_none_of_our_business() {
     let Some(netns) = Namespace::new() else { return };
     let host = Host::new();

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use nix::libc::{O_CLOEXEC, O_NOCTTY, O_NONBLOCK};
+use nix::libc::{CLONE_NEWNET, O_CLOEXEC, O_NOCTTY, O_NONBLOCK};
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 use serde::Serialize;
+
+use super::ns_type;
 
 use crate::host::files::read;
 use crate::host::files::roots::Roots;
@@ -87,8 +88,7 @@ pub fn open(path: &Path) -> io::Result<OpenNetns> {
 /// # Errors
 /// It is something else.
 pub fn opened(file: File) -> io::Result<OpenNetns> {
-    let name = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
-    let is_netns = fstatfs(&file)?.filesystem_type() == NSFS_MAGIC && name.as_os_str().as_bytes().starts_with(b"net:[");
+    let is_netns = fstatfs(&file)?.filesystem_type() == NSFS_MAGIC && ns_type::of(file.as_fd())? == CLONE_NEWNET;
     let inode = u32::try_from(file.metadata()?.ino()).map_err(io::Error::other)?;
     if is_netns {
         Ok(OpenNetns { file, inode })

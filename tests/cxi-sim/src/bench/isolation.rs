@@ -198,7 +198,7 @@ impl Netns {
         let mut process = command.spawn()?;
         let path = format!("/proc/{}/ns/net", process.id());
         let inode = |path: &str| fs::metadata(path).map(|metadata| metadata.ino()).ok();
-        let own = inode("/proc/self/ns/net");
+        let own = inode("/proc/thread-self/ns/net");
         let start = Instant::now();
         loop {
             if process.try_wait()?.is_some() {
