@@ -259,6 +259,7 @@ fn want_in(namespace: &str, vni: u16, sandbox: &str, netns: u32) -> Want {
             pod: format!("pod-{sandbox}"),
         },
         netns,
+        path: String::new(),
         vni,
         group: namespace.to_owned(),
     }

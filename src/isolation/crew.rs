@@ -84,6 +84,20 @@ impl Crew {
             .any(|shown| shown.services.iter().any(|service| service.netns == netns))
     }
 
+    /// The sandboxes that have a service, each with its network namespace and where that is kept.
+    pub fn living(&self) -> Vec<(String, u32, PathBuf)> {
+        let shown = self
+            .members
+            .values()
+            .map(|member| locked(&member.shown).services.clone());
+        let ready = shown
+            .flatten()
+            .filter(|service| service.state == "ready" && !service.path.is_empty());
+        ready
+            .map(|service| (service.sandbox.id, service.netns, service.path.into()))
+            .collect()
+    }
+
     /// How long until something is to be tried again.
     pub fn due_in(&self) -> Option<Duration> {
         let due = self.members.values().filter_map(|member| locked(&member.shown).due);

@@ -30,6 +30,8 @@ use crate::model::isolation::pod::{Pod, Sandbox};
 const DEADLINE: Duration = Duration::from_millis(1500);
 /// Of that, for kubelet.
 const KUBELET: Duration = Duration::from_millis(1000);
+/// How often it is looked whether pods with services are still there, though nobody has told of their end.
+const LOOK: Duration = Duration::from_secs(30);
 /// What is tried again is not tried more often.
 const PACE: Duration = Duration::from_millis(100);
 
@@ -67,6 +69,8 @@ pub struct Handler {
 struct Looked {
     nics: Vec<NicNow>,
     netns: Option<Result<OpenNetns, String>>,
+    /// Sandboxes whose network namespaces are not there any more.
+    gone: Vec<String>,
 }
 
 impl Handler {
@@ -108,17 +112,29 @@ impl Handler {
     async fn look(&self, netns: Option<&str>, until: Instant) -> Result<Looked, String> {
         let roots = self.site.roots.apart();
         let netns = netns.map(PathBuf::from);
+        let living = self.crew.living();
         let look = move || {
             let nics = now::nics(&roots).map_err(|error| format!("the NICs are not known: {error}"))?;
             let netns = netns.map(|path| {
                 namespaces::open(&path).map_err(|error| format!("network namespace {}: {error}", path.display()))
             });
-            Ok(Looked { nics, netns })
+            let gone = living
+                .into_iter()
+                .filter(|(_, inode, path)| namespaces::is_gone(path, *inode));
+            let gone = gone.map(|(sandbox, ..)| sandbox).collect();
+            Ok(Looked { nics, netns, gone })
         };
         let patience = until.saturating_duration_since(Instant::now());
         match self.looker.run_within(patience, look).await {
             Ok(looked) => looked,
             Err(not_done) => Err(format!("the node cannot be looked at: {not_done}")),
+        }
+    }
+
+    /// Runtimes do not tell of each end: containerd says nothing of pods from before its own start.
+    async fn release_gone(&mut self, looked: &Looked, until: Instant) {
+        for sandbox in &looked.gone {
+            self.crew.release(&looked.nics, sandbox, until).await;
         }
     }
 
@@ -133,7 +149,9 @@ impl Handler {
         if container.devices.is_empty() {
             return Ok(None);
         }
-        let Looked { nics, netns } = self.look(pod.netns.as_deref(), until).await?;
+        let looked = self.look(pod.netns.as_deref(), until).await?;
+        self.release_gone(&looked, until).await;
+        let Looked { nics, netns, .. } = looked;
         let mut its = match container.claim(&nics) {
             Claim::Nothing => return Ok(None),
             Claim::Nics(its) => its,
@@ -164,6 +182,7 @@ impl Handler {
         let want = Want {
             sandbox: pod.sandbox.clone(),
             netns: netns.inode,
+            path: pod.netns.clone().unwrap_or_default(),
             vni,
             group: plan.group(namespace).to_owned(),
         };
@@ -291,6 +310,7 @@ impl Plugin for Handler {
         let path = pod.netns.as_deref().filter(|_| !is_removed);
         match self.look(path, until).await {
             Ok(looked) => {
+                self.release_gone(&looked, until).await;
                 self.crew.release(&looked.nics, &pod.sandbox.id, until).await;
                 if let Some(Ok(netns)) = looked.netns {
                     self.hold(netns);
@@ -326,12 +346,14 @@ impl Plugin for Handler {
     }
 
     async fn at_leisure(&mut self) {
-        match self.crew.due_in() {
+        let look = (!self.crew.living().is_empty()).then_some(LOOK);
+        match self.crew.due_in().into_iter().chain(look).min() {
             Some(wait) => sleep(wait.max(PACE)).await,
             None => std::future::pending().await,
         }
         let until = Instant::now() + DEADLINE;
         if let Ok(looked) = self.look(None, until).await {
+            self.release_gone(&looked, until).await;
             self.crew.try_again(&looked.nics, until).await;
         }
         self.let_go();

@@ -35,6 +35,8 @@ pub struct Want {
     pub sandbox: Sandbox,
     /// Inode of its network namespace.
     pub netns: u32,
+    /// Where the runtime keeps that.
+    pub path: String,
     /// Its VNI.
     pub vni: u16,
     /// Who may share that VNI: a namespace, or all that have no range of their own.
@@ -107,6 +109,7 @@ impl Keeper {
             sandbox: entry.sandbox.clone(),
             vni: entry.vni,
             netns: entry.netns,
+            path: entry.path.clone(),
             state: match entry.state {
                 State::Intended { .. } | State::Made { .. } => "beginning",
                 State::Ready { .. } => "ready",
@@ -289,6 +292,7 @@ impl Keeper {
         let mut entry = Entry {
             sandbox: want.sandbox.clone(),
             netns: want.netns,
+            path: want.path.clone(),
             vni: want.vni,
             group: want.group.clone(),
             limits,

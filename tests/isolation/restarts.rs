@@ -93,6 +93,33 @@ fn a_pod_that_began_without_us_gets_its_service() {
 }
 
 #[test]
+fn a_pod_of_whose_end_nobody_has_told_is_gone_with_its_namespace() {
+    let Some((gone, other)) = Namespace::two() else { return };
+    let host = Host::new();
+    let runtime = host.runtime();
+    let _program = host.start();
+    let mut plugin = runtime.take_and_tell(&[], &[]).unwrap();
+    let (ends, lives) = (pod("e", "red", Some(&gone)), pod("l", "blue", Some(&other)));
+    plugin
+        .create_container(&ends, &container(&ends, &[0, 1]))
+        .unwrap()
+        .unwrap();
+    plugin
+        .create_container(&lives, &container(&lives, &[1]))
+        .unwrap()
+        .unwrap();
+    assert_eq!((host.ids(0), host.ids(1)), (vec![2], vec![2, 3]));
+    // containerd tells nothing of pods from before its own start. The next event of any pod will do.
+    drop(gone);
+    plugin
+        .create_container(&lives, &container(&lives, &[1]))
+        .unwrap()
+        .unwrap();
+    assert_eq!((host.ids(0), host.ids(1)), (vec![], vec![3]));
+    assert!(host.admits(1, other.inode, 3).is_ok());
+}
+
+#[test]
 fn it_calls_a_runtime_that_is_started_again() {
     let Some(netns) = Namespace::new() else { return };
     let host = Host::new();

@@ -97,6 +97,14 @@ pub fn opened(file: File) -> io::Result<OpenNetns> {
     }
 }
 
+/// Whether this namespace is not kept there any more. What cannot be seen may be.
+pub fn is_gone(path: &Path, inode: u32) -> bool {
+    match fs::metadata(path) {
+        Ok(there) => there.ino() != u64::from(inode),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
 /// The number of the namespace that a file of `/proc` stands for.
 pub fn of(file: &Path) -> Option<u32> {
     u32::try_from(fs::metadata(file).ok()?.ino()).ok()

@@ -132,6 +132,7 @@ impl<P: Plugin> Session<'_, P> {
     }
 
     async fn method(&mut self, method: &str, payload: &[u8]) -> Result<Answer, Lost> {
+        tracing::debug!("the runtime calls {}", method.chars().take(40).collect::<String>());
         Ok(match method {
             "Configure" => Ok(self.configure(&decoded(payload)?)),
             "Synchronize" => self.synchronize(decoded(payload)?).await?,

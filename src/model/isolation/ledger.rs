@@ -31,6 +31,8 @@ pub struct Entry {
     pub sandbox: Sandbox,
     /// Inode of its network namespace.
     pub netns: u32,
+    /// Where the runtime keeps that: when it is not there any more, the pod is gone.
+    pub path: String,
     /// Its VNI.
     pub vni: u16,
     /// Who may share that VNI: a namespace, or all that have no range of their own.
@@ -148,6 +150,7 @@ mod tests {
         Entry {
             sandbox: Sandbox::default(),
             netns: 7,
+            path: String::new(),
             vni: 1024,
             group: String::new(),
             limits: [Limit { max: 3, reserved: 0 }; 8],

@@ -50,6 +50,8 @@ pub struct PodService {
     pub vni: u16,
     /// Inode of its network namespace.
     pub netns: u32,
+    /// Where the runtime keeps that.
+    pub path: String,
     /// Ready, ending (in use though the pod is gone), or unclear.
     pub state: String,
 }
