@@ -5,6 +5,8 @@ use std::os::unix::net::UnixListener;
 
 use cxi_sim::nri::{CreateContainerRequest, Cut, Empty, PodSandbox, Runtime};
 
+use crate::common::hang::Hang;
+use crate::common::skip::{Need, skip};
 use crate::fixture::{Host, Namespace, container, pod};
 
 /// A pod is served from its begin to its end.
@@ -132,4 +134,47 @@ fn a_kubelet_that_hangs_holds_nobody_up() {
     assert_eq!(host.ids(0), [0_u32; 0]);
     plugin.create_container(&its, &container(&its, &[0])).unwrap().unwrap();
     assert_eq!(host.ids(0), [2]);
+}
+
+#[test]
+fn a_nic_that_hangs_fails_its_container_in_time_and_no_other() {
+    if !crate::common::mounts::are_own("runtimes::a_nic_that_hangs_fails_its_container_in_time_and_no_other") {
+        return;
+    }
+    if !Hang::possible() {
+        return skip(Need::Fuse, "no file system can hang");
+    }
+    let Some((one, other)) = Namespace::two() else { return };
+    let host = Host::new();
+    // The way to its device node leads through a file system of which nobody answers for.
+    let (node, stuck) = (host.node.root().join("dev/cxi0"), host.path("stuck"));
+    std::fs::create_dir(&stuck).unwrap();
+    std::fs::rename(&node, stuck.join("cxi0")).unwrap();
+    std::os::unix::fs::symlink(stuck.join("cxi0"), &node).unwrap();
+    let hang = Hang::at(stuck);
+    let runtime = host.runtime();
+    let _program = host.start();
+    let mut plugin = runtime.take_and_tell(&[], &[]).unwrap();
+    let (its, others) = (pod("p", "blue", Some(&one)), pod("o", "red", Some(&other)));
+    for _ in 0..2 {
+        let error = plugin
+            .create_container(&its, &container(&its, &[0]))
+            .unwrap()
+            .unwrap_err();
+        assert!(
+            error.contains("0000:21:00.0: its driver has not answered in time"),
+            "{error}"
+        );
+        plugin
+            .create_container(&others, &container(&others, &[1]))
+            .unwrap()
+            .unwrap();
+        assert_eq!((host.ids(0), host.ids(1)), (vec![], vec![2]));
+    }
+    hang.end();
+    // What was asked for late is the pod's own, and no second one is made.
+    plugin.create_container(&its, &container(&its, &[0])).unwrap().unwrap();
+    assert_eq!(host.ids(0), [2]);
+    plugin.stop_pod(&its).unwrap();
+    assert_eq!(host.ids(0), [0_u32; 0]);
 }
