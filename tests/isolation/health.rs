@@ -10,7 +10,22 @@ fn fixture(isolation: &str) -> DaemonFixture {
     let host = DaemonFixture::new(&nics(1));
     host.configure(isolation);
     fs::create_dir_all(host.node.root().join("run")).unwrap();
+    // For commands beside the daemon.
+    let etc = host.node.root().join("etc/cxi-device-plugin");
+    fs::create_dir_all(&etc).unwrap();
+    fs::write(etc.join("config.toml"), isolation).unwrap();
     host
+}
+
+/// What `status` says of it.
+fn status(host: &DaemonFixture) -> String {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cxi-device-plugin"));
+    command.arg("status").arg("--root").arg(host.node.root());
+    command.arg("--run-dir").arg(host.path("run"));
+    let output: crate::common::Output = command.output().unwrap().into();
+    assert_eq!(output.code, 0, "{output:?}");
+    let line = output.stdout.lines().find(|line| line.starts_with("isolation:"));
+    line.unwrap_or_default().to_owned()
 }
 
 /// On the daemon's node, where it looks for it; it makes no service.
@@ -39,13 +54,26 @@ async fn where_it_is_required_nics_are_healthy_while_it_is_connected() {
     let daemon = host.start(&[]);
     wait_for(&kubelet, &[(A, false)]).await;
     daemon.wait_for_log("cxi-isolation.service does not run");
+    assert_eq!(
+        status(&host),
+        "isolation: pods get no CXI service: cxi-isolation.service does not run"
+    );
     let mut program = isolation(&host);
     for _ in 0..2 {
         let runtime = Runtime::listen(&host.path("nri.sock")).unwrap();
         let plugin = runtime.take_and_tell(&[], &[]).unwrap();
         wait_for(&kubelet, &[(A, true)]).await;
+        assert_eq!(
+            status(&host),
+            "isolation: connected to emulated 1.0, 0 services of pods"
+        );
         drop((plugin, runtime));
         wait_for(&kubelet, &[(A, false)]).await;
+        let said = status(&host);
+        assert!(
+            said.starts_with("isolation: pods get no CXI service: not connected: "),
+            "{said}"
+        );
         daemon.wait_for_log("cxi-isolation.service is not connected to the container runtime");
     }
     program.kill().unwrap();
@@ -71,6 +99,7 @@ async fn where_it_is_not_configured_nobody_looks_for_it() {
     let daemon = host.start(&[]);
     wait_for(&kubelet, &[(A, true)]).await;
     daemon.look();
+    assert_eq!(status(&host), "");
     assert!(!daemon.log().contains("isolation"), "{}", daemon.log());
     assert!(daemon.terminate().success());
 }
