@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::adjustment;
+use super::audit::Audit;
 use super::crew::Crew;
 use super::keeper::Want;
 use super::nri::pb;
@@ -57,6 +58,7 @@ pub struct Handler {
     crew: Crew,
     reporter: Reporter,
     pod_resources: PodResources,
+    audit: Audit,
     /// Looks at the node: what hangs there must not hold us.
     looker: Worker,
     /// Our own network namespace, which is the node's.
@@ -77,8 +79,10 @@ impl Handler {
     /// With the services of an earlier run, and the namespaces that it has left in systemd's care.
     pub fn new(site: Site, crew: Crew, reporter: Reporter, kept: Vec<(String, File)>) -> Self {
         let kept = kept.into_iter().filter_map(|(_, file)| namespaces::opened(file).ok());
+        let pod_resources = PodResources::new(site.pod_resources.clone());
         Self {
-            pod_resources: PodResources::new(site.pod_resources.clone()),
+            audit: Audit::new(pod_resources.clone(), site.resource.clone()),
+            pod_resources,
             site,
             crew,
             reporter,
@@ -333,7 +337,10 @@ impl Plugin for Handler {
         self.report();
         match prepared {
             Ok(None) => Ok(pb::ContainerAdjustment::default()),
-            Ok(Some(nics)) => Ok(adjustment::of(&container, &nics, &self.site.roots.sysfs)),
+            Ok(Some(nics)) => {
+                self.audit.begin(&pod.sandbox, &nics);
+                Ok(adjustment::of(&container, &nics, &self.site.roots.sysfs))
+            }
             Err(reason) => {
                 tracing::warn!(
                     "container {} of pod {} is refused: {reason}",

@@ -5,6 +5,7 @@
 //! makes and ends services, and keeps a ledger of what it has made.
 
 mod adjustment;
+mod audit;
 pub mod clear;
 mod crew;
 mod handler;

@@ -105,6 +105,47 @@ fn init_containers_and_sidecars_share_the_pods_service() {
 }
 
 #[test]
+fn what_kubelet_has_not_given_is_said_and_decides_nothing() {
+    let Some((one, other)) = Namespace::two() else { return };
+    let host = Host::new();
+    let mut listed = pod_resources::pod("pod-b", &[("main", &[A])]);
+    listed.namespace = "blue".to_owned();
+    let world = World {
+        pods: vec![listed],
+        ..World::default()
+    };
+    let kubelet = PodResourcesServer::start(&host.path("pod-resources.sock"), world);
+    let runtime = host.runtime();
+    let program = host.start();
+    let mut plugin = runtime.take_and_tell(&[], &[]).unwrap();
+    // Of this one kubelet says nothing, as of init containers.
+    let (listed, unlisted) = (pod("b", "blue", Some(&one)), pod("u", "blue", Some(&other)));
+    // Questions are asked one by one: that the last one is asked says that the others have been answered.
+    for (its, nics) in [
+        (&unlisted, &[0][..]),
+        (&listed, &[0]),
+        (&listed, &[0, 1]),
+        (&unlisted, &[0]),
+    ] {
+        let before = kubelet.lists();
+        let mut asks = || {
+            plugin.create_container(its, &container(its, nics)).unwrap().unwrap();
+            // One of them may be of a container before.
+            kubelet.lists() > before + 1
+        };
+        crate::common::daemon::until(&mut asks, || "kubelet is not asked".to_owned());
+    }
+    assert_eq!((host.ids(0), host.ids(1)), (vec![2, 3], vec![2]));
+    let said = program.end().stderr;
+    let warnings: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("kubelet has not given it"))
+        .collect();
+    let is_right = |line: &&str| line.contains("0000:61:00.0: pod blue/pod-b has it");
+    assert!(!warnings.is_empty() && warnings.iter().all(is_right), "{said}");
+}
+
+#[test]
 fn a_namespace_that_a_runtime_has_mounted_is_one() {
     use nix::mount::{MsFlags, mount};
 
