@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use cxi_sim::bench::{Bench, Counts, Part};
 
-/// Measure a device plugin: start, Allocate, memory, kubelet restarts, events, idling. Build both with --release
+/// Measure a device plugin: start, Allocate, memory, kubelet restarts, events, idling, services for pods. Build both with --release
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The device plugin to run
