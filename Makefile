@@ -184,7 +184,7 @@ install: ## Install programs, units, udev rule, manual pages, completions (DESTD
 	install -m 0644 packaging/completions/zsh/* $(DESTDIR)$(zshcompdir)
 	install -m 0644 packaging/completions/fish/* $(DESTDIR)$(fishcompdir)
 	install -d $(DESTDIR)$(unitdir) $(DESTDIR)$(tmpfilesdir) $(DESTDIR)$(catalogdir) $(DESTDIR)$(udevrulesdir)
-	for unit in cxi-device-plugin.service cxi-default-service@.service; do \
+	for unit in cxi-device-plugin.service cxi-default-service@.service cxi-isolation.service; do \
 	    sed 's,/usr/bin/cxi-,$(bindir)/cxi-,' systemd/$$unit >$(DESTDIR)$(unitdir)/$$unit && \
 	    chmod 0644 $(DESTDIR)$(unitdir)/$$unit || exit 1; \
 	done

@@ -2,10 +2,12 @@
 //! needed.
 
 /// Folder and file of each.
-const PROTOS: [(&str, &str); 3] = [
+const PROTOS: [(&str, &str); 5] = [
     ("src/kubelet", "deviceplugin_v1beta1.proto"),
     ("src/kubelet/cri", "runtime_v1.proto"),
     ("src/kubelet/pod_resources", "podresources_v1.proto"),
+    ("src/isolation/nri", "nri_v1alpha1.proto"),
+    ("src/isolation/nri", "ttrpc.proto"),
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

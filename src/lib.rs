@@ -16,6 +16,7 @@ pub mod cli;
 pub mod daemon;
 pub mod export;
 pub mod host;
+pub mod isolation;
 pub mod kubelet;
 pub mod metrics;
 pub mod model;

@@ -27,6 +27,7 @@ const FLOORS: &[&[&str]] = &[
     ],
     &["model/services"],
     &["model/nic"],
+    &["model/isolation"],
     &["model/health"],
     &["model/cdi", "model/remedy.rs", "model/trigger.rs"],
     &["model/alloc"],
@@ -34,7 +35,7 @@ const FLOORS: &[&[&str]] = &[
     &["model/pods", "model/readiness.rs", "model/status.rs"],
     &["model/container"],
     &["model/config", "model/doctor"],
-    &["host/clock.rs", "host/worker.rs"],
+    &["host/clock.rs", "host/notify_socket.rs", "host/worker.rs"],
     &["host/files", "metrics"],
     &["host/failure_log.rs"],
     &[
@@ -50,6 +51,7 @@ const FLOORS: &[&[&str]] = &[
     &["host/bundle"],
     &["export", "kubelet"],
     &["daemon"],
+    &["isolation"],
     &["cli/host_args.rs"],
     &["cli/exit.rs"],
     &["cli/terminal"],
@@ -63,6 +65,7 @@ const LISTS: [&str; 4] = ["lib.rs", "cli/mod.rs", "host/mod.rs", "model/mod.rs"]
 /// What a room does without although it stands on a lower floor, and crates that are not for it.
 const WITHOUT: &[(&str, &[&str])] = &[
     // Scans, our spec and other files of the node reach kubelet's service as a snapshot.
+    ("isolation", &["tonic::transport", "export", "metrics"]),
     (
         "kubelet",
         &[
@@ -96,9 +99,10 @@ const WITHOUT: &[(&str, &[&str])] = &[
 ];
 
 /// What decides beside `model`: what is said of a NIC to others.
-const PURE_FILES: [&str; 3] = [
+const PURE_FILES: [&str; 4] = [
     "export/device_info.rs",
     "export/nfd_labels.rs",
+    "isolation/nri/frames.rs",
     "metrics/exported_nic.rs",
 ];
 

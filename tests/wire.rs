@@ -226,3 +226,139 @@ fn a_list_of_pods_has_its_bytes() {
     };
     assert_eq!(request.encode_to_vec(), [field(1, b"p"), field(2, b"ns")].concat());
 }
+
+#[test]
+fn what_a_plugin_and_a_container_runtime_say_by_nri_has_its_bytes() {
+    use cxi_device_plugin::isolation::nri::pb;
+    use cxi_device_plugin::isolation::nri::pb::ttrpc;
+
+    let text = |number: u8, text: &str| field(number, text.as_bytes());
+    let register = pb::RegisterPluginRequest {
+        plugin_name: "a".into(),
+        plugin_idx: "90".into(),
+        nri_version: "v".into(),
+    };
+    assert_eq!(
+        register.encode_to_vec(),
+        [text(1, "a"), text(2, "90"), text(3, "v")].concat()
+    );
+    // The place of field 1 is kept for something that is gone.
+    assert_eq!(pb::ConfigureResponse { events: 15 }.encode_to_vec(), [0x10, 15]);
+    assert_eq!(pb::SynchronizeResponse { more: true }.encode_to_vec(), [0x10, 1]);
+
+    let namespace = [text(1, "network"), text(2, "/n")].concat();
+    let pod = [
+        text(1, "id"),
+        text(2, "pod"),
+        text(3, "uid"),
+        text(4, "blue"),
+        // Labels and the handler of the runtime are passed over.
+        field(5, &map_entry("k", "v")),
+        field(6, &map_entry("beta.hpe.com/vni", "7")),
+        text(7, "runc"),
+        field(8, &field(5, &namespace)),
+        vec![9 << 3, 1],
+        text(10, "10.0.0.1"),
+    ]
+    .concat();
+    let device = [text(1, "/d"), text(2, "c"), vec![3 << 3, 10], vec![4 << 3, 229, 1]].concat();
+    let rule = [vec![1 << 3, 1], text(2, "a"), field(3, &[1 << 3, 5]), text(5, "rwm")].concat();
+    let linux = [field(1, &namespace), field(2, &device), field(3, &field(7, &rule))].concat();
+    let limit = [text(1, "RLIMIT_MEMLOCK"), vec![2 << 3, 9], vec![3 << 3, 8]].concat();
+    let container = [
+        text(1, "c"),
+        text(2, "id"),
+        text(3, "main"),
+        vec![4 << 3, 1],
+        text(7, "args"),
+        text(8, "A=B"),
+        field(9, &text(1, "/sys/class/net")),
+        field(11, &linux),
+        field(13, &limit),
+    ]
+    .concat();
+    let request = [
+        field(1, &pod),
+        vec![2 << 3 | 2, container.len().try_into().unwrap()],
+        container,
+    ]
+    .concat();
+    let request = pb::CreateContainerRequest::decode(request.as_slice()).unwrap();
+    let (pod, container) = (request.pod.unwrap(), request.container.unwrap());
+    assert_eq!(
+        (pod.id.as_str(), pod.name.as_str(), pod.namespace.as_str()),
+        ("id", "pod", "blue")
+    );
+    assert_eq!(pod.annotations["beta.hpe.com/vni"], "7");
+    let network = &pod.linux.unwrap().namespaces[0];
+    assert_eq!((network.r#type.as_str(), network.path.as_str()), ("network", "/n"));
+    assert_eq!(
+        (
+            container.pod_sandbox_id.as_str(),
+            container.name.as_str(),
+            container.state
+        ),
+        ("id", "main", 1)
+    );
+    assert_eq!(
+        (container.env, container.mounts[0].destination.as_str()),
+        (texts(&["A=B"]), "/sys/class/net")
+    );
+    let linux = container.linux.unwrap();
+    let device = &linux.devices[0];
+    assert_eq!((device.r#type.as_str(), device.major, device.minor), ("c", 10, 229));
+    let rule = &linux.resources.unwrap().devices[0];
+    assert_eq!(
+        (rule.allow, rule.access.as_str(), rule.major.as_ref().unwrap().value),
+        (true, "rwm", 5)
+    );
+    assert!(rule.minor.is_none());
+    assert_eq!((container.rlimits[0].hard, container.rlimits[0].soft), (9, 8));
+
+    let mount = pb::Mount {
+        destination: "/d".into(),
+        r#type: "bind".into(),
+        source: "/s".into(),
+        options: texts(&["ro"]),
+    };
+    let adjust = pb::ContainerAdjustment {
+        mounts: vec![mount],
+        rlimits: vec![pb::PosixRlimit {
+            r#type: "RLIMIT_MEMLOCK".into(),
+            hard: u64::MAX,
+            soft: 1,
+        }],
+    };
+    let mount = [text(1, "/d"), text(2, "bind"), text(3, "/s"), text(4, "ro")].concat();
+    let endless = [vec![2 << 3], vec![0xff; 9], vec![1]].concat();
+    let limit = [text(1, "RLIMIT_MEMLOCK"), endless, vec![3 << 3, 1]].concat();
+    let answer = pb::CreateContainerResponse { adjust: Some(adjust) };
+    assert_eq!(
+        answer.encode_to_vec(),
+        field(1, &[field(3, &mount), field(7, &limit)].concat())
+    );
+
+    let event = pb::StateChangeEvent {
+        event: 2,
+        pod: Some(pb::PodSandbox::default()),
+    };
+    assert_eq!(event.encode_to_vec(), [vec![1 << 3, 2], field(2, &[])].concat());
+    let call = ttrpc::Request {
+        service: "s".into(),
+        method: "m".into(),
+        payload: vec![1],
+        timeout_nano: 2,
+    };
+    let expected = [text(1, "s"), text(2, "m"), field(3, &[1]), vec![4 << 3, 2]].concat();
+    assert_eq!(call.encode_to_vec(), expected);
+    let status = ttrpc::Status {
+        code: 2,
+        message: "no".into(),
+    };
+    let response = ttrpc::Response {
+        status: Some(status),
+        payload: vec![3],
+    };
+    let status = [vec![1 << 3, 2], text(2, "no")].concat();
+    assert_eq!(response.encode_to_vec(), [field(1, &status), field(2, &[3])].concat());
+}

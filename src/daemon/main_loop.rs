@@ -13,10 +13,10 @@ use super::live_config::LiveConfig;
 use super::publisher::{PartialRefresh, Publisher};
 use super::systemd::Notifier;
 use crate::host::events::{Events, WatchedContent};
-use crate::host::files::atomic_file;
 use crate::host::files::path_watch::Place;
 use crate::host::files::roots::Roots;
 use crate::host::files::sandbox::{StaleSandbox, WritableDir};
+use crate::host::files::{atomic_file, isolation};
 use crate::host::libraries;
 use crate::host::nics::cordons;
 use crate::host::nics::scan_runner::Preparation;
@@ -355,6 +355,7 @@ impl MainLoop {
             .iter()
             .map(|device| device.name.clone())
             .collect();
+        let has_isolation = settings.isolation.is_on();
         let serves_kubelet = settings.kubelet.enabled != Enabled::No;
         let uses_names = settings.strategy != StrategySetting::Direct;
         Arc::new(move || {
@@ -368,6 +369,8 @@ impl MainLoop {
                 Place::new(&cdi_dir, WatchedContent::Specs),
                 Place::new(&cordons, WatchedContent::Cordons),
             ];
+            let isolation = has_isolation.then(|| isolation::directory(&roots));
+            places.extend(isolation.map(|directory| Place::new(&directory, WatchedContent::Isolation)));
             let nodes = companions.iter().map(|name| roots.local_path(&roots.dev.join(name)));
             places.extend(nodes.map(|node| Place::new(&node, WatchedContent::Companion)));
             let links = NodeLinks::new(&roots);

@@ -3,11 +3,7 @@
 //! The loop that owns the state does the telling: should it hang, the watchdog gets no sign of life and the daemon is
 //! started anew.
 
-use std::ffi::OsString;
 use std::io::{self, Read};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +15,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::host::files::{atomic_file, read};
+use crate::host::notify_socket;
 use crate::host::worker::Worker;
 use crate::kubelet::streams::Streams;
 use crate::model::alloc::snapshot::Snapshot;
@@ -74,7 +71,7 @@ impl Notifier {
             .deadline()
             .map_or(Duration::ZERO, |deadline| deadline.saturating_sub(now));
         Self {
-            is_heard: notify_socket().is_some(),
+            is_heard: notify_socket::is_there(),
             stamp,
             has_stamped: false,
             stamping: None,
@@ -160,14 +157,14 @@ impl Notifier {
     fn send(&mut self, news: &[NotifyState<'_>]) {
         self.told = Instant::now();
         let before = std::mem::take(&mut self.untold);
-        if !before.is_empty() && is_full(&send(&before)) {
+        if !before.is_empty() && is_full(&notify_socket::send(&before, &[])) {
             // A sign of life is worth nothing later.
             let lasting = news.iter().filter(|news| !matches!(news, NotifyState::Watchdog));
             self.untold = latest(&(before + &lines(lasting)));
             return;
         }
         let text = lines(news.iter());
-        if is_full(&send(&text)) {
+        if is_full(&notify_socket::send(&text, &[])) {
             self.untold = lines(news.iter().filter(|news| !matches!(news, NotifyState::Watchdog)));
         }
     }
@@ -212,7 +209,7 @@ async fn stamped(stamping: Option<&mut oneshot::Receiver<()>>) {
 /// The end has begun.
 pub fn stopping() {
     // It ends anyway.
-    let _ = send(&lines([NotifyState::Stopping].iter()));
+    let _ = notify_socket::send(&lines([NotifyState::Stopping].iter()), &[]);
 }
 
 fn lines<'news>(news: impl Iterator<Item = &'news NotifyState<'news>>) -> String {
@@ -225,26 +222,6 @@ fn latest(text: &str) -> String {
     let status = text.lines().rfind(is_status);
     let others = text.lines().filter(|line| !is_status(line));
     others.chain(status).map(|line| format!("{line}\n")).collect()
-}
-
-fn notify_socket() -> Option<OsString> {
-    std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty())
-}
-
-/// Does not wait: systemd itself may be stuck. Of our own, since the library's waits and knows no abstract names.
-fn send(text: &str) -> io::Result<()> {
-    let Some(name) = notify_socket().filter(|_| !text.is_empty()) else {
-        return Ok(());
-    };
-    let address = match name.as_bytes().strip_prefix(b"@") {
-        Some(name) => SocketAddr::from_abstract_name(name)?,
-        None => SocketAddr::from_pathname(Path::new(&name))?,
-    };
-    let socket = UnixDatagram::unbound()?;
-    socket.set_nonblocking(true)?;
-    let sent = socket.send_to_addr(text.as_bytes(), &address);
-    sent.map(drop)
-        .inspect_err(|error| tracing::debug!("systemd does not listen: {error}"))
 }
 
 fn is_full(sent: &io::Result<()>) -> bool {

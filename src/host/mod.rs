@@ -11,5 +11,6 @@ pub mod files;
 pub mod libraries;
 pub mod nics;
 pub mod node_links;
+pub mod notify_socket;
 pub mod probe;
 pub mod worker;

@@ -8,6 +8,7 @@ pub mod config;
 pub mod container;
 pub mod doctor;
 pub mod health;
+pub mod isolation;
 pub mod libs;
 pub mod message_id;
 pub mod netlink;

@@ -15,6 +15,7 @@ pub mod pod_resources;
 pub mod raw_answer;
 pub mod raw_kubelet;
 pub mod skip;
+pub mod stand_ins;
 pub mod tracer;
 
 use std::ffi::OsStr;

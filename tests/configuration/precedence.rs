@@ -90,6 +90,8 @@ const KEYS: &[Key] = &[
     key("export.metrics_socket", &["\"\"", "\"/x.sock\""], Else::Nothing),
     key("export.nfd_dir", DIRECTORIES, Else::Nothing),
     key("export.devinfo_dir", DIRECTORIES, Else::Nothing),
+    key("isolation.required", TRUTH, Else::Nothing),
+    key("isolation.host_network", &["\"ignore\"", "\"refuse\""], Else::Nothing),
     key("log.level", &["\"error\"", "\"debug\""], Else::Flag("--log-level")),
     key("log.format", &["\"text\"", "\"json\""], Else::Nothing),
 ];

@@ -83,6 +83,33 @@ const ROWS: &[Row] = &[
             "3:29: resource[0].select.numa: this version",
         ],
     ),
+    // VNIs of namespaces.
+    (
+        "[isolation]\nrequired = \"yes\"\nhost_network = \"deny\"\nvnis = \"1024\"\n",
+        &[
+            "2:12: isolation.required: 'yes' is not true or false",
+            "3:16: isolation.host_network: 'deny' is not one of \"ignore\", \"refuse\"",
+            "4:8: isolation.vnis: must be a table: write [isolation.vnis]",
+        ],
+    ),
+    (
+        "[isolation.vnis]\na = \"0-3\"\nb = \"1-7\"\nc = \"10\"\nd = \"9-8\"\ne = \"x\"\nf = 1024\n",
+        &[
+            "2:5: isolation.vnis.a: '0-3': VNI 0 is none",
+            "3:5: isolation.vnis.b: '1-7': VNI 1 is the default service's",
+            "4:5: isolation.vnis.c: '10': VNI 10 is the default service's",
+            "5:5: isolation.vnis.d: '9-8': its first VNI is above its last",
+            "6:5: isolation.vnis.e: 'x': not VNIs such as \"1024-1031\"",
+            "7:5: isolation.vnis.f: 1024 is not a text in quotes",
+        ],
+    ),
+    (
+        "[isolation.vnis]\nblue = \"1024-1031\"\nred = \"1031-1040\"\n\"*\" = \"2000\"\ngreen = \"1999-2001\"\n",
+        &[
+            "3:7: isolation.vnis.red: it overlaps with that of blue (1024-1031): pods of both",
+            "5:9: isolation.vnis.green: it overlaps with that of * (2000): pods of both",
+        ],
+    ),
     (
         "[cxi_service]\ndefault_service = \"fail\"\n",
         &["2:19: cxi_service.default_service: 'fail' is not one of \"warn\", \"require\", \"ignore\""],

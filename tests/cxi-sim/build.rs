@@ -1,9 +1,11 @@
-//! Generates kubelet's side of its APIs from the `.proto` files of this repository.
+//! Generates kubelet's and a container runtime's side of their APIs from the `.proto` files of this repository.
 
 /// Folder and file of each.
-const PROTOS: [(&str, &str); 2] = [
+const PROTOS: [(&str, &str); 4] = [
     ("../../src/kubelet", "deviceplugin_v1beta1.proto"),
     ("../../src/kubelet/pod_resources", "podresources_v1.proto"),
+    ("../../src/isolation/nri", "nri_v1alpha1.proto"),
+    ("../../src/isolation/nri", "ttrpc.proto"),
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -61,6 +61,7 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -f -a 
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -f -a "uncordon" -d 'Let new pods have a NIC again'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -f -a "doctor" -d 'Say what is wrong with this node, and what to type'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -f -a "services" -d 'Show the CXI services of the NICs, and change them'
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -f -a "isolation" -d 'Make a CXI service for each pod, so that nobody else can use its VNI on its NICs'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -f -a "config" -d 'Show what the daemon would run by, and where each value comes from'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_needs_command" -f -a "check-config" -d 'Check a configuration file with its drop-ins'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand run" -l config -d 'Configuration, with drop-ins in config.d beside it [default: /etc/cxi-device-plugin/config.toml, if there is one]' -r -F
@@ -210,7 +211,19 @@ complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand serv
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, /opt/cray/libfabric/default, where the loader looks, the newest of /opt/cray/libfabric]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -l cxi-root -d 'Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -l ours -d 'Instead of one service: all that cxi-isolation.service has made, those of living pods, too; stop it first'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand services; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand isolation" -l config -d 'Configuration, with drop-ins in config.d beside it [default: /etc/cxi-device-plugin/config.toml, if there is one]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand isolation" -l run-dir -d 'Directory for its own state [default: $RUNTIME_DIRECTORY of systemd, or /run/cxi-isolation]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand isolation" -l nri-socket -d 'Where the container runtime takes plugins' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand isolation" -l pod-resources -d 'Kubelet\'s socket that tells which pod holds what [default: kubelet.pod_resources]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand isolation" -l log-level -d 'Least severe messages to log [default: log.level]' -r
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand isolation" -l root -d 'Where the host\'s file system is mounted; stripped from every path in the spec' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand isolation" -l sysfs-root -d 'sysfs on the host [default: /sys]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand isolation" -l devfs-root -d 'Device nodes on the host [default: /dev]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand isolation" -l ofi-root -d 'Directory of libfabric on the host [default: /opt/cray/lib64, /opt/cray/libfabric/default, where the loader looks, the newest of /opt/cray/libfabric]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand isolation" -l cxi-root -d 'Directory of libcxi on the host [default: where that libfabric finds it, /usr/lib64, where the loader looks]' -r -F
+complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand isolation" -s h -l help -d 'Print help'
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l config -d 'Configuration, with drop-ins in config.d beside it [default: /etc/cxi-device-plugin/config.toml, if there is one]' -r -F
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l resource-name -d 'Name of the extended resource' -r
 complete -c cxi-device-plugin -n "__fish_cxi_device_plugin_using_subcommand config" -l kubelet-dir -d 'Kubelet\'s directory for device plugins' -r -F

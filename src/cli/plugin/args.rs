@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use super::doctor::DoctorArgs;
 use super::help;
 use super::host_settings::ConfiguredNode;
+use super::isolation::IsolationArgs;
 pub use super::node_args::NodeArgs;
 use super::pods::PodArgs;
 use super::run::RunArgs;
@@ -58,6 +59,9 @@ pub enum Command {
     /// Show the CXI services of the NICs, and change them
     #[command(after_help = services::SERVICES)]
     Services(ServicesArgs),
+    /// Make a CXI service for each pod, so that nobody else can use its VNI on its NICs
+    #[command(after_help = help::ISOLATION)]
+    Isolation(IsolationArgs),
     /// Show what the daemon would run by, and where each value comes from
     #[command(after_help = help::CONFIG)]
     Config(ConfigArgs),

@@ -101,6 +101,7 @@ impl DoctorArgs {
         Site {
             libraries: settings.libraries(),
             numa: settings.numa.clone(),
+            isolation: settings.isolation.is_on(),
             needs: settings.needs(),
             policy: settings.health.policy.clone(),
             lingers_after: settings.cxi_service.lingers_after,

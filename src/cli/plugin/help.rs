@@ -186,6 +186,36 @@ Exit codes:
   78
       Bad configuration: a root";
 
+/// Of `isolation`.
+pub const ISOLATION: &str = "\
+Examples:
+  systemctl enable --now cxi-isolation
+      As a service of its own, after the container runtime and before kubelet; it needs CAP_SYS_ADMIN
+  cxi-device-plugin isolation --nri-socket /run/nri/nri.sock
+      In the foreground
+
+Files:
+  /etc/cxi-device-plugin/config.toml
+      [isolation]: which namespaces have which VNIs, and what becomes of pods with the host's network
+  /var/run/nri/nri.sock
+      Where the container runtime takes plugins
+  /run/cxi-isolation/ADDRESS.ledger.json
+      For each NIC: which services were made for which pods; it outlives this program, as they do
+  /run/cxi-isolation/status.json
+      Whether a runtime is connected, and the services; gone when it has ended in order
+
+Exit codes:
+  0
+      Ended by SIGTERM or SIGINT; the services of pods that run stay
+  1
+      Failed
+  2
+      Wrong usage
+  75
+      Another instance is running
+  78
+      Bad configuration";
+
 /// Of `config`.
 pub const CONFIG: &str = "\
 Examples:

@@ -11,6 +11,7 @@ mod explain;
 mod explain_pid;
 mod help;
 mod host_settings;
+mod isolation;
 mod node_args;
 mod node_view;
 mod pods;
@@ -47,6 +48,7 @@ fn run(command: Command) -> anyhow::Result<Ended> {
         Command::Uncordon(args) => cordon::uncordon(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Services(args) => services::run(&args),
+        Command::Isolation(args) => isolation::run(args),
         Command::Config(args) => config::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
     }

@@ -22,7 +22,9 @@ use crate::model::status::{self, NicStatus, Status};
 
 /// Looks at the node; what is odd about it goes to standard error.
 pub fn inventory(node: &ConfiguredNode) -> anyhow::Result<Inventory> {
-    let options = ScanOptions::from(LibraryMode::None).with_numa(node.settings.numa.clone());
+    let options = ScanOptions::from(LibraryMode::None)
+        .with_numa(node.settings.numa.clone())
+        .with_isolation(node.settings.isolation.is_on());
     let scanner = Scanner::new(Roots::new(&node.roots)?, options).with_cordons(cordons::directory(&node.run_dir));
     let inventory = scanner
         .scan()

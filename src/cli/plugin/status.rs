@@ -7,10 +7,14 @@ use super::args::StatusArgs;
 use super::node_view::{self, Daemon, ago};
 use super::pods::{Pods, PodsReport};
 use crate::cli::exit::Ended;
+use crate::cli::plugin::host_settings::ConfiguredNode;
 use crate::cli::terminal::nic_table;
 use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 use crate::host::clock::unix_seconds;
+use crate::host::files::isolation;
+use crate::host::files::roots::Roots;
 use crate::model::config::settings::Settings;
+use crate::model::isolation::record::Record;
 use crate::model::status::{KubeletState, Status};
 
 /// For programs: the record, and what kubelet says.
@@ -19,6 +23,9 @@ struct Report<'a> {
     #[serde(flatten)]
     status: &'a Status,
     pods: PodsReport,
+    /// Where the site has services made for pods.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    isolation: Option<&'a Result<Record, String>>,
 }
 
 /// Says it.
@@ -38,12 +45,14 @@ pub fn run(args: &StatusArgs) -> anyhow::Result<Ended> {
         ),
     };
     let pods = pods(args, &node.settings, &status);
+    let isolation = isolation(&node)?;
     match args.output {
         Audience::Json => output::json(&Report {
             pods: pods.report(),
             status: &status,
+            isolation: isolation.as_ref(),
         })?,
-        Audience::Table => output::styled(&described(&status, &pods))?,
+        Audience::Table => output::styled(&described(&status, &pods, isolation.as_ref()))?,
     }
     Ok(Ended::Done)
 }
@@ -56,7 +65,13 @@ fn pods(args: &StatusArgs, settings: &Settings, status: &Status) -> Pods {
     args.pods.ask(args.prefix.clone(), settings, &resource)
 }
 
-fn described(status: &Status, pods: &Pods) -> String {
+/// How the services for pods stand, where the site has them made, or somebody makes them anyway.
+fn isolation(node: &ConfiguredNode) -> anyhow::Result<Option<Result<Record, String>>> {
+    let record = isolation::record(&Roots::new(&node.roots)?).map_err(|error| error.reason);
+    Ok(Some(record).filter(|record| record.is_ok() || node.settings.isolation.is_on()))
+}
+
+fn described(status: &Status, pods: &Pods, isolation: Option<&Result<Record, String>>) -> String {
     let now = unix_seconds();
     let mut text = format!(
         "cxi-device-plugin {} runs as pid {} for {}\n",
@@ -94,6 +109,9 @@ fn described(status: &Status, pods: &Pods) -> String {
             }
         },
     );
+    if let Some(isolation) = isolation {
+        line("isolation", isolation_line(isolation));
+    }
     let cdi = &status.node.cdi;
     let file = visible(&cdi.file.display().to_string());
     line(
@@ -127,4 +145,27 @@ fn described(status: &Status, pods: &Pods) -> String {
     };
     let addresses = status.node.nics.iter().map(|nic| nic.address.as_str());
     text + &nic_table::absent(&status.node.cordoned_absent) + &pods.remarks(addresses)
+}
+
+fn isolation_line(isolation: &Result<Record, String>) -> String {
+    let record = match isolation {
+        Ok(record) => record,
+        Err(reason) => return paint(BAD, &visible(&format!("pods get no CXI service: {reason}"))),
+    };
+    if !record.connected {
+        let reason = format!("pods get no CXI service: not connected: {}", record.reason);
+        return paint(BAD, &visible(&reason));
+    }
+    let services = record.nics.iter().flat_map(|nic| &nic.services);
+    let count = |state: &str| services.clone().filter(|service| service.state == state).count();
+    let mut text = format!("connected to {}, {} services of pods", record.runtime, count("ready"));
+    for (state, words) in [
+        ("ending", "in use though their pods are gone"),
+        ("unclear", "of which nobody can tell whose they are"),
+    ] {
+        if count(state) > 0 {
+            text += &format!(", {} {words}", count(state));
+        }
+    }
+    visible(&text)
 }

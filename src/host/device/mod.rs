@@ -9,5 +9,6 @@ mod exchange;
 pub mod groups;
 pub mod namespaces;
 pub mod node;
+mod ns_type;
 pub mod survey;
 pub mod work;

@@ -1,11 +1,17 @@
 //! Which process is in a network namespace, by its inode number, which is all that the driver knows of one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use nix::libc::{CLONE_NEWNET, O_CLOEXEC, O_NOCTTY, O_NONBLOCK};
+use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 use serde::Serialize;
+
+use super::ns_type;
 
 use crate::host::files::read;
 use crate::host::files::roots::Roots;
@@ -54,6 +60,49 @@ pub fn residents(roots: &Roots, wanted: &BTreeSet<u32>) -> BTreeMap<u32, Residen
         });
     }
     found
+}
+
+/// An open network namespace: as long as it is, its number is nobody else's.
+#[derive(Debug)]
+pub struct OpenNetns {
+    /// The file.
+    pub file: File,
+    /// Its number.
+    pub inode: u32,
+}
+
+/// Opens a network namespace by its path.
+///
+/// # Errors
+/// It is not there, or is something else.
+pub fn open(path: &Path) -> io::Result<OpenNetns> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+        .open(path)?;
+    opened(file)
+}
+
+/// The same of a file that is open.
+///
+/// # Errors
+/// It is something else.
+pub fn opened(file: File) -> io::Result<OpenNetns> {
+    let is_netns = fstatfs(&file)?.filesystem_type() == NSFS_MAGIC && ns_type::of(file.as_fd())? == CLONE_NEWNET;
+    let inode = u32::try_from(file.metadata()?.ino()).map_err(io::Error::other)?;
+    if is_netns {
+        Ok(OpenNetns { file, inode })
+    } else {
+        Err(io::Error::other("not a network namespace"))
+    }
+}
+
+/// Whether this namespace is not kept there any more. What cannot be seen may be.
+pub fn is_gone(path: &Path, inode: u32) -> bool {
+    match fs::metadata(path) {
+        Ok(there) => there.ino() != u64::from(inode),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
 }
 
 /// The number of the namespace that a file of `/proc` stands for.

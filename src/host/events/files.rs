@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use super::source::Listen;
 use crate::host::files::path_watch::{Change, Content, PathEvents, PathWatcher};
 use crate::host::worker::{NotDone, Worker};
+use crate::model::isolation::record;
 use crate::model::nic::pci::PciAddress;
 use crate::model::trigger::Trigger;
 
@@ -34,6 +35,8 @@ pub enum WatchedContent {
     Specs,
     /// An admin's orders to keep NICs from pods.
     Cordons,
+    /// What isolation says of itself.
+    Isolation,
 }
 
 impl Content for WatchedContent {
@@ -43,7 +46,7 @@ impl Content for WatchedContent {
             // It is a name on the way to itself, and nothing lies below it.
             Self::Companion => WatchMask::empty(),
             // The entries themselves come and go by rename.
-            Self::Links => WatchMask::empty(),
+            Self::Links | Self::Isolation => WatchMask::empty(),
             Self::Libraries | Self::Specs | Self::Cordons => WatchMask::ATTRIB | WatchMask::MODIFY,
         }
     }
@@ -58,6 +61,7 @@ impl Content for WatchedContent {
                 has_one_of(&["libfabric.so", "libcxi.so", "default"]) || name.starts_with(|c: char| c.is_ascii_digit())
             }
             Self::Specs => !name.starts_with('.') && (name.ends_with(".yaml") || name.ends_with(".json")),
+            Self::Isolation => name == record::CONNECTED,
             Self::Links | Self::Cordons => name.parse::<PciAddress>().is_ok(),
         }
     }
@@ -149,6 +153,7 @@ mod tests {
             (WatchedContent::Specs, "hpe.com-cxi.yaml", ".hpe.com-cxi.yaml.Zx81.tmp"),
             (WatchedContent::Links, "0000:21:00.0", ".0000:21:00.0.tmp"),
             (WatchedContent::Cordons, "0000:21:00.0", ".0000:21:00.0.Zx81.tmp"),
+            (WatchedContent::Isolation, "connected", "status.json"),
         ] {
             assert!(content.includes(ours) && !content.includes(foreign), "{content:?}");
         }

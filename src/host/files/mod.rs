@@ -5,6 +5,7 @@ pub mod config;
 pub mod configured_roots;
 pub mod held_dir;
 pub mod instance;
+pub mod isolation;
 pub mod lock;
 pub mod path_watch;
 pub mod patience;

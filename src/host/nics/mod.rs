@@ -5,6 +5,7 @@ mod beside;
 pub mod cordons;
 pub mod fru;
 pub mod health_state;
+pub mod now;
 mod readers;
 pub mod scan;
 pub mod scan_options;

@@ -19,6 +19,7 @@ use super::service_lists::{Answer, ServiceLists};
 use super::survey::{ClassEntries, FunctionId, Survey, functions_directory};
 use crate::host::clock::unix_seconds;
 use crate::host::device::endings;
+use crate::host::files::isolation;
 use crate::host::files::roots::Roots;
 use crate::model::nic::attributes::{Cordon, CxiName, DeviceNode};
 use crate::model::nic::inventory::{Inventory, Nic};
@@ -298,6 +299,7 @@ impl Scanner {
                 "its services were not asked for",
             )),
             lingering: Vec::new(),
+            isolation: self.options.isolation.then(|| isolation::serves(&self.roots)),
             fru: match (&self.fru, &cxi) {
                 (Some(fru), Ok(name)) => fru.texts(address, *name, &self.roots, &sysfs.join("fru")),
                 _ => Err(ReadError::new(sysfs.join("fru"), "not read")),

@@ -24,6 +24,8 @@ pub struct ScanOptions {
     pub numa: NumaTable,
     /// How long the end of a service may be refused before that is news.
     pub lingers_after: Duration,
+    /// Whether each pod is to get a service of its own.
+    pub isolation: bool,
 }
 
 impl ScanOptions {
@@ -37,12 +39,18 @@ impl ScanOptions {
             companions: settings.container.devices.clone(),
             numa: settings.numa.clone(),
             lingers_after: settings.cxi_service.lingers_after,
+            isolation: settings.isolation.is_on(),
         }
     }
 
     /// The same with NUMA nodes by the word of the site.
     pub fn with_numa(self, numa: NumaTable) -> Self {
         Self { numa, ..self }
+    }
+
+    /// The same where each pod is to get a service of its own.
+    pub fn with_isolation(self, isolation: bool) -> Self {
+        Self { isolation, ..self }
     }
 }
 
@@ -56,6 +64,7 @@ impl From<LibraryMode> for ScanOptions {
             companions: Companion::usual(),
             numa: NumaTable::new(),
             lingers_after: LINGERS_AFTER,
+            isolation: false,
         }
     }
 }

@@ -115,7 +115,7 @@ fn class_entries(roots: &Roots, problems: &mut Vec<ReadError>) -> Reading<ClassE
 }
 
 /// The entries of a class with the PCI function each belongs to, by rising number; none without its module.
-fn class(roots: &Roots, class: &str, problems: &mut Vec<ReadError>) -> Reading<Vec<(PciAddress, CxiName)>> {
+pub(super) fn class(roots: &Roots, class: &str, problems: &mut Vec<ReadError>) -> Reading<Vec<(PciAddress, CxiName)>> {
     let directory = roots.sysfs.join("class").join(class);
     let mut entries = Vec::new();
     for name in roots.names_if_there(&directory)? {

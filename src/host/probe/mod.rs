@@ -46,6 +46,8 @@ pub struct Site {
     pub selection: Selection,
     /// NUMA nodes by its own word.
     pub numa: NumaTable,
+    /// Whether each pod is to get a service of its own.
+    pub isolation: bool,
     /// What its conditions do.
     pub policy: HealthPolicy,
     /// How long the end of a service may be refused before that is news.
@@ -74,7 +76,9 @@ pub fn look(roots: &Roots, site: &Site, pods: Result<Holdings, Unlisted>) -> Nod
     let cdi: Vec<_> = site.cdi.iter().map(|path| cdi::directory(roots, path)).collect();
     let run_dir = local_directory(roots, &site.run);
     let cordons = cordons::directory(&run_dir);
-    let options = ScanOptions::from(LibraryMode::None).with_numa(site.numa.clone());
+    let options = ScanOptions::from(LibraryMode::None)
+        .with_numa(site.numa.clone())
+        .with_isolation(site.isolation);
     let mut inventory = Scanner::new(roots.clone(), options).with_cordons(cordons).scan();
     if let Ok(inventory) = &mut inventory {
         services_now::ask(roots, &run_dir, site.lingers_after, &mut inventory.nics);

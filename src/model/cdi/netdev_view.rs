@@ -31,6 +31,19 @@ const SYSFS: &str = "/sys";
 /// All network interfaces, below it.
 const CLASS: &str = "class/net";
 
+/// The binds for NICs with these directories, apart from any inventory: by whoever adds them to a container that has none.
+pub fn mounts<'path>(sysfs: &Path, directories: impl IntoIterator<Item = &'path Path>) -> Vec<Mount> {
+    let directories = directories.into_iter();
+    let paths = std::iter::once(Path::new(CLASS)).chain(directories);
+    let binds = paths.filter_map(|path| Mount::of_sysfs(&sysfs.join(path), &Path::new(SYSFS).join(path)));
+    binds.collect()
+}
+
+/// Where a container has the host's network interfaces, if it has them.
+pub fn class_in_container() -> String {
+    format!("{SYSFS}/{CLASS}")
+}
+
 /// For every container with a NIC; none where no NIC can be shown.
 pub fn class_mount(inventory: &Inventory, view: NetdevView) -> Option<Mount> {
     let is_of_use = inventory.nics.iter().any(|nic| nic.pci_directory.is_ok());

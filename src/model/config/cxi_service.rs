@@ -44,6 +44,7 @@ pub(super) fn unite(settings: &mut Settings, effective: &mut [Effective]) {
     };
     let policy = &mut settings.health.policy;
     policy.pod = settings.cxi_service.pod;
+    policy.is_isolation_required = settings.isolation.required;
     match (of_key, of_condition) {
         (Origin::Default, Origin::Default) => {}
         (Origin::Default, origin) => {
@@ -64,6 +65,10 @@ pub(super) fn unite(settings: &mut Settings, effective: &mut [Effective]) {
 
 /// Both names are given, and say different things.
 pub(super) fn contradiction(settings: &Settings, effective: &[Effective]) -> Option<Problem> {
+    // It goes over both.
+    if settings.isolation.required {
+        return None;
+    }
     let same = settings.cxi_service.default_service.action();
     let other = settings.health.policy.action(Check::CxiService);
     let origin = |key: &str| effective.iter().find(|effective| effective.key == key);

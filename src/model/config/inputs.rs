@@ -21,7 +21,7 @@ pub struct Effective {
 }
 
 /// The tables of ours whose keys may have any name, so dots, too.
-const OF_ANY_KEYS: [&str; 2] = ["container.env", "numa"];
+const OF_ANY_KEYS: [&str; 3] = ["container.env", "isolation.vnis", "numa"];
 
 impl Effective {
     /// The table that the key is in; empty for one at the top.

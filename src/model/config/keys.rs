@@ -8,8 +8,9 @@ use super::cxi_service;
 use super::fragment::Table;
 use super::inputs::{Effective, Findings, Reader};
 use super::settings::{
-    CdiSettings, ContainerSettings, DaemonSettings, Enabled, ExportSettings, HealthSettings, KubeletSettings,
-    LibrarySettings, LogFormat, LogSettings, LogTarget, RUN_DIR, ResourceSettings, RootSettings, Settings,
+    CdiSettings, ContainerSettings, DaemonSettings, Enabled, ExportSettings, HealthSettings, HostNetwork,
+    IsolationSettings, KubeletSettings, LibrarySettings, LogFormat, LogSettings, LogTarget, RUN_DIR, ResourceSettings,
+    RootSettings, Settings,
 };
 use crate::model::alloc::resource::ResourceName;
 use crate::model::alloc::strategy::StrategySetting;
@@ -19,6 +20,7 @@ use crate::model::cdi::naming::Naming;
 use crate::model::cdi::netdev_view::NetdevView;
 use crate::model::cdi::render::Expose;
 use crate::model::health::{Check, HealthPolicy};
+use crate::model::isolation::vni::{VniPlan, Vnis};
 use crate::model::libs::library_mode::LibraryMode;
 use crate::model::nic::companion::Companion;
 use crate::model::nic::numa::NODES;
@@ -47,6 +49,7 @@ pub fn read(table: &Table) -> (Settings, Findings) {
         health: top.table("health", health),
         cxi_service: top.table("cxi_service", cxi_service::read),
         export: top.table("export", export),
+        isolation: top.table("isolation", isolation),
         numa: top.numbers("numa", numa_node).into_iter().collect(),
         log: top.table("log", logging),
     };
@@ -149,6 +152,20 @@ fn export(table: &mut Reader<'_>) -> ExportSettings {
         nfd_dir: table.get("nfd_dir", None),
         devinfo_dir: table.get("devinfo_dir", None),
     }
+}
+
+fn isolation(table: &mut Reader<'_>) -> IsolationSettings {
+    IsolationSettings {
+        required: table.get("required", false),
+        host_network: table.get("host_network", HostNetwork::Ignore),
+        vnis: VniPlan::new(table.entries("vnis", vnis)),
+    }
+}
+
+/// One namespace of `[isolation.vnis]`.
+fn vnis(namespace: &str, text: &str) -> Result<(String, Vnis), String> {
+    let vnis = text.parse().map_err(|error| format!("'{text}': {error}"))?;
+    Ok((namespace.to_owned(), vnis))
 }
 
 /// One NIC of `[numa]`.

@@ -103,6 +103,13 @@ impl Settings {
                 "node_exporter reads only files whose names end in .prom",
             );
         }
+        for overlap in self.isolation.vnis.overlaps() {
+            let reason = format!(
+                "it overlaps with that of {} ({}): pods of both namespaces would reach each other",
+                overlap.other, overlap.vnis
+            );
+            wrong(&format!("isolation.vnis.{}", overlap.namespace), &reason);
+        }
         if let Some(reason) = socket_path::of_directory(&self.kubelet.dir) {
             wrong("kubelet.dir", &reason);
         }

@@ -5,7 +5,7 @@ use super::loaded::LoadedConfig;
 use super::settings::{CdiSettings, LogSettings, Settings};
 
 /// What a running daemon has opened or told to somebody: keys, or the beginnings of some.
-const FIXED: [&str; 9] = [
+const FIXED: [&str; 10] = [
     "daemon.",
     "roots.",
     "kubelet.",
@@ -13,6 +13,7 @@ const FIXED: [&str; 9] = [
     "cdi.dir",
     "resource[",
     "export.",
+    "isolation.",
     "log.target",
     "log.format",
 ];
@@ -54,6 +55,7 @@ impl LoadedConfig {
                 ..new.cdi
             },
             export: old.export,
+            isolation: old.isolation,
             log: LogSettings {
                 level: new.log.level,
                 ..old.log

@@ -14,6 +14,7 @@ use crate::model::cdi::naming::Naming;
 use crate::model::cdi::netdev_view::NetdevView;
 use crate::model::cdi::render::{Expose, Policy};
 use crate::model::health::{Action, HealthPolicy};
+use crate::model::isolation::vni::VniPlan;
 use crate::model::libs::given::ExtraLibrary;
 use crate::model::libs::library_mode::LibraryMode;
 use crate::model::nic::companion::Companion;
@@ -56,6 +57,8 @@ pub struct Settings {
     pub cxi_service: CxiServiceSettings,
     /// `[export]`
     pub export: ExportSettings,
+    /// `[isolation]`
+    pub isolation: IsolationSettings,
     /// `[numa]`
     pub numa: NumaTable,
     /// `[log]`
@@ -172,6 +175,34 @@ pub struct ExportSettings {
     pub nfd_dir: Option<PathBuf>,
     /// Directory of the device-info files of device plugins.
     pub devinfo_dir: Option<PathBuf>,
+}
+
+/// Services for pods.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IsolationSettings {
+    /// Whether NICs are unhealthy while pods would get none.
+    pub required: bool,
+    /// What becomes of pods with the host's network.
+    pub host_network: HostNetwork,
+    /// Which VNIs the pods of a namespace get.
+    pub vnis: VniPlan,
+}
+
+impl IsolationSettings {
+    /// Whether the site has services made for pods.
+    pub fn is_on(&self) -> bool {
+        self.required || !self.vnis.is_empty()
+    }
+}
+
+/// What becomes of pods with the host's network, which can have no service of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum HostNetwork {
+    /// They go by whatever else admits them.
+    #[default]
+    Ignore,
+    /// Their containers with NICs are refused.
+    Refuse,
 }
 
 impl ExportSettings {

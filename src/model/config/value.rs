@@ -249,6 +249,7 @@ words!(
     crate::model::cdi::render::Expose,
     crate::model::libs::library_mode::LibraryMode,
     super::preset::Preset,
+    super::settings::HostNetwork,
     super::settings::LogFormat,
     super::settings::LogTarget,
     super::settings::DefaultService,

@@ -59,6 +59,8 @@ pub struct HealthPolicy {
     pub hold_up: Duration,
     /// Whose pod is asked about, where it is asked whether one could use a NIC.
     pub pod: Asker,
+    /// A NIC on which pods get no service of their own is none that they could use.
+    pub is_isolation_required: bool,
     /// By the order of [`Check::OF_NIC`].
     actions: [Action; Check::OF_NIC.len()],
 }
@@ -70,6 +72,7 @@ impl Default for HealthPolicy {
             hold_down: Duration::from_secs(5),
             hold_up: Duration::from_secs(30),
             pod: Asker::default(),
+            is_isolation_required: false,
             actions: Check::OF_NIC.map(default_action),
         }
     }
@@ -105,6 +108,9 @@ impl HealthPolicy {
 
     /// What the condition does when it is bad.
     pub fn action(&self, check: Check) -> Action {
+        if check == Check::CxiService && self.is_isolation_required {
+            return Action::Fail;
+        }
         let of_nic = Check::OF_NIC.into_iter().zip(self.actions);
         let set = of_nic.into_iter().find(|(of_nic, _)| *of_nic == check);
         set.map_or_else(|| default_action(check), |(_, action)| action)

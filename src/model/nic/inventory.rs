@@ -105,6 +105,8 @@ pub struct Nic {
     pub services: Reading<Vec<Service>>,
     /// Those of them whose end has been refused for too long.
     pub lingering: Vec<Lingering>,
+    /// Whether each pod gets a service of its own; none where the site does not have them made.
+    pub isolation: Option<Reading<()>>,
     /// Texts of the card, read once in the life of a NIC because they may wake its microcontroller.
     pub fru: Reading<Fru>,
 }
@@ -149,6 +151,7 @@ impl Nic {
             driver_revision: none(&sysfs),
             services: none(&sysfs),
             lingering: Vec::new(),
+            isolation: None,
             fru: none(&sysfs),
             sysfs,
         }

@@ -1,6 +1,6 @@
 //! A service as the driver describes it: `cxi_svc_desc`, 68 bytes.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::abi::{put, u8_at, u16_at, u32_at};
 
@@ -77,7 +77,7 @@ impl Resource {
 }
 
 /// How much of a resource a service may have.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
     /// At most.
     pub max: u16,

@@ -12,6 +12,14 @@ pub const TLE_POOLS: usize = 4;
 /// Pools of list entries; the first is for all that reserve none.
 pub const LE_POOLS: usize = 16;
 
+/// Services and groups that a NIC can have: their numbers have eight bits, and 0 is none.
+pub const MOST_SERVICES: usize = 255;
+
+/// Whether there can be one more that reserves nothing.
+pub fn is_for_one_more(services: &[Service]) -> bool {
+    services.len() < MOST_SERVICES
+}
+
 /// A resource of which a service has no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct UsedUp {

@@ -4,6 +4,7 @@
 mod calls;
 mod events;
 mod idle;
+mod isolation;
 mod namespace;
 mod process;
 mod renames;
@@ -33,6 +34,9 @@ pub struct Counts {
     /// Allocates before the memory is measured, and as many empty calls
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub allocates: usize,
+    /// Pods that get services of their own
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub pods: usize,
     /// Restarts of kubelet
     #[arg(long, value_name = "N", default_value_t = 21)]
     pub restarts: usize,
@@ -75,17 +79,20 @@ pub enum Part {
     Storm,
     /// What idling costs
     Idle,
+    /// How long pods wait for services of their own
+    Isolation,
 }
 
 impl Part {
     /// All of them in the order of the table.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Starts,
         Self::Calls,
         Self::Renames,
         Self::Events,
         Self::Storm,
         Self::Idle,
+        Self::Isolation,
     ];
 
     /// Whether it takes a network namespace of our own.
@@ -101,6 +108,7 @@ impl Part {
             Self::Events => "events to list and file",
             Self::Storm => "storms of events",
             Self::Idle => "idling",
+            Self::Isolation => "services for pods",
         }
     }
 }
@@ -153,6 +161,7 @@ impl Bench {
             Part::Events => events::on_tree(plugin, counts, table).await,
             Part::Storm => storm::run(plugin, counts, table).await,
             Part::Idle => idle::run(plugin, counts, table).await,
+            Part::Isolation => isolation::run(plugin, counts, table),
         }
     }
 

@@ -7,5 +7,6 @@ pub mod demo;
 pub mod driver;
 pub mod kubelet;
 pub mod node;
+pub mod nri;
 pub mod scenario;
 pub mod sysfs;

@@ -126,11 +126,24 @@ pub(super) struct CreateArgs {
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct DeleteArgs {
     /// PCI address, cxiN, N or network interface
-    #[arg(value_name = "NIC")]
+    #[arg(
+        value_name = "NIC",
+        required_unless_present = "ours",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub(super) nic: String,
     /// Number of the service
-    #[arg(value_name = "ID")]
+    #[arg(
+        value_name = "ID",
+        required_unless_present = "ours",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
     pub(super) id: u32,
+    /// Instead of one service: all that cxi-isolation.service has made, those of living pods, too; stop it first
+    #[arg(long, conflicts_with_all = ["nic", "id"])]
+    pub(super) ours: bool,
     /// Seconds to wait for a service that is in use
     #[arg(long, value_name = "SECS", default_value_t = 60)]
     pub(super) wait: u64,

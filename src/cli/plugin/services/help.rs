@@ -101,6 +101,8 @@ Examples:
       Waits for a minute while it is in use, as services of jobs that have just ended often are
   cxi-device-plugin services delete --wait 0 cxi0 5
       Tries once
+  systemctl stop cxi-isolation && cxi-device-plugin services delete --ours
+      Ends all services that were made for pods
 
 Exit codes:
   0

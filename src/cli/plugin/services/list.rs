@@ -7,14 +7,16 @@ use serde::Serialize;
 
 use super::args::ListArgs;
 use super::default_service;
+use super::ours::{self, OfPod};
 use super::targets::{Target, Targets};
 use crate::cli::exit::{self, Ended};
 use crate::cli::plugin::node_view::ago;
-use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint};
+use crate::cli::terminal::output::{self, Audience, BAD, GOOD, HEADING, WARNING, paint, visible};
 use crate::cli::terminal::table::{Cell, plain, table};
 use crate::host::clock::unix_seconds;
 use crate::host::device::namespaces::{self, Resident};
 use crate::host::device::{asking, endings, groups, survey};
+use crate::host::files::roots::Roots;
 use crate::model::services::admission::{self, Admission, Asker};
 use crate::model::services::descriptor::{Member, Resource};
 use crate::model::services::lingering::{self, Lingering};
@@ -46,6 +48,9 @@ struct NicServices {
     ending: Vec<Lingering>,
     /// Whether the default service was switched off in this life of the NIC, so that cxi-default-service@.service leaves it off.
     default_stays_off: bool,
+    /// The services that cxi-isolation.service has made, each with its pod.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    of_pods: Vec<OfPod>,
     #[serde(skip)]
     called: String,
 }
@@ -78,6 +83,7 @@ pub(super) fn run(args: &ListArgs, names: &[String]) -> anyhow::Result<Ended> {
         pod: targets.pod,
         endings: endings::directory(&targets.run_dir),
         stamps: default_service::of_unit(&args.node),
+        roots: targets.roots.clone(),
     };
     let nics: Vec<NicServices> = asked
         .into_iter()
@@ -114,6 +120,7 @@ struct Beside {
     pod: Asker,
     endings: PathBuf,
     stamps: PathBuf,
+    roots: Roots,
 }
 
 fn nic(target: Target, told: Result<Vec<Service>, Refused>, beside: &Beside) -> NicServices {
@@ -145,6 +152,10 @@ fn nic(target: Target, told: Result<Vec<Service>, Refused>, beside: &Beside) -> 
         default_stays_off: told
             .as_ref()
             .is_ok_and(|services| default_service::stays_off(&beside.stamps, &target, services)),
+        of_pods: told.as_ref().map_or_else(
+            |_| Vec::new(),
+            |services| ours::of_pods(&beside.roots, &target.address, services),
+        ),
         services: told.ok(),
         ending,
         address: target.address,
@@ -194,7 +205,10 @@ fn of_nic(nic: &NicServices, services: &[Service], namespaces: &BTreeMap<u32, Re
             plain(service.id()),
             kind,
             state,
-            plain(whom(service, namespaces)),
+            plain(match nic.of_pods.iter().find(|its| its.service == service.id()) {
+                Some(its) => visible(&format!("pod {}", its.sandbox)),
+                None => whom(service, namespaces),
+            }),
             plain(vnis(service)),
             plain(traffic_classes(service)),
         ]

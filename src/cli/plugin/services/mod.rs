@@ -6,6 +6,7 @@ mod create;
 mod default_service;
 mod help;
 mod list;
+mod ours;
 mod targets;
 
 use self::args::Action;
@@ -21,6 +22,7 @@ pub fn run(args: &ServicesArgs) -> anyhow::Result<Ended> {
         Some(Action::EnableDefault(args)) => default_service::enable(args),
         Some(Action::DisableDefault(args)) => default_service::disable(args),
         Some(Action::Create(args)) => create::run(args),
+        Some(Action::Delete(args)) if args.ours => ours::delete(args),
         Some(Action::Delete(args)) => change::delete(args),
     }
 }
