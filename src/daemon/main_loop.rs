@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::signal::unix::Signal;
@@ -55,11 +55,6 @@ pub struct MainLoop {
     coalescer: Coalescer,
     scope: Scope,
     began: Instant,
-    has_looked: bool,
-    /// What asks for the next look is the poll alone.
-    is_poll: bool,
-    /// Where libraries are looked for, as of the last look that something else asked for.
-    library_places: Arc<Mutex<Option<Vec<PathBuf>>>>,
     looked: Instant,
     recheck: Option<Instant>,
     config: LiveConfig,
@@ -127,9 +122,6 @@ impl MainLoop {
             coalescer: Coalescer::new(SETTLE),
             scope: Scope::NONE,
             began: now,
-            has_looked: false,
-            is_poll: false,
-            library_places: Arc::default(),
             looked: now,
             recheck: None,
             config,
@@ -257,9 +249,6 @@ impl MainLoop {
         // Their threads are to be there before somebody needs them; kubelet does not wait for that.
         self.config.be_ready();
         self.worker.be_ready();
-        tokio::task::yield_now().await;
-        // Only what files tell waits for the second look, since that takes watches.
-        let _ = self.events.prepare();
         loop {
             if !self.publisher.is_current()
                 && let Err(stale) = self.check_sandbox().await
@@ -309,7 +298,6 @@ impl MainLoop {
 
     fn ask_for_look(&mut self, trigger: &Trigger) {
         self.note(trigger);
-        self.is_poll = *trigger == Trigger::Pulse;
         self.scope.add(match trigger {
             Trigger::Link(interface) => self.publisher.nic_of(interface),
             trigger => trigger.pci_function(),
@@ -354,10 +342,9 @@ impl MainLoop {
     }
 
     /// Opens lost sources; what is returned watches the directories whose entries matter, as they are then. The first time it
-    /// only remembers how the CDI directory is: kubelet waits, and the second look finds what nobody has told of.
+    /// remembers how the CDI directory is.
     fn prepare(&mut self) -> Preparation {
-        let is_first = !std::mem::replace(&mut self.has_looked, true);
-        let watcher = if is_first { None } else { self.events.prepare() };
+        let watcher = self.events.prepare();
         let settings = self.config.settings();
         let (roots, cdi_dir) = (self.roots.clone(), settings.cdi.dir.clone());
         let cdi_mount = Arc::clone(&self.cdi_mount);
@@ -371,7 +358,6 @@ impl MainLoop {
         let has_isolation = settings.isolation.is_on();
         let serves_kubelet = settings.kubelet.enabled != Enabled::No;
         let uses_names = settings.strategy != StrategySetting::Direct;
-        let (is_poll, library_places) = (self.is_poll, Arc::clone(&self.library_places));
         Arc::new(move || {
             cdi_mount.get_or_init(|| WritableDir::new(&cdi_dir));
             let Some(watcher) = &watcher else { return };
@@ -393,13 +379,8 @@ impl MainLoop {
             let others = CDI_DIRECTORIES.map(|directory| roots.local_path(Path::new(directory)));
             let others = others.iter().filter(|directory| uses_names && **directory != cdi_dir);
             places.extend(others.map(|directory| Place::new(directory, WatchedContent::Specs)));
-            // Finding them costs as much as finding libraries. Where a poll finds others than before, the file is written, and
-            // what asks for the look after that is not the poll.
-            let mut known = library_places.lock().unwrap_or_else(PoisonError::into_inner);
-            let known_places = known.take().filter(|_| is_poll);
-            let libraries = known.insert(known_places.unwrap_or_else(|| libraries::places(&roots)));
+            let libraries = libraries::places(&roots);
             places.extend(libraries.iter().map(|path| on_host(path, WatchedContent::Libraries)));
-            drop(known);
             watcher.clone().watch(&places);
         })
     }

@@ -70,6 +70,9 @@ pub fn run(config: ConfigReader, prefix: Option<PathBuf>) -> anyhow::Result<()> 
     for warning in loaded.warnings() {
         tracing::warn!("{warning}");
     }
+    // A place that hangs keeps nobody waiting. The thread ends with that.
+    let settings = loaded.settings.clone();
+    drop(Worker::new("places").submit(move || tell_read_only(&settings)));
     let _lock = InstanceLock::take(&loaded.settings.daemon.run_dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -145,8 +148,6 @@ async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
     // Kubelet is served first.
     let mut session = tokio::spawn(serve_kubelet(session, stopping));
     let status_file = tokio::spawn(status_file.run());
-    // A place that hangs keeps nobody waiting. The thread ends with that.
-    drop(Worker::new("places").submit(move || tell_read_only(&settings)));
     tokio::spawn(giving_back);
     let ended = tokio::select! {
         stale = main_loop.run() => Err(stale.into()),
@@ -172,8 +173,8 @@ async fn serve(config: LiveConfig, roots: Roots) -> anyhow::Result<()> {
 async fn give_back(mut tick: watch::Receiver<()>, worker: Worker) {
     /// The start is over when nothing was looked at for so long.
     const QUIET: Duration = Duration::from_secs(1);
-    /// After each slow poll, which maps most of it again, but not after each look of a storm.
-    const PAUSE: Duration = Duration::from_secs(20);
+    /// A poll needs most of it again, and to map it again costs a fifth of the poll's time.
+    const PAUSE: Duration = Duration::from_secs(600);
     while let Ok(changed) = timeout(QUIET, tick.changed()).await {
         if changed.is_err() {
             return;

@@ -35,7 +35,7 @@ pub struct Events {
 }
 
 impl Events {
-    /// Nothing is heard before [`prepare`](Self::prepare).
+    /// Opens each source; one that cannot be opened is tried again by [`prepare`](Self::prepare).
     pub fn new(roots: &Roots) -> Self {
         Self {
             uevents: EventSource::default(),
@@ -47,7 +47,7 @@ impl Events {
         }
     }
 
-    /// Before a scan: opens what is not heard. What is returned watches directories; it does so before the scan, too, so that
+    /// Before a scan: opens what is lost. What is returned watches directories; it does so before the scan, too, so that
     /// nothing is missed after it.
     pub fn prepare(&mut self) -> Option<Watcher> {
         self.uevents.open();

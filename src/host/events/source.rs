@@ -18,7 +18,7 @@ pub trait Listen: Sized {
     async fn next(&mut self) -> io::Result<Trigger>;
 }
 
-/// A source that may be lost. It is not heard before it is [opened](Self::open).
+/// A source that may be lost.
 #[derive(Debug)]
 pub struct EventSource<T> {
     /// None while it is lost.
@@ -27,12 +27,14 @@ pub struct EventSource<T> {
     pub lost: Option<String>,
 }
 
-impl<T> Default for EventSource<T> {
+impl<T: Listen> Default for EventSource<T> {
     fn default() -> Self {
-        Self {
+        let mut source = Self {
             listener: None,
             lost: None,
-        }
+        };
+        source.open();
+        source
     }
 }
 

@@ -6,7 +6,6 @@ use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
-use std::sync::OnceLock;
 
 use super::roots::Roots;
 use super::untrusted::{kernel_file_system, of_the_kernel};
@@ -85,14 +84,10 @@ pub fn text_of_kernel(path: &Path, limit: u64) -> io::Result<String> {
     bounded(regular(path, 0)?, limit)
 }
 
-/// What the kernel calls this boot of the node; empty where it says nothing. It is read once: no process outlives its boot.
+/// What the kernel calls this boot of the node; empty where it says nothing.
 pub fn boot_id() -> String {
-    static ID: OnceLock<String> = OnceLock::new();
-    let read = || {
-        let id = text_of_kernel(Path::new("/proc/sys/kernel/random/boot_id"), 64);
-        id.map_or_else(|_| String::new(), |id| id.trim().to_owned())
-    };
-    ID.get_or_init(read).clone()
+    let id = text_of_kernel(Path::new("/proc/sys/kernel/random/boot_id"), 64);
+    id.map_or_else(|_| String::new(), |id| id.trim().to_owned())
 }
 
 /// As [`text_within`], or what comes through a descriptor that this program was started with: `<(…)` of a shell. Whoever gives that

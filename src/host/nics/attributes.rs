@@ -88,14 +88,13 @@ impl<'a> Attributes<'a> {
     }
 
     /// The same; where the firmware names none, that of the nearest function below the same root, all of which are listed in
-    /// `functions`. This one's own directory is `directory`.
-    pub fn numa_node_or_near(&self, functions: &Path, directory: &Reading<PathBuf>) -> Reading<Option<u32>> {
+    /// `functions`.
+    pub fn numa_node_or_near(&self, functions: &Path) -> Reading<Option<u32>> {
         let own = self.numa_node()?;
-        let near = || {
-            let directory = directory.as_ref().ok()?;
-            by_siblings(directory, &self.siblings(functions, directory))
+        let Ok(directory) = self.pci_directory() else {
+            return Ok(own);
         };
-        Ok(own.or_else(near))
+        Ok(own.or_else(|| by_siblings(&directory, &self.siblings(functions, &directory))))
     }
 
     /// The other functions below the root of `directory` that have a NUMA node.
@@ -195,24 +194,31 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// The speed of the fabric link, and each attribute that says one: of the link driver (`port/speed` of Cassini 1,
-    /// `port/0/link/speed` of Cassini 2), of the core driver, of the netdev. The netdev knows the speed of every generation;
-    /// `properties/speed` knows that of Cassini 1 only.
-    pub fn speeds(&self, netdev: &Reading<Option<Netdev>>) -> (Reading<u64>, Vec<ReportedSpeed>) {
+    /// Each attribute that says a speed of the fabric link: of the link driver (`port/speed` of Cassini 1, `port/0/link/speed` of
+    /// Cassini 2), of the core driver, of the netdev.
+    pub fn reported_speeds(&self, netdev: &Reading<Option<Netdev>>) -> Vec<ReportedSpeed> {
         let of_port = ["port/speed", "port/0/link/speed"].into_iter().filter_map(|attribute| {
             let word = self.text(attribute).ok()?;
             ReportedSpeed::from_word(attribute.to_owned(), &word)
         });
-        let number = |attribute: String| (self.number(&attribute), attribute);
-        let of_driver = number("properties/speed".to_owned());
-        let of_netdev = netdev.iter().flatten().next();
-        let of_netdev = of_netdev.map(|netdev| number(format!("net/{}/speed", netdev.name)));
-        let speed = match &of_netdev {
-            Some((Ok(mbps), _)) => Ok(*mbps),
-            _ => of_driver.0.clone(),
+        let of_netdev = netdev
+            .iter()
+            .flatten()
+            .map(|netdev| format!("net/{}/speed", netdev.name));
+        let numbers = std::iter::once("properties/speed".to_owned()).chain(of_netdev);
+        let numbers = numbers.filter_map(|attribute| {
+            let mbps = self.number(&attribute).ok()?;
+            ReportedSpeed::from_mbps(attribute, mbps)
+        });
+        of_port.chain(numbers).collect()
+    }
+
+    /// The netdev knows the speed of every generation; `properties/speed` knows that of Cassini 1 only.
+    pub fn speed(&self, netdev: &Reading<Option<Netdev>>) -> Reading<u64> {
+        let of_netdev = match netdev {
+            Ok(Some(netdev)) => self.number(&format!("net/{}/speed", netdev.name)).ok(),
+            _ => None,
         };
-        let numbers = std::iter::once(of_driver).chain(of_netdev);
-        let numbers = numbers.filter_map(|(mbps, attribute)| ReportedSpeed::from_mbps(attribute, mbps.ok()?));
-        (speed, of_port.chain(numbers).collect())
+        of_netdev.map_or_else(|| self.number("properties/speed"), Ok)
     }
 }

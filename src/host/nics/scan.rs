@@ -68,13 +68,10 @@ impl Scanner {
         }
     }
 
-    /// Whether what kubelet need not wait for comes later: the cards' texts and the NICs' services.
-    pub(super) fn put_off(&self, is_put_off: bool) {
+    /// Whether the cards' texts are to be read later.
+    pub(super) fn put_off_texts(&self, is_put_off: bool) {
         if let Some(fru) = &self.fru {
             fru.put_off(is_put_off);
-        }
-        if let Some(services) = &self.services {
-            services.put_off(is_put_off);
         }
     }
 
@@ -254,14 +251,12 @@ impl Scanner {
             Ok((_, Some(function))) => *function,
             _ => read.function(),
         };
-        let pci_directory = read.pci_directory();
         let netdevs = read.netdevs();
         let netdev_is_elsewhere = netdevs
             .as_ref()
             .is_ok_and(|netdevs| netdevs.as_ref().is_some_and(Vec::is_empty));
         let mut netdevs = netdevs.map(|netdevs| netdevs.unwrap_or_default().into_iter());
         let netdev = netdevs.as_mut().map(Iterator::next).map_err(|error| error.clone());
-        let (speed_mbps, reported_speeds) = read.speeds(&netdev);
         let told = match (&self.services, &cxi) {
             (Some(services), Ok(name)) => Some(services.known(address, *name, &self.roots)),
             _ => None,
@@ -279,9 +274,9 @@ impl Scanner {
                 .map_err(Clone::clone),
             numa_node: match self.options.numa.get(&address) {
                 Some(node) => Ok(Some(*node)),
-                None => read.numa_node_or_near(&functions_directory(&self.roots), &pci_directory),
+                None => read.numa_node_or_near(&functions_directory(&self.roots)),
             },
-            pci_directory,
+            pci_directory: read.pci_directory(),
             driver_instance: read.inode("properties"),
             cordon: Err(ReadError::new("the cordons", "not read")),
             enable_count: read.number("enable"),
@@ -296,8 +291,8 @@ impl Scanner {
             aer_nonfatal_errors: read.aer_total("aer_dev_nonfatal"),
             link_restarts: read.link_restarts(),
             pcie_link: read.pcie_link(),
-            speed_mbps,
-            reported_speeds,
+            speed_mbps: read.speed(&netdev),
+            reported_speeds: read.reported_speeds(&netdev),
             driver_revision: read.text("properties/driver_rev"),
             services: Err(ReadError::new(
                 self.roots.dev.join("cxiN"),

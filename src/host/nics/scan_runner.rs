@@ -71,7 +71,7 @@ impl ScanRunner {
     /// Calls `on_news` when a look that hung has ended, and after the first look, which leaves things out for the sake of time.
     pub fn new(scanner: Scanner, on_news: impl Fn() + Send + Sync + 'static) -> Self {
         let on_news: Arc<dyn Fn() + Send + Sync> = Arc::new(on_news);
-        scanner.put_off(true);
+        scanner.put_off_texts(true);
         let tell = || {
             let on_news = Arc::clone(&on_news);
             move || on_news()
@@ -123,10 +123,10 @@ impl ScanRunner {
         let look = move || scanner.nics(&mut lock(&readers), &known);
         let looking = async { tokio::join!(in_time(&self.nics, look), beside, self.read_orders()) };
         let (nics, beside, orders) = if is_first {
-            // Kubelet waits. What changes under this look, before it is watched, is found by the second one; the cards' texts
-            // are read then, and the services asked for.
+            // Kubelet waits. What changes under this look before it is watched is found by the second one, and the cards' texts
+            // are read then.
             let (_, found) = tokio::join!(preparing, looking);
-            self.scanner.put_off(false);
+            self.scanner.put_off_texts(false);
             (self.on_news)();
             found
         } else {

@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -63,7 +62,6 @@ pub(super) struct ServiceLists {
     known: Known,
     /// One thread asks NIC after NIC; one that is stuck with a NIC is left to it, and another goes on with the rest.
     asker: Arc<Mutex<Option<Asker>>>,
-    is_put_off: Arc<AtomicBool>,
     /// Where endings are noted.
     endings: Arc<PathBuf>,
     on_news: Arc<dyn Fn() + Send + Sync>,
@@ -89,15 +87,9 @@ impl ServiceLists {
         Self {
             known: Arc::default(),
             asker: Arc::default(),
-            is_put_off: Arc::default(),
             endings: Arc::new(endings),
             on_news: Arc::new(on_news),
         }
-    }
-
-    /// Whether asking begins later: kubelet is not kept waiting for an answer.
-    pub(super) fn put_off(&self, is_put_off: bool) {
-        self.is_put_off.store(is_put_off, Ordering::Relaxed);
     }
 
     /// What the NIC said last; it is asked again in the background, if that was not just now.
@@ -117,9 +109,6 @@ impl ServiceLists {
             asked: None,
             is_asking: false,
         });
-        if self.is_put_off.load(Ordering::Relaxed) {
-            return state.answer.clone();
-        }
         let age = state.asked.map(|asked| asked.elapsed());
         if state.is_asking && age > Some(PATIENCE) {
             return Answer::unknown(&node, "a command on it hangs");

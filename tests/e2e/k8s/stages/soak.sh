@@ -23,6 +23,8 @@ soak() {
     while ((SECONDS < end)); do
         round=$((round + 1))
         soak_round "$round"
+        # Growth, or the last moment only?
+        ((round % 50 != 0)) || echo "daemon after $((round + 1)) rounds: $(size "$daemon")" >>"$WORK/sizes"
     done
     after=$(size "$daemon")
     echo "daemon after $((round + 1)) rounds: $after" >>"$WORK/sizes"
@@ -31,13 +33,14 @@ soak() {
     no_larger "$before" "$after"
 }
 
-# size PID: memory in KiB, threads, file descriptors, and those of them that are sockets. Without a caller.
+# size PID: memory in KiB, and how much of it is no file's; threads, file descriptors, and those of them that are sockets. Without a
+# caller.
 size() {
-    awk '/^VmRSS/ { print "rss=" $2 } /^Threads/ { print "threads=" $2 }' "/proc/$1/status" | paste -sd ' ' | tr '\n' ' '
+    awk '/^VmRSS/ { print "rss=" $2 } /^RssAnon/ { print "anonymous=" $2 } /^Threads/ { print "threads=" $2 }' "/proc/$1/status" | paste -sd ' ' | tr '\n' ' '
     echo "fds=$(find "/proc/$1/fd" -mindepth 1 | wc -l) sockets=$(find "/proc/$1/fd" -mindepth 1 -lname 'socket:*' | wc -l)"
 }
 
-# no_larger BEFORE AFTER: memory may differ by what an allocator keeps.
+# no_larger BEFORE AFTER: memory may differ by what an allocator keeps, and by pages of the program that are there or not.
 no_larger() {
     local name slack was is
     for name in rss threads fds sockets; do
