@@ -43,17 +43,18 @@ pub fn clear(roots: &Roots, directory: &Path, wait: Duration) -> anyhow::Result<
         return Ok(cleared);
     }
     let _lock = InstanceLock::take(directory)?;
-    let nics = now::nics(roots).map_err(|error| anyhow!("the NICs are not known: {error}"))?;
+    let now = now::nics(roots).map_err(|error| anyhow!("the NICs are not known: {error}"))?;
     let mut asked = Vec::new();
     for address in addresses {
         let file = LedgerFile::new(directory, address);
         let Some(ledger) = file.read().map_err(|error| anyhow!(error))? else {
             continue;
         };
-        match nics.iter().find(|nic| nic.address == address) {
+        match now.nics.iter().find(|nic| nic.address == address) {
             Some(nic) => asked.push((nic.clone(), ledger)),
             // Its services have gone with it.
-            None => file.remove(),
+            None if now.is_complete => file.remove(),
+            None => bail!("{address}: it cannot be seen"),
         }
     }
     let begun: usize = asked.iter().map(|(_, ledger)| ledger.entries.len()).sum();

@@ -14,6 +14,7 @@ use super::ledger_file::{self, LedgerFile};
 use crate::host::device::commands::Commands;
 use crate::host::device::node::Node;
 use crate::host::files::roots::Roots;
+use crate::host::nics::now::NicsNow;
 use crate::host::worker::Worker;
 use crate::model::isolation::container::NicNow;
 use crate::model::isolation::ledger::Ledger;
@@ -131,7 +132,7 @@ impl Crew {
     }
 
     /// The services of a sandbox end; what has not ended by then goes on ending.
-    pub async fn release(&mut self, nics: &[NicNow], sandbox: &str, until: tokio::time::Instant) {
+    pub async fn release(&mut self, now: &NicsNow, sandbox: &str, until: tokio::time::Instant) {
         let sandbox = sandbox.to_owned();
         let concerned: Vec<PciAddress> = self
             .members
@@ -142,7 +143,7 @@ impl Crew {
             })
             .map(|(address, _)| *address)
             .collect();
-        self.each(nics, &concerned, until, move || {
+        self.each(now, &concerned, until, move || {
             let sandbox = sandbox.clone();
             Box::new(move |keeper, commands, life, at| {
                 keeper.release(commands, life, &sandbox, at);
@@ -153,10 +154,10 @@ impl Crew {
     }
 
     /// These sandboxes live, and no others.
-    pub async fn sweep(&mut self, nics: &[NicNow], living: &[String], until: tokio::time::Instant) {
+    pub async fn sweep(&mut self, now: &NicsNow, living: &[String], until: tokio::time::Instant) {
         let all: Vec<PciAddress> = self.members.keys().copied().collect();
         let living: Arc<[String]> = living.into();
-        self.each(nics, &all, until, move || {
+        self.each(now, &all, until, move || {
             let living = Arc::clone(&living);
             Box::new(move |keeper, commands, life, at| {
                 keeper.sweep(commands, life, |sandbox| living.iter().any(|its| its == sandbox), at);
@@ -167,16 +168,16 @@ impl Crew {
     }
 
     /// What is due is tried again.
-    pub async fn try_again(&mut self, nics: &[NicNow], until: tokio::time::Instant) {
-        let now = self.began.elapsed();
-        let due = |member: &Member| locked(&member.shown).due.is_some_and(|due| due <= now);
+    pub async fn try_again(&mut self, now: &NicsNow, until: tokio::time::Instant) {
+        let time = self.began.elapsed();
+        let due = |member: &Member| locked(&member.shown).due.is_some_and(|due| due <= time);
         let due: Vec<PciAddress> = self
             .members
             .iter()
             .filter(|(_, member)| due(member))
             .map(|(address, _)| *address)
             .collect();
-        self.each(nics, &due, until, || {
+        self.each(now, &due, until, || {
             Box::new(|keeper, commands, life, at| {
                 keeper.try_again(commands, life, at);
                 Ok(())
@@ -188,19 +189,21 @@ impl Crew {
     /// The same with each of these; those whose NIC is gone have lost their services with it.
     async fn each(
         &mut self,
-        nics: &[NicNow],
+        now: &NicsNow,
         concerned: &[PciAddress],
         until: tokio::time::Instant,
         job: impl Fn() -> Job<Result<(), Refusal>>,
     ) {
         let mut begun = Vec::new();
         for address in concerned {
-            match nics.iter().find(|nic| nic.address == *address) {
+            match now.nics.iter().find(|nic| nic.address == *address) {
                 Some(nic) => match self.begin(nic, job()) {
                     Ok(answer) => begun.push((nic.address, answer)),
                     Err(error) => tracing::warn!("{error}"),
                 },
-                None => self.forget(*address),
+                None if now.is_complete => self.forget(*address),
+                // Its services are still there, or are gone with it: the next look tells.
+                None => tracing::warn!("{address}: it cannot be seen"),
             }
         }
         for (address, answer) in begun {

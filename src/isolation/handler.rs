@@ -17,7 +17,7 @@ use super::nri::session::Plugin;
 use super::reporter::Reporter;
 use crate::host::device::namespaces::{self, OpenNetns};
 use crate::host::files::roots::Roots;
-use crate::host::nics::now;
+use crate::host::nics::now::{self, NicsNow};
 use crate::host::notify_socket;
 use crate::host::worker::Worker;
 use crate::kubelet::pod_resources::PodResources;
@@ -69,7 +69,7 @@ pub struct Handler {
 
 /// What a look at the node brings.
 struct Looked {
-    nics: Vec<NicNow>,
+    now: NicsNow,
     netns: Option<Result<OpenNetns, String>>,
     /// Sandboxes whose network namespaces are not there any more.
     gone: Vec<String>,
@@ -118,7 +118,7 @@ impl Handler {
         let netns = netns.map(PathBuf::from);
         let living = self.crew.living();
         let look = move || {
-            let nics = now::nics(&roots).map_err(|error| format!("the NICs are not known: {error}"))?;
+            let now = now::nics(&roots).map_err(|error| format!("the NICs are not known: {error}"))?;
             let netns = netns.map(|path| {
                 namespaces::open(&path).map_err(|error| format!("network namespace {}: {error}", path.display()))
             });
@@ -126,7 +126,7 @@ impl Handler {
                 .into_iter()
                 .filter(|(_, inode, path)| namespaces::is_gone(path, *inode));
             let gone = gone.map(|(sandbox, ..)| sandbox).collect();
-            Ok(Looked { nics, netns, gone })
+            Ok(Looked { now, netns, gone })
         };
         let patience = until.saturating_duration_since(Instant::now());
         match self.looker.run_within(patience, look).await {
@@ -138,7 +138,7 @@ impl Handler {
     /// Runtimes do not tell of each end: containerd says nothing of pods from before its own start.
     async fn release_gone(&mut self, looked: &Looked, until: Instant) {
         for sandbox in &looked.gone {
-            self.crew.release(&looked.nics, sandbox, until).await;
+            self.crew.release(&looked.now, sandbox, until).await;
         }
     }
 
@@ -155,7 +155,8 @@ impl Handler {
         }
         let looked = self.look(pod.netns.as_deref(), until).await?;
         self.release_gone(&looked, until).await;
-        let Looked { nics, netns, .. } = looked;
+        let Looked { now, netns, .. } = looked;
+        let nics = now.nics;
         let mut its = match container.claim(&nics) {
             Claim::Nothing => return Ok(None),
             Claim::Nics(its) => its,
@@ -285,7 +286,7 @@ impl Plugin for Handler {
         };
         let living: Vec<String> = pods.iter().filter(lives).map(|(id, _)| id.clone()).collect();
         match self.look(None, until).await {
-            Ok(looked) => self.crew.sweep(&looked.nics, &living, until).await,
+            Ok(looked) => self.crew.sweep(&looked.now, &living, until).await,
             Err(error) => tracing::warn!("{error}"),
         }
         for told in running {
@@ -315,7 +316,7 @@ impl Plugin for Handler {
         match self.look(path, until).await {
             Ok(looked) => {
                 self.release_gone(&looked, until).await;
-                self.crew.release(&looked.nics, &pod.sandbox.id, until).await;
+                self.crew.release(&looked.now, &pod.sandbox.id, until).await;
                 if let Some(Ok(netns)) = looked.netns {
                     self.hold(netns);
                 }
@@ -361,7 +362,7 @@ impl Plugin for Handler {
         let until = Instant::now() + DEADLINE;
         if let Ok(looked) = self.look(None, until).await {
             self.release_gone(&looked, until).await;
-            self.crew.try_again(&looked.nics, until).await;
+            self.crew.try_again(&looked.now, until).await;
         }
         self.let_go();
         self.report();

@@ -120,6 +120,32 @@ fn a_pod_of_whose_end_nobody_has_told_is_gone_with_its_namespace() {
 }
 
 #[test]
+fn a_nic_that_cannot_be_seen_for_a_moment_is_not_gone() {
+    let Some((one, other)) = Namespace::two() else { return };
+    let host = Host::new();
+    let runtime = host.runtime();
+    let _program = host.start();
+    let mut plugin = runtime.take_and_tell(&[], &[]).unwrap();
+    let (its, others) = (pod("p", "blue", Some(&one)), pod("o", "red", Some(&other)));
+    plugin.create_container(&its, &container(&its, &[0])).unwrap().unwrap();
+    let numbers = host.node.root().join("sys/class/cxi_user/cxi0/dev");
+    let away = host.path("dev");
+    fs::rename(&numbers, &away).unwrap();
+    fs::create_dir(&numbers).unwrap();
+    plugin.stop_pod(&its).unwrap();
+    assert_eq!(host.ids(0), [2]);
+    drop(one);
+    fs::remove_dir(&numbers).unwrap();
+    fs::rename(&away, &numbers).unwrap();
+    // It has not been forgotten whose service that is.
+    plugin
+        .create_container(&others, &container(&others, &[1]))
+        .unwrap()
+        .unwrap();
+    assert_eq!((host.ids(0), host.ids(1)), (vec![], vec![2]));
+}
+
+#[test]
 fn it_calls_a_runtime_that_is_started_again() {
     let Some(netns) = Namespace::new() else { return };
     let host = Host::new();
