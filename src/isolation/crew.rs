@@ -21,6 +21,9 @@ use crate::model::isolation::ledger::Ledger;
 use crate::model::isolation::record::{NicRecord, PodService};
 use crate::model::nic::pci::PciAddress;
 
+/// How soon a NIC that could not be asked is asked again about what is due.
+const POSTPONED: Duration = Duration::from_secs(10);
+
 /// All of them.
 #[derive(Debug)]
 pub struct Crew {
@@ -203,7 +206,10 @@ impl Crew {
                 },
                 None if now.is_complete => self.forget(*address),
                 // Its services are still there, or are gone with it: the next look tells.
-                None => tracing::warn!("{address}: it cannot be seen"),
+                None => {
+                    self.postpone(*address);
+                    tracing::warn!("{address}: it cannot be seen");
+                }
             }
         }
         for (address, answer) in begun {
@@ -211,7 +217,10 @@ impl Crew {
                 Ok(Ok(Ok(()))) => {}
                 Ok(Ok(Err(refusal))) => tracing::warn!("{refusal}"),
                 Ok(Err(_)) => tracing::warn!("{address}: cannot be asked"),
-                Err(_) => tracing::warn!("{address}: its driver has not answered in time; it is waited for"),
+                Err(_) => {
+                    self.postpone(address);
+                    tracing::warn!("{address}: its driver has not answered in time; it is waited for");
+                }
             }
         }
     }
@@ -226,7 +235,10 @@ impl Crew {
         let (roots, cxi, life, began) = (self.roots.clone(), nic.cxi, nic.life.clone(), self.began);
         let worker = member.worker.clone();
         let work = move || {
-            let node = Node::open(&roots, cxi).map_err(|refused| Refusal::new(&member.called, refused.to_string()))?;
+            let node = Node::open(&roots, cxi).map_err(|refused| {
+                member.postpone(began.elapsed() + POSTPONED);
+                Refusal::new(&member.called, refused.to_string())
+            })?;
             let mut keeper = locked(&member.keeper);
             let at = Moment {
                 now: began.elapsed(),
@@ -239,6 +251,13 @@ impl Crew {
         worker
             .submit(work)
             .map_err(|not_done| format!("{}: {not_done}", nic.address))
+    }
+
+    fn postpone(&self, address: PciAddress) {
+        let member = self.members.get(&address);
+        member
+            .into_iter()
+            .for_each(|member| member.postpone(self.began.elapsed() + POSTPONED));
     }
 
     fn forget(&mut self, address: PciAddress) {
@@ -276,6 +295,13 @@ impl Crew {
 }
 
 impl Member {
+    /// Nothing of it is due before.
+    fn postpone(&self, until: Duration) {
+        if let Some(due) = &mut locked(&self.shown).due {
+            *due = (*due).max(until);
+        }
+    }
+
     fn show(&self, keeper: &Keeper) {
         *locked(&self.shown) = Shown {
             services: keeper.shown(),
