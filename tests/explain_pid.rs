@@ -376,7 +376,10 @@ fn in_a_user_namespace_a_service_for_a_user_is_found_or_admits_but_not_both() {
     let of_host = service_for(&[Member::Uid(7)]);
     let of_namespace = service_for(&[Member::Uid(0)]);
     let none = "-38 (Function not implemented)";
-    fixture.refused_for(&[of_host.clone()], &[words, "service 2 is for user 7", none]);
+    fixture.refused_for(
+        std::slice::from_ref(&of_host),
+        &[words, "service 2 is for user 7", none],
+    );
     fixture.refused_for(
         &[of_namespace.clone(), default_service()],
         &[

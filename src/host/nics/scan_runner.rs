@@ -20,8 +20,9 @@ use crate::model::nic::inventory::{Inventory, Nic};
 use crate::model::nic::pci::PciAddress;
 use crate::model::reading::{ReadError, Reading};
 
-/// How long libraries that are known already are waited for after the NICs.
-const BESIDE_PATIENCE: Duration = Duration::from_millis(250);
+/// How long libraries that are known already, and other things beside NICs, are waited for. One that hangs costs it once: then its
+/// worker is busy. On a busy node a look of milliseconds has taken 260.
+const BESIDE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is done before a look, on a thread of its own, because it may hang as well.
 pub type Preparation = Arc<dyn Fn() + Send + Sync>;
