@@ -52,8 +52,7 @@ fn engines_that_start_containers_at_boot_have_a_drop_in_to_choose() {
     assert!(project("rpm/files.txt").contains(installed));
     assert!(project("Makefile").contains("systemd/opt-in/"));
     assert!(project("docs/packaging.md").contains(installed));
-    assert!(project("rpm/files.txt").contains("/usr/share/doc/cxi-device-plugin/packaging.md"));
-    assert!(project("rpm/cxi-device-plugin.spec").contains("docs/packaging.md"));
+    assert!(project("rpm/files.txt").contains("/usr/share/doc/cxi-device-plugin/docs/packaging.md"));
 }
 
 /// A node with the packaged unit and this configuration.
