@@ -251,7 +251,8 @@ stop() {
 own_cgroups() {
     local hierarchy file
     for hierarchy in /sys/fs/cgroup/*/; do
-        [[ -e $hierarchy/cgroup.procs ]] && mkdir "$hierarchy$CGROUP" 2>/dev/null || continue
+        [[ -e $hierarchy/cgroup.procs ]] || continue
+        mkdir "$hierarchy$CGROUP" 2>/dev/null || continue
         for file in cpuset.cpus cpuset.mems; do
             [[ ! -e $hierarchy$file ]] || cat "$hierarchy$file" >"$hierarchy$CGROUP/$file"
         done
