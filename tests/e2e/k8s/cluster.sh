@@ -275,8 +275,11 @@ give_back_cgroups() {
     local hierarchy own=()
     for hierarchy in /sys/fs/cgroup/*/"$CGROUP"; do [[ ! -d $hierarchy ]] || own+=("$hierarchy"); done
     [[ ${#own[@]} -gt 0 ]] || { clear_cgroups; return; }
-    find "${own[@]}" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    # What was killed is gone a moment later.
+    until_true 10 no_cgroup "${own[@]}" || true
 }
+
+no_cgroup() { find "$@" -depth -type d -exec rmdir {} + 2>/dev/null; ! find "$@" -maxdepth 0 2>/dev/null | grep .; }
 
 # clear_cgroups: of containers that are dead.
 clear_cgroups() {
